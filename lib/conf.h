@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * conf: /etc/postroad/postroad.conf, read with libconfig against one table of
+ * settings. The table (conf_rows) is the only place where a key, its type,
+ * default, range and meaning stand; the manual is tested against it.
+ *
+ * Unknown keys, wrong types and values out of range are errors that name file,
+ * line and key, and the nearest known key. Never logs: errors go to the caller.
+ */
+#ifndef POSTROAD_CONF_H
+#define POSTROAD_CONF_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define CONF_LIST_MAX 16
+#define CONF_PATH_DEFAULT "postroad.conf" /* below the sysconfdir of the build, see config.h */
+
+struct conf_list {
+    size_t n;
+    char *v[CONF_LIST_MAX];
+};
+
+/* directory.map.CLASS: how one class of entries is found and read; see attrs.h. */
+struct conf_class {
+    char *filter;
+    struct conf_list address, alias, forward, home_site, home_host, standby, state, deny, quota,
+        member, member_dn, sender, domain, catch_all, name;
+    struct conf_list active; /* values of `state` that mean active; empty: Postroad's own words */
+};
+
+enum conf_class_id { CLASS_ACCOUNT, CLASS_LIST, CLASS_DOMAIN, CLASS_DEPARTMENT, CLASS_N };
+
+struct conf {
+    char *site, *state_dir, *local_transport, *wait_transport, *recipient_delimiter;
+    char *user, *group, *socket_group;
+    struct {
+        char *ldif, *base, *bind_dn, *password_file, *sasl_mech, *starttls, *tls_ca_file,
+            *tls_cert_file, *tls_key_file, *tls_require_cert, *preset;
+        struct conf_list uri;
+        int timeout, heartbeat, retry_min, retry_max; /* seconds */
+        int sweep_guard, sweep_floor;                 /* per cent; entries */
+        int quota_unit;                               /* bytes in one unit of the quota attribute */
+        struct conf_class map[CLASS_N];
+    } directory;
+    struct {
+        char *map, *policy, *access, *control, *http;
+    } sockets;
+    struct {
+        int workers, max_connections, idle_timeout, write_timeout; /* seconds */
+    } answer;
+    struct {
+        int size; /* MiB of address space the store may grow to */
+    } mirror;
+    struct {
+        char *to, *level, *facility;
+        int lookups; /* bool: one line per lookup */
+    } log;
+};
+
+enum conf_type { CONF_STRING, CONF_WORD, CONF_INT, CONF_BOOL, CONF_LIST, CONF_SECRET };
+
+struct conf_row {
+    const char *key; /* "directory.uri" */
+    enum conf_type type;
+    size_t offset;    /* into struct conf */
+    const char *preset; /* default as written in the file; "" for empty, NULL: must be given */
+    long min, max;    /* CONF_INT: the value; strings: length; lists: how many */
+    const char *words; /* CONF_WORD: "stderr syslog" */
+    const char *help;  /* one sentence */
+};
+
+extern const struct conf_row conf_rows[];
+extern const size_t conf_rows_n;
+
+/*
+ * Read path into *conf_r (conf_free it). Returns 0, or -1 and an error text in
+ * error ("FILE:LINE: key: what is wrong"), *conf_r untouched. Besides the rows it
+ * checks what spans them: exactly one of directory.ldif and directory.uri; two
+ * sockets at one address; relative socket paths; a base when there is a uri.
+ */
+int conf_load(const char *path, struct conf **conf_r, char *error, size_t error_n);
+void conf_free(struct conf **conf);
+
+/*
+ * Hand each setting to fn as it would be written in the file: all, or only those
+ * that differ from the default. What CONF_SECRET rows hold is shown as "***".
+ */
+void conf_each(const struct conf *conf, int all,
+               void (*fn)(void *ctx, const struct conf_row *row, const char *value), void *ctx);
+
+#endif

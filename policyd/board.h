@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * board: what the roles of one policyd show one another, in shared memory made
+ * by the parent (memfd). One page per role; only that role writes it, all read.
+ * Values are single aligned 64-bit words, relaxed: each is right by itself.
+ */
+#ifndef POSTROAD_BOARD_H
+#define POSTROAD_BOARD_H
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define BOARD_PAGE     4096
+#define BOARD_ROLES    72 /* parent, sync, control, probe, policy, 64 answer workers, spare */
+#define BOARD_PARENT   0
+#define BOARD_SYNC     1
+#define BOARD_CONTROL  2
+#define BOARD_POLICY   3
+#define BOARD_PROBE    4
+#define BOARD_ANSWER   8 /* the first of the answer workers */
+
+enum board_counter {
+    /* by every role */
+    BOARD_BEAT_MS,     /* monotonic ms, at least once a second */
+    BOARD_PID,
+    BOARD_STARTED_MS,  /* wall clock */
+    /* by the parent, one page: restarts of role i at BOARD_RESTARTS + i */
+    /* by answer */
+    BOARD_CONNECTIONS, /* open now */
+    BOARD_ACCEPTED,
+    BOARD_CLOSED_BAD,  /* closed for a protocol error */
+    BOARD_CLOSED_SLOW,
+    BOARD_CLOSED_IDLE,
+    BOARD_LOOKUPS = 16,  /* + map number * 4 + enum socketmap_status; 16 maps */
+    BOARD_VERDICTS = 80, /* + enum route_verdict; 8 */
+    /* by sync */
+    BOARD_SYNC_SOURCE = 96, /* enum freshness_source */
+    BOARD_SYNC_PHASE,     /* enum board_phase */
+    BOARD_SYNC_BEAT_MS,   /* monotonic ms of the provider's last answer */
+    BOARD_SYNC_SINCE_MS,  /* wall clock: since when in this phase */
+    BOARD_SYNC_CONNECTS,
+    BOARD_SYNC_ENTRIES,   /* added or changed since start */
+    BOARD_SYNC_DELETES,
+    BOARD_SYNC_REFRESHES,
+    BOARD_SYNC_ERRORS,
+    BOARD_SYNC_SWEEPS_REFUSED,
+    BOARD_SYNC_WOULD_SWEEP, /* entries the refused sweep would have removed, 0 when none is refused */
+    BOARD_SYNC_URI,       /* index of the provider in directory.uri */
+    BOARD_RESTARTS = 128, /* parent's page only: + role number */
+    BOARD_WORDS = 256
+};
+
+enum board_phase {
+    PHASE_NONE,
+    PHASE_CONNECTING,
+    PHASE_REFRESH,
+    PHASE_PERSIST, /* refresh complete, changes arrive as they happen */
+    PHASE_LOADED,  /* LDIF: the file is loaded */
+    PHASE_ERROR,   /* waiting to try again; text in the page's tail */
+    PHASE_REFUSED  /* the sweep guard stopped a refresh */
+};
+
+#define BOARD_TEXT_MAX 1024 /* a role's last error or source name, at the page's end */
+
+struct board_page {
+    _Atomic uint64_t word[BOARD_WORDS];
+    _Atomic uint64_t text_seq; /* odd while the text is being written */
+    char text[BOARD_TEXT_MAX];
+};
+
+struct board {
+    struct board_page *page[BOARD_ROLES]; /* read-only but the own one */
+    struct board_page *own;
+};
+
+/* Parent: make the memory; returns the descriptor, or -1. */
+int board_create(void);
+/* Map it for the role; writes only its own page. Closes fd unless keep. 0 or -1. */
+int board_attach(struct board *b, int fd, int role, int keep);
+void board_detach(struct board *b);
+
+static inline void
+board_set(struct board *b, int word, uint64_t v)
+{
+    atomic_store_explicit(&b->own->word[word], v, memory_order_relaxed);
+}
+
+static inline void
+board_add(struct board *b, int word, uint64_t v)
+{
+    atomic_store_explicit(&b->own->word[word],
+                          atomic_load_explicit(&b->own->word[word], memory_order_relaxed) + v,
+                          memory_order_relaxed);
+}
+
+static inline uint64_t
+board_get(const struct board *b, int role, int word)
+{
+    return atomic_load_explicit(&b->page[role]->word[word], memory_order_relaxed);
+}
+
+/* The own page's text; board_text copies another's (a torn read is tried again, then ""). */
+void board_say(struct board *b, const char *text);
+void board_text(const struct board *b, int role, char *out, size_t cap);
+
+#endif

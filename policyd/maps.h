@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * maps: from a map's name and a key to the answer Postfix gets, out of the
+ * mirror, the sites and route_decide(). Used by answer for every lookup and by
+ * control for explain, so that both say the same.
+ */
+#ifndef POSTROAD_MAPS_H
+#define POSTROAD_MAPS_H
+
+#include <stddef.h>
+
+#include "addr.h"
+#include "board.h"
+#include "conf.h"
+#include "mirror.h"
+#include "route.h"
+#include "socketmap.h"
+
+enum map_id { MAP_TRANSPORT, MAP_MAILBOX, MAP_DOMAIN, MAP_ALIAS, MAP_SENDER, MAP_PEER, MAP_TLS, MAP_N };
+
+struct maps; /* one per process: mirror, caches of sites, departments, domains */
+
+/* The mirror is opened when it can be, and tried again while it can't: then everything is TEMP. */
+struct maps *maps_new(const struct conf *conf, const struct board *board);
+void maps_free(struct maps **m);
+
+/* -1: no such map. */
+int map_number(struct span name);
+const char *map_name(enum map_id id);
+
+/* What a lookup found out on its way; for logs and explain. Spans die with the next lookup. */
+struct map_trace {
+    int parsed;               /* what addr_parse said */
+    struct addr addr;
+    char matched[ADDR_MAX + 1]; /* the address that was found; "" none */
+    const char *how;          /* "address", "without extension", "alias domain", "catch-all" */
+    int found;
+    struct mirror_claim claim;
+    struct route_input in;
+    struct route route;
+    const char *why;          /* why this answer; fixed text */
+};
+
+/*
+ * Answer one lookup; data into out (cap >= SOCKETMAP_REPLY_MAX), length in *len_r. Always answers.
+ * trace may be NULL.
+ */
+enum socketmap_status maps_lookup(struct maps *m, enum map_id map, struct span key, char *out,
+                                  size_t cap, size_t *len_r, struct map_trace *trace);
+
+#endif

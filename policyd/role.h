@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * role: what every child process of policyd is given, and the two functions
+ * each role consists of.
+ *
+ * A role is started by re-exec (-x NAME). prepare runs with the privileges the
+ * daemon was started with and does only what needs them; then role_drop; then run,
+ * which never returns while all is well. A role never reloads: on SIGHUP the parent
+ * starts a new one with the new configuration and ends the old one (SIGTERM).
+ */
+#ifndef POSTROAD_ROLE_H
+#define POSTROAD_ROLE_H
+
+#include "board.h"
+#include "conf.h"
+
+#define ROLE_LISTEN_MAX 8
+
+struct role_env {
+    const struct conf *conf;
+    const char *conf_path;
+    struct board board;
+    int number;         /* of the board page */
+    int parent_fd;      /* SOCK_SEQPACKET to the parent; EOF: the parent died, so end */
+    int listen_fd[ROLE_LISTEN_MAX]; /* answer: [0] map; control: [0] control, [1] HTTP (may be several); -1: none */
+    int nlisten;
+};
+
+struct role {
+    const char *name; /* "answer" */
+    int (*prepare)(struct role_env *env); /* 0, or -1 after logging why */
+    int (*run)(struct role_env *env);     /* the exit code */
+};
+
+extern const struct role role_answer, role_sync, role_control;
+
+/* Set user and groups as configured, no_new_privs, no core; log and exit when it can't. */
+void role_drop(const struct role_env *env);
+
+/*
+ * One message each way on parent_fd, a word: control sends "sweep-accept" when an
+ * administrator confirms a refused sweep; the parent hands it to sync.
+ */
+#define ROLE_MESSAGE_MAX 64
+
+#endif
