@@ -24,6 +24,12 @@ struct maps; /* one per process: mirror, caches of sites, departments, domains *
 struct maps *maps_new(const struct conf *conf, const struct board *board);
 void maps_free(struct maps **m);
 
+/*
+ * The mirror these maps read, for what explain and status show beside the answers; NULL while it
+ * can't be opened, and then why_r says why. Never open the store a second time in one process.
+ */
+struct mirror *maps_mirror(struct maps *m, const char **why_r);
+
 /* -1: no such map. */
 int map_number(struct span name);
 const char *map_name(enum map_id id);
