@@ -1,48 +1,73 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# Postroad: one makefile for all folders. In a fresh clone it runs autoconf and
-# ./configure by itself.
+# Postroad: one makefile for all folders, for GNU make 4.3 or newer. In a fresh
+# clone it runs autoconf and ./configure by itself (with $(CONFIGURE_ARGS)).
+# `make help` lists the targets.
 
 .DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
 SHELL = /bin/sh
 
 WARN = -std=c11 -D_GNU_SOURCE -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings
 WERROR =
+# make check T='t/route_test t/layers.t' runs only these, SKIP='t/two-sites%' all but these; JOBS=2 two at a time.
+T =
+SKIP =
+JOBS = 1
+PROVE = prove
+PROVE_FLAGS = --timer
+DISTDIR = .
+INSTALL = install
 
-ifeq ($(filter clean distclean format format-check help,$(MAKECMDGOALS)),)
--include config.mk
-endif
+# --- what is in the folders ---
 
-PURE_SRCS    := $(addprefix lib/,addr.c account.c attrs.c digest.c filter.c freshness.c netstring.c route.c site.c socketmap.c)
+PURE_SRCS    := $(wildcard $(addprefix lib/,addr.c account.c attrs.c digest.c filter.c freshness.c netstring.c route.c site.c socketmap.c))
 LIB_SRCS     := $(wildcard lib/*.c)
 POLICYD_SRCS := $(wildcard policyd/*.c)
 CTL_SRCS     := $(wildcard ctl/*.c)
 TEST_SRCS    := $(wildcard t/*_test.c)
 TOOL_SRCS    := $(wildcard t/tools/*.c)
 BENCH_SRCS   := $(wildcard bench/*.c)
+FUZZ_SRCS    := $(wildcard t/fuzz/*.c)
 ALL_SRCS     := $(LIB_SRCS) $(POLICYD_SRCS) $(CTL_SRCS) $(TEST_SRCS) $(TOOL_SRCS) $(BENCH_SRCS)
 TESTS        := $(TEST_SRCS:.c=)
 TOOLS        := $(TOOL_SRCS:.c=)
 BENCHES      := $(BENCH_SRCS:.c=)
+SCRIPTS      := $(wildcard t/*.t)
 # What a test may use of policyd without its main().
 POLICYD_OBJS := $(patsubst %.c,%.o,$(filter-out policyd/main.c,$(POLICYD_SRCS)))
+PROGRAMS     := $(if $(wildcard policyd/main.c),policyd/postroad-policyd) $(if $(wildcard ctl/main.c),ctl/postroad)
 
-PROGRAMS := $(if $(wildcard policyd/main.c),policyd/postroad-policyd) $(if $(wildcard ctl/main.c),ctl/postroad)
+# --- configuration ---
 
-CCALL = $(CC) $(WARN) $(WERROR) -I. -Ilib $(CPPFLAGS) $(LIB_CFLAGS) $(CFLAGS) \
-	-DPOSTROAD_SYSCONFDIR='"$(sysconfdir)"' -DPOSTROAD_LOCALSTATEDIR='"$(localstatedir)"' \
-	-DPOSTROAD_RUNSTATEDIR='"$(runstatedir)"'
+# These goals need nothing of what ./configure finds out.
+UNCONFIGURED := clean distclean format format-check help check-debian12 check-debian13
+ifneq ($(filter-out $(UNCONFIGURED),$(or $(MAKECMDGOALS),all)),)
+include config.mk
+endif
+
+configure config.h.in &: configure.ac
+	autoconf
+	autoheader
+	@touch configure config.h.in
+config.status: configure
+	@if test -x config.status; then set -x; ./config.status --recheck; else set -x; ./configure --no-create $(CONFIGURE_ARGS); fi
+	@touch $@
+config.mk config.h &: config.status config.mk.in config.h.in
+	./config.status
+	@touch config.mk config.h
+
+# --- programs ---
 
 .PHONY: all
 all: $(PROGRAMS)
 
-configure: configure.ac
-	autoconf
-	autoheader
-config.mk config.h &: configure config.mk.in
-	@test -e config.status && ./config.status --recheck >/dev/null || ./configure $(CONFIGURE_ARGS)
-	./config.status
+CCALL = $(CC) $(WARN) $(WERROR) -I. -Ilib $(HARDEN_CFLAGS) $(CPPFLAGS) $(LIB_CFLAGS) $(CFLAGS) \
+	-DPOSTROAD_SYSCONFDIR='"$(sysconfdir)"' -DPOSTROAD_LOCALSTATEDIR='"$(localstatedir)"' \
+	-DPOSTROAD_RUNSTATEDIR='"$(runstatedir)"'
+LINK = $(CC) $(CFLAGS) $(HARDEN_LDFLAGS) $(LDFLAGS)
 
-%.o: %.c config.h
+%.o: %.c config.h config.mk
 	$(CCALL) -MMD -MP -c -o $@ $<
 
 lib/libpostroad.a: $(LIB_SRCS:.c=.o)
@@ -50,24 +75,122 @@ lib/libpostroad.a: $(LIB_SRCS:.c=.o)
 	$(AR) rcs $@ $^
 
 policyd/postroad-policyd: $(POLICYD_SRCS:.c=.o) lib/libpostroad.a
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIB_LIBS) $(POLICYD_LIBS)
+	$(LINK) -o $@ $^ $(LIB_LIBS) $(POLICYD_LIBS)
 
 ctl/postroad: $(CTL_SRCS:.c=.o) lib/libpostroad.a
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIB_LIBS)
+	$(LINK) -o $@ $^ $(LIB_LIBS)
 
 $(TESTS): %: %.o $(POLICYD_OBJS) lib/libpostroad.a
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIB_LIBS) $(POLICYD_LIBS)
+	$(LINK) -o $@ $^ $(LIB_LIBS) $(POLICYD_LIBS)
 $(TOOLS) $(BENCHES): %: %.o lib/libpostroad.a
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIB_LIBS) $(POLICYD_LIBS) -lpthread
+	$(LINK) -o $@ $^ $(LIB_LIBS) $(POLICYD_LIBS) -lpthread
 
-.PHONY: tests unit
+-include $(wildcard $(ALL_SRCS:.c=.d))
+
+# --- tests ---
+
+.PHONY: tests check unit check-debian12 check-debian13
 tests: $(TESTS) $(TOOLS)
-# Unit tests only: no root, no network.
+# Everything. Scripts that need root, namespaces or a server skip themselves and say why.
+check: all tests
+	$(PROVE) --exec '' -j$(JOBS) $(PROVE_FLAGS) $(or $(T),$(filter-out $(SKIP),$(TESTS) $(SCRIPTS)))
+# The C programs only: no root, no network, no server.
 unit: all tests
-	prove --exec '' $(TESTS)
+	$(PROVE) --exec '' -j$(JOBS) $(PROVE_FLAGS) $(TESTS)
+# The demonstration and all tests on a bare Debian, in a folder of its own; needs root and debootstrap.
+check-debian12:
+	t/debian bookworm
+check-debian13:
+	t/debian trixie
 
--include $(ALL_SRCS:.c=.d)
+# --- the lab and the figures ---
 
-.PHONY: clean
+.PHONY: demo lab bench bench-quick
+demo: all tests
+	t/lab/demo
+lab: all tests
+	t/lab/lab up
+bench: all tests $(BENCHES)
+	bench/run
+bench-quick: all tests $(BENCHES)
+	bench/run --quick
+
+# --- format ---
+
+FORMAT_FILES = $(wildcard lib/*.[ch] policyd/*.[ch] ctl/*.[ch] t/*.[ch] t/*/*.[ch] bench/*.[ch])
+.PHONY: format format-check
+format:
+	clang-format -i $(FORMAT_FILES)
+format-check:
+	clang-format --dry-run --Werror $(FORMAT_FILES)
+
+# --- install ---
+
+# Files name the usual paths; what is installed names the configured ones.
+PATHS = sed -e 's,/usr/sbin/postroad,$(sbindir)/postroad,g' -e 's,/usr/bin/postroad,$(bindir)/postroad,g' \
+	-e 's,/etc/postroad,$(sysconfdir)/postroad,g' -e 's,/var/lib/postroad,$(localstatedir)/lib/postroad,g' \
+	-e 's,/run/postroad,$(runstatedir)/postroad,g'
+MAN_PAGES    := $(wildcard man/*.[1-8])
+SCHEMA_FILES := $(wildcard ldap-schema/*)
+EXAMPLES      = $(shell find examples -type f ! -path 'examples/systemd/*' | LC_ALL=C sort)
+UNITS        := $(wildcard examples/systemd/*.service examples/systemd/*.socket)
+SAMPLE_CONF  := $(firstword $(wildcard examples/single-site/postroad.conf examples/single-site/*/postroad.conf))
+DOCS         := README.md LICENSE
+confdir       = $(sysconfdir)/postroad
+schemadir     = $(datadir)/postroad/schema
+D             = $(DESTDIR)
+
+.PHONY: install uninstall
+install: all
+	$(INSTALL) -d -m 755 $(D)$(sbindir) $(D)$(bindir) $(D)$(schemadir) $(D)$(docdir) $(D)$(unitdir) $(D)$(sysusersdir) $(D)$(tmpfilesdir) $(D)$(confdir)
+	$(INSTALL) -m 755 policyd/postroad-policyd $(D)$(sbindir)/postroad-policyd
+	$(INSTALL) -m 755 ctl/postroad $(D)$(bindir)/postroad
+	$(INSTALL) -m 644 $(DOCS) $(D)$(docdir)
+	for f in $(MAN_PAGES); do \
+		d=$(D)$(mandir)/man$${f##*.}; $(INSTALL) -d -m 755 $$d && $(PATHS) $$f >$$d/$${f##*/} && chmod 644 $$d/$${f##*/} || exit 1; done
+	for f in $(SCHEMA_FILES); do test ! -f $$f || $(INSTALL) -m 644 $$f $(D)$(schemadir) || exit 1; done
+	for f in $(EXAMPLES); do m=644; test ! -x $$f || m=755; $(INSTALL) -D -m $$m $$f $(D)$(docdir)/$$f || exit 1; done
+	for f in $(UNITS); do $(PATHS) $$f >$(D)$(unitdir)/$${f##*/} && chmod 644 $(D)$(unitdir)/$${f##*/} || exit 1; done
+	$(PATHS) examples/systemd/sysusers.conf >$(D)$(sysusersdir)/postroad.conf && chmod 644 $(D)$(sysusersdir)/postroad.conf
+	$(PATHS) examples/systemd/tmpfiles.conf >$(D)$(tmpfilesdir)/postroad.conf && chmod 644 $(D)$(tmpfilesdir)/postroad.conf
+	$(PATHS) $(SAMPLE_CONF) >$(D)$(confdir)/postroad.conf.sample && chmod 644 $(D)$(confdir)/postroad.conf.sample
+# Takes out what install put in; configuration and state stay.
+uninstall:
+	rm -f $(D)$(sbindir)/postroad-policyd $(D)$(bindir)/postroad $(foreach f,$(MAN_PAGES),$(D)$(mandir)/man$(subst .,,$(suffix $f))/$(notdir $f))
+	rm -f $(addprefix $(D)$(unitdir)/,$(notdir $(UNITS))) $(D)$(sysusersdir)/postroad.conf $(D)$(tmpfilesdir)/postroad.conf $(D)$(confdir)/postroad.conf.sample
+	rm -rf $(D)$(schemadir) $(D)$(docdir)
+	-rmdir $(D)$(datadir)/postroad $(D)$(confdir) 2>/dev/null
+
+# --- dist ---
+
+# All that git has, and ./configure and config.h.in with it: builds without autoconf and without network.
+DIST = postroad-$(PACKAGE_VERSION)
+.PHONY: dist
+dist: configure config.h.in
+	@git rev-parse --git-dir >/dev/null 2>&1 || { echo "make dist needs a git checkout: it packs what git lists" >&2; exit 2; }
+	rm -rf $(DISTDIR)/$(DIST) && mkdir $(DISTDIR)/$(DIST)
+	git ls-files -z | tar --null --no-recursion -cf - -T - configure config.h.in | tar -xf - -C $(DISTDIR)/$(DIST)
+	tar --sort=name --owner=0 --group=0 --numeric-owner --mtime=@$$(git log -1 --format=%ct) -C $(DISTDIR) -cf - $(DIST) | gzip -9n >$(DISTDIR)/$(DIST).tar.gz
+	rm -rf $(DISTDIR)/$(DIST)
+	@echo made $(DISTDIR)/$(DIST).tar.gz
+
+# --- the rest ---
+
+.PHONY: clean distclean help
 clean:
-	rm -f $(PROGRAMS) $(TESTS) $(TOOLS) $(BENCHES) lib/libpostroad.a */*.o */*/*.o */*.d */*/*.d
+	rm -f $(PROGRAMS) $(TESTS) $(TOOLS) $(BENCHES) lib/libpostroad.a
+	rm -f $(foreach d,lib policyd ctl t t/tools t/fuzz bench,$d/*.o $d/*.d)
+distclean: clean
+	rm -f config.mk config.h config.h.in config.log config.status configure configure~ postroad-*.tar.gz
+	rm -rf autom4te.cache
+help:
+	@echo 'all            programs (default)'
+	@echo 'demo           two sites on this machine route mail as one; a table of what was asked for and what happened (root)'
+	@echo 'lab            the same two sites, left running for you to look around (root)'
+	@echo 'check          all tests; T="t/x.t t/y_test" some of them, JOBS=2 two at a time'
+	@echo 'unit           the tests in C only'
+	@echo 'bench          our figures beside their limits; bench-quick: in a minute'
+	@echo 'check-debian12 check-debian13: demo and check on a bare Debian in a folder (root, debootstrap)'
+	@echo 'install        with DESTDIR, prefix, sysconfdir, … as usual; uninstall'
+	@echo 'dist           postroad-VERSION.tar.gz, builds without autoconf'
+	@echo 'format format-check clean distclean'
