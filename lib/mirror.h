@@ -36,6 +36,9 @@ struct mirror;
 struct mirror *mirror_open(const char *dir, size_t map_mib, char *error, size_t error_n);
 void mirror_close(struct mirror **m);
 
+/* 1 when the file the store was opened from is gone or another one: close and open again. */
+int mirror_replaced(struct mirror *m);
+
 /* All reads happen between these two; begin gives the newest snapshot, and is cheap. -1: can't read. */
 int mirror_begin(struct mirror *m);
 void mirror_end(struct mirror *m);
@@ -49,10 +52,10 @@ enum claim_how { CLAIM_PRIMARY, CLAIM_ALIAS };
 struct mirror_claim {
     unsigned char uuid[UUID_LEN];
     uint64_t created;
-    uint32_t parent;     /* number of the entry's parent, see mirror_org */
-    uint8_t kind, state; /* the entry's own, not inherited */
-    uint8_t how;         /* enum claim_how */
-    uint8_t forwards;    /* 1: it has TAG_FORWARD items */
+    uint32_t parent;           /* number of the entry's parent, see mirror_org */
+    uint8_t kind, state;       /* the entry's own, not inherited */
+    uint8_t how;               /* enum claim_how */
+    uint8_t forwards;          /* 1: it has TAG_FORWARD items */
     struct span home, standby; /* own, may be empty */
 };
 
@@ -62,10 +65,10 @@ int mirror_claim(struct mirror *m, struct span address, struct mirror_claim *out
 /* What a container passes down to what is below it: nearest value upwards. Deny adds up. */
 struct mirror_org {
     uint32_t parent;
-    uint8_t kind, state;       /* state: disabled or suspended or moving if any level up says so */
+    uint8_t kind, state; /* state: disabled or suspended or moving if any level up says so */
     struct span home, standby, quota;
-    struct span deny;          /* blank-separated words */
-    struct span domain;        /* primary name of the domain it is in, "" outside any */
+    struct span deny;             /* blank-separated words */
+    struct span domain;           /* primary name of the domain it is in, "" outside any */
     unsigned char uuid[UUID_LEN]; /* all zero while only the number is known */
 };
 int mirror_org(struct mirror *m, uint32_t number, struct mirror_org *out);
@@ -89,21 +92,27 @@ long mirror_dn_of(struct mirror *m, const unsigned char uuid[UUID_LEN], char *ou
 int mirror_sites(struct mirror *m, struct site_table *t);
 
 struct mirror_info {
-    int complete;            /* a load or refresh was finished once */
-    uint64_t updated_ms;     /* wall clock of the last commit that changed something, ms since 1970 */
-    uint64_t refreshed_ms;   /* wall clock of the last finished load or refresh */
+    int complete;          /* a load or refresh was finished once */
+    uint64_t updated_ms;   /* wall clock of the last commit that changed something, ms since 1970 */
+    uint64_t refreshed_ms; /* wall clock of the last finished load or refresh */
     uint64_t entries, accounts, addresses, domains, dups, bad;
     uint64_t bytes_used, bytes_max; /* of the store */
 };
 int mirror_info(struct mirror *m, struct mirror_info *out);
 
 /* Walk; fn returns 0 to go on. */
-void mirror_each_digest(struct mirror *m, int (*fn)(void *, struct span domain, const struct digest *), void *ctx);
-void mirror_each_dup(struct mirror *m, int (*fn)(void *, struct span address, unsigned claims), void *ctx);
-void mirror_each_claim(struct mirror *m, struct span address, int (*fn)(void *, const struct mirror_claim *), void *ctx);
-void mirror_each_bad(struct mirror *m, int (*fn)(void *, const unsigned char uuid[UUID_LEN], struct span why), void *ctx);
-/* Sites that accounts, departments or domains name but no entry defines. */
-void mirror_each_lost_site(struct mirror *m, int (*fn)(void *, struct span site, uint64_t entries), void *ctx);
+void mirror_each_digest(struct mirror *m,
+                        int (*fn)(void *, struct span domain, const struct digest *), void *ctx);
+void mirror_each_dup(struct mirror *m, int (*fn)(void *, struct span address, unsigned claims),
+                     void *ctx);
+void mirror_each_claim(struct mirror *m, struct span address,
+                       int (*fn)(void *, const struct mirror_claim *), void *ctx);
+void mirror_each_bad(struct mirror *m,
+                     int (*fn)(void *, const unsigned char uuid[UUID_LEN], struct span why),
+                     void *ctx);
+/* Sites that accounts, departments or domains name but none of sites (from mirror_sites) is. */
+void mirror_each_lost_site(struct mirror *m, const struct site_table *sites,
+                           int (*fn)(void *, struct span site, uint64_t entries), void *ctx);
 
 /* --- writing (role sync only) --- */
 
