@@ -20,7 +20,7 @@
  */
 long netstring_parse(const char *buf, size_t n, size_t max, struct span *payload);
 
-/* Write the head "LEN:" to out (NETSTRING_HEAD_MAX bytes); returns its length. */
+/* Write the head "LEN:" to out (NETSTRING_HEAD_MAX bytes); returns its length, 0 when len has over 11 digits. */
 size_t netstring_head(size_t len, char *out);
 
 #endif

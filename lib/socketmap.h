@@ -8,10 +8,12 @@
 
 #include <stddef.h>
 
+#include "netstring.h"
 #include "span.h"
 
 #define SOCKETMAP_REQUEST_MAX 10000  /* bytes; Postfix 3.12 sends no more */
 #define SOCKETMAP_REPLY_MAX   100000 /* bytes; what Postfix before 3.10 takes */
+#define SOCKETMAP_WIRE_MAX    (SOCKETMAP_REPLY_MAX + NETSTRING_HEAD_MAX + 1) /* framed */
 
 enum socketmap_status { SOCKETMAP_OK, SOCKETMAP_NOTFOUND, SOCKETMAP_TEMP, SOCKETMAP_PERM };
 
@@ -29,10 +31,18 @@ struct socketmap_request {
 long socketmap_parse(const char *buf, size_t n, struct socketmap_request *req);
 
 /*
- * Write a reply into out. Returns its length, or -1 when cap or
- * SOCKETMAP_REPLY_MAX is too small for it. Control bytes in data become '?'.
+ * Write a reply into out. Returns its length, or -1 when cap is too small for it or
+ * "STATUS DATA" is over SOCKETMAP_REPLY_MAX. SOCKETMAP_WIRE_MAX is always enough room.
+ * Control bytes in data become '?'. data may not overlap out.
  */
 long socketmap_reply(char *out, size_t cap, enum socketmap_status status, struct span data);
+
+/*
+ * Take a reply's payload apart, as a client. Returns 0, or -1 when it begins with no status
+ * word. "TIMEOUT", which others send, reads as TEMP. *data_r points into payload.
+ */
+int socketmap_reply_parse(struct span payload, enum socketmap_status *status_r,
+                          struct span *data_r);
 
 /* The word on the wire: "OK", "NOTFOUND", "TEMP", "PERM". */
 const char *socketmap_status_word(enum socketmap_status s);
