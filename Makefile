@@ -41,7 +41,7 @@ PROGRAMS     := $(if $(wildcard policyd/main.c),policyd/postroad-policyd) $(if $
 # --- configuration ---
 
 # These goals need nothing of what ./configure finds out.
-UNCONFIGURED := clean distclean format format-check help check-debian12 check-debian13
+UNCONFIGURED := schema clean distclean format format-check help check-debian12 check-debian13
 ifneq ($(filter-out $(UNCONFIGURED),$(or $(MAKECMDGOALS),all)),)
 include config.mk
 endif
@@ -115,6 +115,14 @@ bench: all tests $(BENCHES)
 bench-quick: all tests $(BENCHES)
 	bench/run --quick
 
+# --- schema ---
+
+.PHONY: schema
+# postroad.ldif is kept in git and compared by t/schema.t, so building never needs this.
+schema:
+	ldap-schema/mkldif ldap-schema/postroad.schema >ldap-schema/postroad.ldif.new
+	mv ldap-schema/postroad.ldif.new ldap-schema/postroad.ldif
+
 # --- format ---
 
 FORMAT_FILES = $(wildcard lib/*.[ch] policyd/*.[ch] ctl/*.[ch] t/*.[ch] t/*/*.[ch] bench/*.[ch])
@@ -148,7 +156,7 @@ install: all
 	$(INSTALL) -m 644 $(DOCS) $(D)$(docdir)
 	for f in $(MAN_PAGES); do \
 		d=$(D)$(mandir)/man$${f##*.}; $(INSTALL) -d -m 755 $$d && $(PATHS) $$f >$$d/$${f##*/} && chmod 644 $$d/$${f##*/} || exit 1; done
-	for f in $(SCHEMA_FILES); do test ! -f $$f || $(INSTALL) -m 644 $$f $(D)$(schemadir) || exit 1; done
+	for f in $(SCHEMA_FILES); do m=644; test ! -x $$f || m=755; $(INSTALL) -m $$m $$f $(D)$(schemadir) || exit 1; done
 	for f in $(EXAMPLES); do m=644; test ! -x $$f || m=755; $(INSTALL) -D -m $$m $$f $(D)$(docdir)/$$f || exit 1; done
 	for f in $(UNITS); do $(PATHS) $$f >$(D)$(unitdir)/$${f##*/} && chmod 644 $(D)$(unitdir)/$${f##*/} || exit 1; done
 	$(PATHS) examples/systemd/sysusers.conf >$(D)$(sysusersdir)/postroad.conf && chmod 644 $(D)$(sysusersdir)/postroad.conf
@@ -191,6 +199,7 @@ help:
 	@echo 'unit           the tests in C only'
 	@echo 'bench          our figures beside their limits; bench-quick: in a minute'
 	@echo 'check-debian12 check-debian13: demo and check on a bare Debian in a folder (root, debootstrap)'
+	@echo 'schema         ldap-schema/postroad.ldif out of postroad.schema'
 	@echo 'install        with DESTDIR, prefix, sysconfdir, … as usual; uninstall'
 	@echo 'dist           postroad-VERSION.tar.gz, builds without autoconf'
 	@echo 'format format-check clean distclean'
