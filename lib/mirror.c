@@ -115,7 +115,7 @@ format_is_ours(struct mirror *m, int writer)
         return 0;
     n = mirror_meta_get(m, "format", format, sizeof format);
     mirror_end(m);
-    return (n == 4 && mirror_u32(format) == MIRROR_FORMAT) || (n < 0 && writer);
+    return (n == 8 && mirror_u64(format) == MIRROR_FORMAT) || (n < 0 && writer);
 }
 
 static int

@@ -204,7 +204,8 @@ index_digest(struct mirror *m, const unsigned char *uuid, const struct record *r
     if (s.n > ADDR_DOMAIN_MAX)
         s.n = 0;
     while (slot < MIRROR_CACHE && m->digests[slot].used &&
-           (strlen(m->digests[slot].name) != s.n || memcmp(m->digests[slot].name, s.p, s.n) != 0))
+           (strlen(m->digests[slot].name) != s.n ||
+            (s.n && memcmp(m->digests[slot].name, s.p, s.n) != 0)))
         slot++;
     if (slot == MIRROR_CACHE) {
         slot = 0;

@@ -145,7 +145,8 @@ test_lookups(void)
     snprintf(dir, sizeof dir, "%s/lookups", top);
     is_int(mirror_write_commit(m), 0, "commit");
     reader = mirror_open(dir, MIB, error, sizeof error);
-    ok(reader != NULL, "a reader opens it");
+    if (!ok(reader != NULL, "a reader opens it: %s", error))
+        exit(1);
     mirror_begin(reader);
     is_int(mirror_claim(reader, span_of("al@a.example"), &c), 1, "an alias is found");
     is_int(c.how, CLAIM_ALIAS, "as an alias");
@@ -351,7 +352,7 @@ static const char *
 group_dn(int g, int depth)
 {
     static char out[MIRROR_DN_MAX];
-    char tail[MIRROR_DN_MAX];
+    char tail[MIRROR_DN_MAX - 64];
 
     if (g < 0 || depth > GROUPS)
         return "dc=a.example,ou=domains,o=corp";
