@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * control: the role administrators and monitoring talk to: the control socket of
+ * `postroad` and the loopback HTTP endpoints.
+ *
+ * Promises: bounded connections, bounded requests, one beat each 500 ms whatever
+ * callers do; what it says about a lookup is made by the very code that answers
+ * Postfix. Must not write the mirror, hold directory credentials, or be needed
+ * for mail to flow: answer doesn't know that it exists.
+ */
+#include <errno.h>
+#include <grp.h>
+#include <signal.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "control.h"
+#include "log.h"
+
+#define BEAT_MS 500
+
+static int64_t
+clock_ms(clockid_t id)
+{
+    struct timespec ts;
+
+    clock_gettime(id, &ts);
+    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+struct moment
+control_now(void)
+{
+    struct moment now = {clock_ms(CLOCK_MONOTONIC), clock_ms(CLOCK_REALTIME)};
+
+    return now;
+}
+
+/* conf.group's number, found while names can still be looked up. */
+static struct {
+    gid_t gid;
+    int known;
+} admins;
+
+static int
+control_prepare(struct role_env *env)
+{
+    const char *name = env->conf->group;
+    struct group *gr;
+
+    if (!name || !*name)
+        return 0;
+    gr = getgrnam(name);
+    if (gr) {
+        admins.gid = gr->gr_gid;
+        admins.known = 1;
+    } else {
+        log_warning("no such group: only root and our own user may use the control socket group=%s",
+                    name);
+    }
+    return 0;
+}
+
+static uint64_t
+lookups_total(const struct board *b)
+{
+    uint64_t sum = 0;
+
+    for (int w = BOARD_LOOKUPS; w < BOARD_LOOKUPS + 4 * MAP_N; w++)
+        sum += vitals_sum(b, w);
+    return sum;
+}
+
+static void
+on_tick(evutil_socket_t fd, short what, void *ctx)
+{
+    struct control *c = ctx;
+    struct moment now = control_now();
+
+    (void)fd;
+    (void)what;
+    board_set(&c->env->board, BOARD_BEAT_MS, (uint64_t)now.mono_ms);
+    rates_sample(&c->rates, now.mono_ms, lookups_total(&c->env->board));
+    if (c->door)
+        door_tick(c->door);
+    if (c->web)
+        web_tick(c->web);
+}
+
+static void
+on_end(evutil_socket_t fd, short what, void *ctx)
+{
+    struct control *c = ctx;
+
+    (void)fd;
+    (void)what;
+    event_base_loopexit(c->base, NULL);
+}
+
+/* The parent says nothing to us; what is readable is its end. */
+static void
+on_parent(evutil_socket_t fd, short what, void *ctx)
+{
+    struct control *c = ctx;
+    char buf[ROLE_MESSAGE_MAX];
+    ssize_t n = read(fd, buf, sizeof buf);
+
+    (void)what;
+    if (n > 0 || (n == -1 && (errno == EAGAIN || errno == EINTR)))
+        return;
+    log_notice("the parent is gone, so control ends");
+    event_base_loopexit(c->base, NULL);
+}
+
+enum { EV_TICK, EV_TERM, EV_INT, EV_PARENT, EV_N };
+
+static int
+events_add(struct control *c, struct event *ev[EV_N])
+{
+    struct timeval beat = {0, BEAT_MS * 1000};
+
+    ev[EV_TICK] = event_new(c->base, -1, EV_PERSIST, on_tick, c);
+    ev[EV_TERM] = evsignal_new(c->base, SIGTERM, on_end, c);
+    ev[EV_INT] = evsignal_new(c->base, SIGINT, on_end, c);
+    ev[EV_PARENT] = event_new(c->base, c->env->parent_fd, EV_READ | EV_PERSIST, on_parent, c);
+    for (int i = 0; i < EV_N; i++)
+        if (!ev[i] || event_add(ev[i], i == EV_TICK ? &beat : NULL) == -1)
+            return -1;
+    return 0;
+}
+
+static int
+control_open(struct control *c)
+{
+    c->maps = maps_new(c->env->conf, &c->env->board);
+    if (!c->maps)
+        return -1;
+    if (c->env->nlisten > 0 && c->env->listen_fd[0] != -1) {
+        c->door = door_open(c, c->env->listen_fd[0]);
+        if (!c->door)
+            return -1;
+    }
+    c->web = web_open(c);
+    return c->web ? 0 : -1;
+}
+
+static void
+control_close(struct control *c)
+{
+    web_close(&c->web);
+    door_close(&c->door);
+    maps_free(&c->maps);
+}
+
+static int
+control_run(struct role_env *env)
+{
+    struct control c = {.env = env, .own_uid = geteuid()};
+    struct event *ev[EV_N] = {NULL};
+    int status = 1;
+
+    c.group = admins.gid;
+    c.has_group = admins.known;
+    signal(SIGPIPE, SIG_IGN);
+    c.base = event_base_new();
+    if (!c.base) {
+        log_error("control can't start: no memory for its event loop");
+        return 1;
+    }
+    if (events_add(&c, ev) == -1 || control_open(&c) == -1) {
+        log_error("control can't start: no memory, or a socket it was given does not work");
+    } else {
+        on_tick(-1, 0, &c);
+        event_base_dispatch(c.base);
+        status = 0;
+    }
+    control_close(&c);
+    for (int i = 0; i < EV_N; i++)
+        if (ev[i])
+            event_free(ev[i]);
+    event_base_free(c.base);
+    return status;
+}
+
+const struct role role_control = {"control", control_prepare, control_run};

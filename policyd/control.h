@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * control: what the files of role control share. control.c runs the loop,
+ * control_socket.c keeps the connections of `postroad`, control_verbs.c answers
+ * their requests with status.c and explain.c, http.c serves metrics.c.
+ */
+#ifndef POSTROAD_CONTROL_H
+#define POSTROAD_CONTROL_H
+
+#include <jansson.h>
+#include <sys/types.h>
+
+#include "maps.h"
+#include "rates.h"
+#include "role.h"
+#include "vitals.h"
+
+#define CONTROL_REQUEST_MAX 65536 /* bytes of one request line */
+
+struct event_base;
+struct evbuffer;
+struct door; /* the control socket */
+struct web;  /* the HTTP endpoints */
+
+struct control {
+    struct role_env *env;
+    struct event_base *base;
+    struct maps *maps;
+    struct rates rates;
+    struct door *door;
+    struct web *web;
+    uid_t own_uid;
+    gid_t group; /* conf.group; its members may ask */
+    int has_group;
+};
+
+/* Who is at the other end of a control connection. */
+struct caller {
+    pid_t pid;
+    uid_t uid;
+    int may_change; /* root or the daemon's own user */
+};
+
+struct moment control_now(void);
+
+/* control_socket.c. tick: once a second; what could not be accepted is tried again. */
+struct door *door_open(struct control *c, int fd);
+void door_tick(struct door *d);
+void door_close(struct door **d);
+
+/* control_verbs.c: the reply to one request line; never NULL unless memory is out. */
+json_t *control_reply(struct control *c, const struct caller *who, const char *line, size_t n);
+
+/* Errors are replies too: {"ok":false,"error":…,"code":…}; code is what `postroad` exits with. */
+enum control_code { CONTROL_NO = 1, CONTROL_USAGE = 2, CONTROL_TEMPORARY = 75 };
+json_t *control_error(enum control_code code, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+/* Text as JSON; bytes that are no UTF-8 become '?'. */
+json_t *control_text(struct span s);
+/* "2026-01-31T23:59:59Z"; JSON null for 0. */
+json_t *control_time(int64_t wall_ms);
+/* The mirror between mirror_begin and mirror_end; NULL and why when it can't be read. */
+struct mirror *control_mirror(struct control *c, const char **why_r);
+
+/* status.c, explain.c: the members of the reply, beside "ok". */
+json_t *status_json(struct control *c, const struct moment *now);
+json_t *explain_json(struct control *c, struct span address, const struct moment *now);
+/* status.c: the mirror's state and age, in status and in explain. */
+json_t *status_mirror_json(struct control *c, const struct moment *now);
+/* Wall clock at which the mirror was last known to hold what its source holds; 0 never. */
+int64_t status_confirmed_ms(const struct board *b, const struct mirror_info *info,
+                            const struct moment *now);
+const char *status_phase_word(unsigned phase); /* "none" for a number we don't know */
+
+/* http.c, metrics.c */
+struct web *web_open(struct control *c);
+void web_tick(struct web *w);
+void web_close(struct web **w);
+void metrics_write(struct control *c, const struct moment *now, struct evbuffer *out);
+
+#endif

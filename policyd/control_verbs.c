@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * control_verbs: from one request line, {"verb":…}, to its reply, {"ok":…}.
+ *
+ * Promises: always a reply, whatever the line holds; a verb that changes
+ * something needs root or the daemon's user and a reason, and is logged with
+ * both before it is done. Must not act on what it could not log.
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "config.h"
+#include "control.h"
+#include "log.h"
+
+#define REASON_MAX 200 /* characters in a log line */
+
+json_t *
+control_error(enum control_code code, const char *fmt, ...)
+{
+    char text[1024];
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    return json_pack("{s:b, s:o, s:i}", "ok", 0, "error", control_text(span_of(text)), "code",
+                     (int)code);
+}
+
+json_t *
+control_text(struct span s)
+{
+    json_t *j = json_stringn(s.p ? s.p : "", s.n);
+    char buf[1024];
+
+    if (j)
+        return j;
+    if (s.n > sizeof buf)
+        s.n = sizeof buf;
+    for (size_t i = 0; i < s.n; i++)
+        buf[i] = (unsigned char)s.p[i] < 0x80 ? s.p[i] : '?';
+    return json_stringn(buf, s.n);
+}
+
+json_t *
+control_time(int64_t wall_ms)
+{
+    time_t t = (time_t)(wall_ms / 1000);
+    struct tm tm;
+    char text[32];
+
+    if (wall_ms <= 0 || !gmtime_r(&t, &tm))
+        return json_null();
+    strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &tm);
+    return json_string(text);
+}
+
+struct mirror *
+control_mirror(struct control *c, const char **why_r)
+{
+    struct mirror *m = maps_mirror(c->maps, why_r);
+
+    if (!m)
+        return NULL;
+    if (mirror_begin(m) == -1) {
+        *why_r = mirror_error(m);
+        return NULL;
+    }
+    return m;
+}
+
+static struct span
+member(json_t *request, const char *key)
+{
+    json_t *v = json_object_get(request, key);
+    struct span s = {json_string_value(v), json_string_length(v)};
+
+    return s;
+}
+
+static json_t *
+verb_ping(struct control *c, const struct caller *who, json_t *request)
+{
+    (void)who;
+    (void)request;
+    return json_pack("{s:i, s:s, s:s}", "pid", (int)getpid(), "version", PACKAGE_VERSION, "site",
+                     c->env->conf->site);
+}
+
+static json_t *
+verb_status(struct control *c, const struct caller *who, json_t *request)
+{
+    struct moment now = control_now();
+
+    (void)who;
+    (void)request;
+    return status_json(c, &now);
+}
+
+static json_t *
+verb_explain(struct control *c, const struct caller *who, json_t *request)
+{
+    struct span address = member(request, "address");
+    struct moment now = control_now();
+
+    (void)who;
+    if (!address.p || address.n == 0)
+        return control_error(CONTROL_USAGE, "explain: which address?");
+    return explain_json(c, address, &now);
+}
+
+/* The parent hands the word to sync, which confirms nothing but the sweep it refused last. */
+static json_t *
+verb_sweep_accept(struct control *c, const struct caller *who, json_t *request)
+{
+    static const char word[] = "sweep-accept";
+    struct span reason = member(request, "reason"), by = member(request, "by");
+    uint64_t would = board_get(&c->env->board, BOARD_SYNC, BOARD_SYNC_WOULD_SWEEP);
+
+    if (reason.n == 0)
+        return control_error(CONTROL_USAGE, "sweep-accept needs a reason: it goes to the log");
+    if (would == 0)
+        return control_error(CONTROL_NO, "no sweep was refused, so there is nothing to accept");
+    log_notice("sweep accepted: entries that the source no longer has will be removed "
+               "entries=%llu uid=%ld pid=%ld by=\"%.*s\" reason=\"%.*s\"",
+               (unsigned long long)would, (long)who->uid, (long)who->pid,
+               (int)(by.n < 64 ? by.n : 64), by.p ? by.p : "",
+               (int)(reason.n < REASON_MAX ? reason.n : REASON_MAX), reason.p);
+    if (send(c->env->parent_fd, word, sizeof word - 1, MSG_DONTWAIT | MSG_NOSIGNAL) == -1)
+        return control_error(CONTROL_TEMPORARY, "the parent did not take the message: %s",
+                             strerror(errno));
+    return json_pack("{s:I}", "would_sweep", (json_int_t)would);
+}
+
+static const struct verb {
+    const char *name;
+    int changes;
+    json_t *(*fn)(struct control *, const struct caller *, json_t *);
+} verbs[] = {
+    {"ping", 0, verb_ping},
+    {"status", 0, verb_status},
+    {"explain", 0, verb_explain},
+    {"sweep-accept", 1, verb_sweep_accept},
+};
+
+static json_t *
+dispatch(struct control *c, const struct caller *who, json_t *request)
+{
+    struct span name = member(request, "verb");
+
+    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
+        if (!span_same(name, span_of(verbs[i].name)))
+            continue;
+        if (verbs[i].changes && !who->may_change) {
+            log_warning("control: refused verb=%s uid=%ld pid=%ld", verbs[i].name, (long)who->uid,
+                        (long)who->pid);
+            return control_error(CONTROL_USAGE,
+                                 "%s changes something: only root and the daemon's "
+                                 "user may ask for it",
+                                 verbs[i].name);
+        }
+        log_debug("control: asked verb=%s uid=%ld pid=%ld", verbs[i].name, (long)who->uid,
+                  (long)who->pid);
+        return verbs[i].fn(c, who, request);
+    }
+    return control_error(CONTROL_USAGE, "unknown verb \"%.*s\"", (int)(name.n < 64 ? name.n : 64),
+                         name.p ? name.p : "");
+}
+
+json_t *
+control_reply(struct control *c, const struct caller *who, const char *line, size_t n)
+{
+    json_error_t bad;
+    json_t *request = json_loadb(line, n, JSON_REJECT_DUPLICATES, &bad);
+    json_t *reply;
+
+    if (!json_is_object(request)) {
+        json_decref(request);
+        return control_error(CONTROL_USAGE, "not a JSON object on one line");
+    }
+    reply = dispatch(c, who, request);
+    if (reply && !json_object_get(reply, "ok"))
+        json_object_set_new(reply, "ok", json_true());
+    json_decref(request);
+    return reply;
+}

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * explain: why mail to an address goes where it goes: the owner, the settings and
+ * which entry they come from, the rules with their inputs, and what each map
+ * answers Postfix.
+ *
+ * Promises: the answers are made by maps_lookup(), the function that answers
+ * Postfix, and are not counted as lookups. Must not decide anything itself.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "explain.h"
+
+#define DEPTH_MAX 64 /* levels between an account and the base */
+
+static void
+copy(char out[EXPLAIN_NAME_MAX], struct span s)
+{
+    size_t n = s.n < EXPLAIN_NAME_MAX ? s.n : EXPLAIN_NAME_MAX - 1;
+
+    if (n > 0)
+        memcpy(out, s.p, n);
+    out[n] = '\0';
+}
+
+/* Whether r itself says what is in effect: has the item, or for tag 0 the state. */
+static int
+says(const struct record *r, int tag, enum record_state state)
+{
+    struct span ignored;
+
+    return tag ? record_find(r, (enum record_tag)tag, &ignored) : record_state(r) == state;
+}
+
+static json_t *
+dn_of(struct mirror *m, const unsigned char uuid[UUID_LEN])
+{
+    char dn[MIRROR_DN_MAX];
+    long n = mirror_dn_of(m, uuid, dn, sizeof dn);
+    struct span s = {dn, n > 0 ? (size_t)n : 0};
+
+    return n >= 0 ? control_text(s) : json_null();
+}
+
+/* Find the entry that says it: the owner's own, or the nearest one upwards. */
+static void
+trace_origin(const struct explain *x, struct mirror *m, int tag, struct origin *o)
+{
+    const struct mirror_claim *claim = &x->t.claim;
+    struct mirror_org org;
+    struct record r;
+    uint32_t number = claim->parent;
+
+    if (mirror_entry(m, claim->uuid, &r) == 1 && says(&r, tag, x->t.in.state)) {
+        o->from = record_kind_word(record_kind(&r));
+        o->dn = dn_of(m, claim->uuid);
+        return;
+    }
+    for (int depth = 0; depth < DEPTH_MAX && number != 0; depth++) {
+        if (mirror_org(m, number, &org) != 1)
+            return;
+        if (mirror_entry(m, org.uuid, &r) == 1 && says(&r, tag, x->t.in.state)) {
+            o->from = record_kind_word(record_kind(&r));
+            o->dn = dn_of(m, org.uuid);
+            return;
+        }
+        number = org.parent;
+    }
+}
+
+static void
+trace_standby(struct explain *x, struct mirror *m)
+{
+    const struct site *home;
+
+    if (x->t.in.standby.n > 0) {
+        copy(x->standby.value, x->t.in.standby);
+        trace_origin(x, m, TAG_STANDBY, &x->standby);
+        return;
+    }
+    home = x->t.in.sites ? site_find(x->t.in.sites, x->t.in.home) : NULL;
+    if (home && *home->standby) {
+        copy(x->standby.value, span_of(home->standby));
+        x->standby.from = "site";
+    }
+}
+
+static void
+trace_origins(struct explain *x, struct mirror *m)
+{
+    struct mirror_domain d;
+    const char *name = addr_domain(&x->t.addr);
+
+    if (mirror_domain(m, span_of(name), &d) == 1 && d.primary.n < sizeof x->primary)
+        memcpy(x->primary, d.primary.p, d.primary.n);
+    if (!x->t.found)
+        return;
+    copy(x->home.value, x->t.in.home);
+    if (x->t.in.home.n > 0)
+        trace_origin(x, m, TAG_HOME, &x->home);
+    trace_standby(x, m);
+    copy(x->state.value, span_of(record_state_word(x->t.in.state)));
+    trace_origin(x, m, 0, &x->state);
+    if (!*x->state.from)
+        x->state.from = "default";
+}
+
+static json_t *
+owner_json(const struct explain *x, struct mirror *m)
+{
+    const struct mirror_claim *claim = &x->t.claim;
+    char uuid[2 * UUID_LEN + 5], *p = uuid;
+
+    if (!x->t.found)
+        return json_null();
+    for (int i = 0; i < UUID_LEN; i++)
+        p += sprintf(p, "%s%02x", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", claim->uuid[i]);
+    return json_pack("{s:o, s:s, s:s, s:s}", "dn", dn_of(m, claim->uuid), "kind",
+                     record_kind_word((enum record_kind)claim->kind), "state",
+                     record_state_word((enum record_state)claim->state), "uuid", uuid);
+}
+
+static json_t *
+origin_json(struct origin *o)
+{
+    if (!*o->value)
+        return json_null();
+    return json_pack("{s:o, s:s, s:o}", "value", control_text(span_of(o->value)), "from",
+                     *o->from ? o->from : "unknown", "dn", o->dn ? o->dn : json_null());
+}
+
+static json_t *
+inputs_json(struct explain *x)
+{
+    return json_pack("{s:b, s:o, s:b, s:b, s:o, s:o, s:o, s:o}", "domain_ours", x->t.in.domain_ours,
+                     "domain", *x->primary ? json_string(x->primary) : json_null(), "found",
+                     x->t.found, "proven", x->t.in.proven, "own_site",
+                     control_text(x->t.in.own_site), "state", origin_json(&x->state), "home",
+                     origin_json(&x->home), "standby", origin_json(&x->standby));
+}
+
+/* Ask one map as Postfix would, and add what it says. */
+static void
+add_map(struct explain *x, json_t *list, enum map_id map, struct span key, char *buf)
+{
+    size_t n = 0;
+    enum socketmap_status s = maps_lookup(x->c->maps, map, key, buf, SOCKETMAP_REPLY_MAX, &n, NULL);
+    struct span data = {buf, n};
+
+    json_array_append_new(list, json_pack("{s:s, s:o, s:s, s:o}", "map", map_name(map), "key",
+                                          control_text(key), "status", socketmap_status_word(s),
+                                          "data", control_text(data)));
+}
+
+/* Every map with the key Postfix would ask; tls once for each hop of the target site. */
+static json_t *
+maps_asked(struct explain *x, struct span address, char *buf)
+{
+    static const enum map_id by_address[] = {MAP_TRANSPORT, MAP_MAILBOX, MAP_ALIAS, MAP_SENDER};
+    json_t *list = json_array();
+    struct site target = {.nhops = 0};
+
+    if (x->t.route.site)
+        target = *x->t.route.site;
+    for (size_t i = 0; i < sizeof by_address / sizeof *by_address; i++)
+        add_map(x, list, by_address[i], address, buf);
+    add_map(x, list, MAP_DOMAIN, span_of(addr_domain(&x->t.addr)), buf);
+    for (int i = 0; i < target.nhops; i++)
+        add_map(x, list, MAP_TLS, span_of(target.hops[i].hop), buf);
+    return list;
+}
+
+static json_t *
+found_out(struct explain *x, struct span address, char *buf)
+{
+    const struct route *r = &x->t.route;
+    const char *why;
+    struct mirror *m = control_mirror(x->c, &why);
+    json_t *out, *owner;
+
+    if (!m)
+        return control_error(CONTROL_TEMPORARY, "the mirror can't be read: %s", why);
+    trace_origins(x, m);
+    owner = owner_json(x, m);
+    mirror_end(m);
+    out = json_pack(
+        "{s:o, s:s, s:s, s:s, s:o, s:o, s:o, s:s, s:i, s:o, s:s}", "address", control_text(address),
+        "canonical", x->t.addr.text, "matched", x->t.matched, "how",
+        x->t.found && x->t.how ? x->t.how : "", "owner", owner, "inputs", inputs_json(x), "steps",
+        explain_steps(x), "verdict", route_verdict_word(r->verdict), "step", r->step, "site",
+        r->site ? json_string(r->site->name) : json_null(), "why", r->why ? r->why : "");
+    if (!out)
+        return NULL;
+    json_object_set_new(out, "mirror", status_mirror_json(x->c, &x->now));
+    json_object_set_new(out, "maps", maps_asked(x, address, buf));
+    return out;
+}
+
+json_t *
+explain_json(struct control *c, struct span address, const struct moment *now)
+{
+    struct explain x = {.c = c, .now = *now, .home.from = "", .standby.from = "", .state.from = ""};
+    char *buf = malloc(SOCKETMAP_REPLY_MAX);
+    enum socketmap_status status;
+    json_t *out;
+    size_t n;
+
+    if (!buf)
+        return NULL;
+    status = maps_lookup(c->maps, MAP_TRANSPORT, address, buf, SOCKETMAP_REPLY_MAX, &n, &x.t);
+    if (x.t.parsed != 1)
+        out = control_error(CONTROL_USAGE, "not a mail address: %s",
+                            x.t.parsed == 0 ? "there is no @ in it" : "malformed or too long");
+    else if (status == SOCKETMAP_TEMP)
+        out = control_error(CONTROL_TEMPORARY, "can't tell for now: %s", x.t.why ? x.t.why : "");
+    else
+        out = found_out(&x, address, buf);
+    free(buf);
+    return out;
+}

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * metrics: the counters of the board and the mirror's figures in Prometheus' text
+ * format 0.0.4, each with HELP and TYPE.
+ *
+ * Promises: the label sets are fixed by the code (map, status, verdict, reason,
+ * role, phase), so the number of series never depends on mail, addresses or the
+ * directory's content. Must not put anything a stranger can choose in a label.
+ */
+#include <event2/buffer.h>
+
+#include "config.h"
+#include "control.h"
+
+static void
+head(struct evbuffer *out, const char *name, const char *type, const char *help)
+{
+    evbuffer_add_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+static void
+single(struct evbuffer *out, const char *name, const char *type, const char *help, double v)
+{
+    head(out, name, type, help);
+    evbuffer_add_printf(out, "%s %.15g\n", name, v);
+}
+
+static void
+lookups(const struct board *b, struct evbuffer *out)
+{
+    static const char *const status[] = {"ok", "notfound", "temp", "perm"};
+
+    head(out, "postroad_lookups_total", "counter", "Lookups answered, by map and kind of answer.");
+    for (int m = 0; m < MAP_N; m++)
+        for (int s = 0; s < 4; s++)
+            evbuffer_add_printf(out, "postroad_lookups_total{map=\"%s\",status=\"%s\"} %llu\n",
+                                map_name(m), status[s],
+                                (unsigned long long)vitals_sum(b, BOARD_LOOKUPS + 4 * m + s));
+    head(out, "postroad_verdicts_total", "counter",
+         "Route decisions, by verdict (see postroad-maps(7)).");
+    for (int v = ROUTE_OUTSIDE; v <= ROUTE_WAIT; v++)
+        evbuffer_add_printf(out, "postroad_verdicts_total{verdict=\"%s\"} %llu\n",
+                            route_verdict_word(v),
+                            (unsigned long long)vitals_sum(b, BOARD_VERDICTS + v));
+}
+
+static void
+connections(const struct board *b, struct evbuffer *out)
+{
+    static const struct {
+        const char *reason;
+        int word;
+    } closed[] = {
+        {"bad", BOARD_CLOSED_BAD}, {"slow", BOARD_CLOSED_SLOW}, {"idle", BOARD_CLOSED_IDLE}};
+
+    single(out, "postroad_connections", "gauge", "Connections open to the map socket.",
+           (double)vitals_sum(b, BOARD_CONNECTIONS));
+    single(out, "postroad_connections_accepted_total", "counter",
+           "Connections accepted on the map socket.", (double)vitals_sum(b, BOARD_ACCEPTED));
+    head(out, "postroad_connections_closed_total", "counter",
+         "Connections we closed: protocol error, client that does not read, idle.");
+    for (size_t i = 0; i < sizeof closed / sizeof *closed; i++)
+        evbuffer_add_printf(out, "postroad_connections_closed_total{reason=\"%s\"} %llu\n",
+                            closed[i].reason, (unsigned long long)vitals_sum(b, closed[i].word));
+}
+
+static const struct source_row {
+    const char *name, *type, *help;
+    int word;
+} source_rows[] = {
+    {"postroad_source_connects_total", "counter", "Connections made to the directory.",
+     BOARD_SYNC_CONNECTS},
+    {"postroad_source_refreshes_total", "counter", "Loads or refreshes that were completed.",
+     BOARD_SYNC_REFRESHES},
+    {"postroad_source_errors_total", "counter", "Failed connections, refreshes and loads.",
+     BOARD_SYNC_ERRORS},
+    {"postroad_source_changes_total", "counter", "Entries added or changed.", BOARD_SYNC_ENTRIES},
+    {"postroad_source_deletes_total", "counter", "Entries removed.", BOARD_SYNC_DELETES},
+    {"postroad_source_sweeps_refused_total", "counter",
+     "Refreshes that would have removed too much and were held back.", BOARD_SYNC_SWEEPS_REFUSED},
+    {"postroad_source_would_sweep", "gauge",
+     "Entries the refused sweep would remove; 0 when none is waiting for a decision.",
+     BOARD_SYNC_WOULD_SWEEP},
+};
+
+static void
+source(const struct board *b, const struct moment *now, struct evbuffer *out)
+{
+    unsigned phase = (unsigned)board_get(b, BOARD_SYNC, BOARD_SYNC_PHASE);
+    int64_t beat = (int64_t)board_get(b, BOARD_SYNC, BOARD_SYNC_BEAT_MS);
+
+    head(out, "postroad_source_phase", "gauge", "1 for the phase the directory source is in.");
+    for (unsigned p = PHASE_NONE; p <= PHASE_REFUSED; p++)
+        evbuffer_add_printf(out, "postroad_source_phase{phase=\"%s\"} %d\n", status_phase_word(p),
+                            p == phase);
+    for (size_t i = 0; i < sizeof source_rows / sizeof *source_rows; i++)
+        single(out, source_rows[i].name, source_rows[i].type, source_rows[i].help,
+               (double)board_get(b, BOARD_SYNC, source_rows[i].word));
+    if (beat > 0)
+        single(out, "postroad_source_last_answer_age_seconds", "gauge",
+               "Time since the directory's last answer.", (double)(now->mono_ms - beat) / 1000.0);
+}
+
+static void
+roles(const struct board *b, const struct moment *now, struct evbuffer *out)
+{
+    /* answer last: its page stands for all workers */
+    static const int shown[] = {BOARD_PARENT, BOARD_SYNC, BOARD_CONTROL, BOARD_ANSWER};
+    uint64_t n;
+
+    head(out, "postroad_role_up", "gauge", "Processes of the role that give a sign of life.");
+    for (size_t i = 0; i < sizeof shown / sizeof *shown; i++) {
+        int64_t age = vitals_beat_age(b, shown[i], now);
+
+        n = shown[i] == BOARD_ANSWER ? (uint64_t)vitals_answering(b, now)
+                                     : age >= 0 && age < VITALS_SILENCE_MS;
+        evbuffer_add_printf(out, "postroad_role_up{role=\"%s\"} %llu\n", vitals_role(shown[i]),
+                            (unsigned long long)n);
+    }
+    head(out, "postroad_role_restarts_total", "counter", "Restarts of the role's processes.");
+    for (size_t i = 1; i < sizeof shown / sizeof *shown; i++) {
+        n = board_get(b, BOARD_PARENT, BOARD_RESTARTS + shown[i]);
+        for (int w = BOARD_ANSWER + 1; shown[i] == BOARD_ANSWER && w < BOARD_ROLES; w++)
+            n += board_get(b, BOARD_PARENT, BOARD_RESTARTS + w);
+        evbuffer_add_printf(out, "postroad_role_restarts_total{role=\"%s\"} %llu\n",
+                            vitals_role(shown[i]), (unsigned long long)n);
+    }
+}
+
+static void
+mirror_figures(const struct board *b, const struct mirror_info *i, const struct moment *now,
+               struct evbuffer *out)
+{
+    int64_t confirmed = status_confirmed_ms(b, i, now);
+
+    single(out, "postroad_mirror_complete", "gauge", "1 when the mirror was filled once.",
+           i->complete);
+    if (confirmed > 0)
+        single(out, "postroad_mirror_age_seconds", "gauge",
+               "Time since the mirror was known to hold what the directory holds.",
+               (double)(now->wall_ms - confirmed) / 1000.0);
+    single(out, "postroad_mirror_updated_timestamp_seconds", "gauge",
+           "When the mirror changed last.", (double)i->updated_ms / 1000.0);
+    single(out, "postroad_mirror_refreshed_timestamp_seconds", "gauge",
+           "When the last load or refresh was completed.", (double)i->refreshed_ms / 1000.0);
+    single(out, "postroad_mirror_entries", "gauge", "Entries in the mirror.", (double)i->entries);
+    single(out, "postroad_mirror_accounts", "gauge", "Accounts in the mirror.",
+           (double)i->accounts);
+    single(out, "postroad_mirror_addresses", "gauge", "Addresses in the mirror.",
+           (double)i->addresses);
+    single(out, "postroad_mirror_domains", "gauge", "Domain names in the mirror.",
+           (double)i->domains);
+    single(out, "postroad_mirror_duplicate_addresses", "gauge",
+           "Addresses that more than one entry claims.", (double)i->dups);
+    single(out, "postroad_mirror_bad_entries", "gauge", "Entries that make no sense in part.",
+           (double)i->bad);
+    single(out, "postroad_mirror_bytes_used", "gauge", "Bytes of the store in use.",
+           (double)i->bytes_used);
+    single(out, "postroad_mirror_bytes_max", "gauge", "Bytes the store may grow to.",
+           (double)i->bytes_max);
+}
+
+void
+metrics_write(struct control *c, const struct moment *now, struct evbuffer *out)
+{
+    const struct board *b = &c->env->board;
+    const char *why = "";
+    struct mirror *m = control_mirror(c, &why);
+    struct mirror_info info = {0};
+    int readable = m && mirror_info(m, &info) != -1;
+
+    if (m)
+        mirror_end(m);
+    head(out, "postroad_info", "gauge", "Version of the program; always 1.");
+    evbuffer_add_printf(out, "postroad_info{version=\"%s\"} 1\n", PACKAGE_VERSION);
+    lookups(b, out);
+    connections(b, out);
+    source(b, now, out);
+    roles(b, now, out);
+    single(out, "postroad_mirror_readable", "gauge", "1 when the mirror can be read.", readable);
+    if (readable)
+        mirror_figures(b, &info, now, out);
+}

@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * status: everything an administrator looks at first, as one JSON object: where
+ * the data comes from and how old it is, what it holds, who lives, what was asked
+ * and what makes no sense in the directory.
+ *
+ * Promises: bounded work and a bounded reply however large or broken the
+ * directory is (lists are cut at STATUS_LIST, beside their true count); works,
+ * and says why, while the mirror can't be read.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "config.h"
+#include "control.h"
+
+#define STATUS_LIST    100
+#define STATUS_DOMAINS 1000
+
+static json_t *
+number(uint64_t v)
+{
+    return json_integer((json_int_t)v);
+}
+
+static json_t *
+seconds(int64_t ms)
+{
+    return json_real((double)(ms > 0 ? ms : 0) / 1000.0);
+}
+
+const char *
+status_phase_word(unsigned phase)
+{
+    static const char *const words[] = {
+        [PHASE_NONE] = "none",       [PHASE_CONNECTING] = "connecting", [PHASE_REFRESH] = "refresh",
+        [PHASE_PERSIST] = "persist", [PHASE_LOADED] = "loaded",         [PHASE_ERROR] = "error",
+        [PHASE_REFUSED] = "refused"};
+
+    return phase < sizeof words / sizeof *words ? words[phase] : words[PHASE_NONE];
+}
+
+/*
+ * A loaded file is watched, so what it says is what the mirror holds. A provider confirms with
+ * each answer, once a refresh was completed; before that the last commit counts.
+ */
+int64_t
+status_confirmed_ms(const struct board *b, const struct mirror_info *info, const struct moment *now)
+{
+    uint64_t phase = board_get(b, BOARD_SYNC, BOARD_SYNC_PHASE);
+    int64_t beat = (int64_t)board_get(b, BOARD_SYNC, BOARD_SYNC_BEAT_MS);
+    int64_t at = (int64_t)info->refreshed_ms;
+
+    if (phase == PHASE_LOADED)
+        return now->wall_ms;
+    if ((int64_t)info->updated_ms > at)
+        at = (int64_t)info->updated_ms;
+    if (phase == PHASE_PERSIST && beat > 0 && now->wall_ms - (now->mono_ms - beat) > at)
+        at = now->wall_ms - (now->mono_ms - beat);
+    return at;
+}
+
+static json_t *
+source_json(const struct control *c, const struct moment *now)
+{
+    const struct board *b = &c->env->board;
+    const struct conf *conf = c->env->conf;
+    unsigned phase = (unsigned)board_get(b, BOARD_SYNC, BOARD_SYNC_PHASE);
+    int64_t beat = (int64_t)board_get(b, BOARD_SYNC, BOARD_SYNC_BEAT_MS);
+    size_t uri = (size_t)board_get(b, BOARD_SYNC, BOARD_SYNC_URI);
+    int ldif = conf->directory.ldif && *conf->directory.ldif;
+    const char *name = conf->directory.ldif;
+    char text[BOARD_TEXT_MAX];
+
+    if (!ldif)
+        name = uri < conf->directory.uri.n ? conf->directory.uri.v[uri] : "";
+    board_text(b, BOARD_SYNC, text, sizeof text);
+    return json_pack("{s:s, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "kind",
+                     ldif ? "ldif" : "ldap", "name", control_text(span_of(name)), "phase",
+                     status_phase_word(phase), "since",
+                     control_time((int64_t)board_get(b, BOARD_SYNC, BOARD_SYNC_SINCE_MS)),
+                     "last_answer_ms", beat > 0 ? json_integer(now->mono_ms - beat) : json_null(),
+                     "error", *text ? control_text(span_of(text)) : json_null(), "would_sweep",
+                     number(board_get(b, BOARD_SYNC, BOARD_SYNC_WOULD_SWEEP)), "connects",
+                     number(board_get(b, BOARD_SYNC, BOARD_SYNC_CONNECTS)), "refreshes",
+                     number(board_get(b, BOARD_SYNC, BOARD_SYNC_REFRESHES)), "changes",
+                     number(board_get(b, BOARD_SYNC, BOARD_SYNC_ENTRIES)), "deletes",
+                     number(board_get(b, BOARD_SYNC, BOARD_SYNC_DELETES)), "errors",
+                     number(board_get(b, BOARD_SYNC, BOARD_SYNC_ERRORS)));
+}
+
+static json_t *
+unreadable(const char *why)
+{
+    return json_pack("{s:b, s:b, s:o}", "readable", 0, "complete", 0, "error",
+                     control_text(span_of(why)));
+}
+
+json_t *
+status_mirror_json(struct control *c, const struct moment *now)
+{
+    const char *why = "";
+    struct mirror *m = control_mirror(c, &why);
+    struct mirror_info i;
+    int64_t confirmed;
+
+    if (!m)
+        return unreadable(why);
+    if (mirror_info(m, &i) == -1) {
+        mirror_end(m);
+        return unreadable(mirror_error(m));
+    }
+    mirror_end(m);
+    confirmed = status_confirmed_ms(&c->env->board, &i, now);
+    return json_pack("{s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "readable", 1,
+                     "complete", i.complete, "updated", control_time((int64_t)i.updated_ms),
+                     "refreshed", control_time((int64_t)i.refreshed_ms), "age_s",
+                     confirmed > 0 ? seconds(now->wall_ms - confirmed) : json_null(), "entries",
+                     number(i.entries), "accounts", number(i.accounts), "addresses",
+                     number(i.addresses), "domains", number(i.domains), "bytes_used",
+                     number(i.bytes_used), "bytes_max", number(i.bytes_max));
+}
+
+static json_t *
+roles_json(const struct control *c, const struct moment *now)
+{
+    const struct board *b = &c->env->board;
+    json_t *list = json_array();
+
+    for (int i = 0; i < BOARD_ROLES; i++) {
+        int64_t age;
+
+        if (!vitals_present(b, i))
+            continue;
+        age = vitals_beat_age(b, i, now);
+        json_array_append_new(
+            list, json_pack("{s:s, s:i, s:o, s:o, s:o, s:o}", "name", vitals_role(i), "number",
+                            i >= BOARD_ANSWER ? i - BOARD_ANSWER : 0, "pid",
+                            number(board_get(b, i, BOARD_PID)), "started",
+                            control_time((int64_t)board_get(b, i, BOARD_STARTED_MS)), "restarts",
+                            number(board_get(b, BOARD_PARENT, BOARD_RESTARTS + i)), "beat_age_ms",
+                            age >= 0 ? json_integer(age) : json_null()));
+    }
+    return list;
+}
+
+static json_t *
+maps_json(const struct board *b)
+{
+    json_t *list = json_array();
+
+    for (int m = 0; m < MAP_N; m++) {
+        int w = BOARD_LOOKUPS + 4 * m;
+
+        json_array_append_new(list,
+                              json_pack("{s:s, s:o, s:o, s:o, s:o}", "name", map_name(m), "ok",
+                                        number(vitals_sum(b, w + SOCKETMAP_OK)), "notfound",
+                                        number(vitals_sum(b, w + SOCKETMAP_NOTFOUND)), "temp",
+                                        number(vitals_sum(b, w + SOCKETMAP_TEMP)), "perm",
+                                        number(vitals_sum(b, w + SOCKETMAP_PERM))));
+    }
+    return list;
+}
+
+static json_t *
+verdicts_json(const struct board *b)
+{
+    json_t *o = json_object();
+
+    for (int v = ROUTE_OUTSIDE; v <= ROUTE_WAIT; v++)
+        json_object_set_new(o, route_verdict_word(v), number(vitals_sum(b, BOARD_VERDICTS + v)));
+    return o;
+}
+
+static json_t *
+connections_json(const struct board *b)
+{
+    return json_pack("{s:o, s:o, s:o, s:o, s:o}", "open", number(vitals_sum(b, BOARD_CONNECTIONS)),
+                     "accepted", number(vitals_sum(b, BOARD_ACCEPTED)), "closed_bad",
+                     number(vitals_sum(b, BOARD_CLOSED_BAD)), "closed_slow",
+                     number(vitals_sum(b, BOARD_CLOSED_SLOW)), "closed_idle",
+                     number(vitals_sum(b, BOARD_CLOSED_IDLE)));
+}
+
+/* What the mirror's walks need: where to put the rows, and how many yet. */
+struct walk {
+    struct mirror *m;
+    json_t *list;
+};
+
+static int
+on_digest(void *ctx, struct span domain, const struct digest *d)
+{
+    struct walk *w = ctx;
+    char hex[2 * DIGEST_LEN + 1];
+
+    digest_hex(d, hex);
+    json_array_append_new(w->list, json_pack("{s:o, s:s, s:o}", "name", control_text(domain),
+                                             "digest", hex, "entries", number(d->count)));
+    return json_array_size(w->list) >= STATUS_DOMAINS;
+}
+
+static json_t *
+dn_json(struct mirror *m, const unsigned char uuid[UUID_LEN])
+{
+    char dn[MIRROR_DN_MAX];
+    long n = mirror_dn_of(m, uuid, dn, sizeof dn);
+    struct span s = {dn, n > 0 ? (size_t)n : 0};
+
+    return n >= 0 ? control_text(s) : json_null();
+}
+
+static int
+on_claim(void *ctx, const struct mirror_claim *claim)
+{
+    struct walk *w = ctx;
+
+    json_array_append_new(w->list, dn_json(w->m, claim->uuid));
+    return json_array_size(w->list) >= STATUS_LIST;
+}
+
+/* Claims come best first, so the first one is the winner. */
+static int
+on_dup(void *ctx, struct span address, unsigned claims)
+{
+    struct walk *w = ctx, inner = {w->m, json_array()};
+    json_t *winner;
+
+    mirror_each_claim(w->m, address, on_claim, &inner);
+    winner = json_array_get(inner.list, 0);
+    json_array_append_new(w->list, json_pack("{s:o, s:i, s:o, s:o}", "address",
+                                             control_text(address), "count", (int)claims, "winner",
+                                             winner ? json_incref(winner) : json_null(), "claims",
+                                             inner.list));
+    return json_array_size(w->list) >= STATUS_LIST;
+}
+
+static int
+on_bad(void *ctx, const unsigned char uuid[UUID_LEN], struct span why)
+{
+    struct walk *w = ctx;
+
+    json_array_append_new(
+        w->list, json_pack("{s:o, s:o}", "dn", dn_json(w->m, uuid), "why", control_text(why)));
+    return json_array_size(w->list) >= STATUS_LIST;
+}
+
+static int
+on_lost(void *ctx, struct span site, uint64_t entries)
+{
+    struct walk *w = ctx;
+
+    json_array_append_new(
+        w->list, json_pack("{s:o, s:o}", "site", control_text(site), "entries", number(entries)));
+    return json_array_size(w->list) >= STATUS_LIST;
+}
+
+static json_t *
+counted(uint64_t count, json_t *list)
+{
+    return json_pack("{s:o, s:o}", "count", number(count), "list", list);
+}
+
+/* What is read out of the mirror row by row: per domain, and what makes no sense. */
+static void
+add_contents(struct control *c, json_t *out)
+{
+    const char *why;
+    struct mirror *m = control_mirror(c, &why);
+    struct walk domains = {m, json_array()}, dups = {m, json_array()}, bad = {m, json_array()},
+                lost = {m, json_array()};
+    struct mirror_info i = {0};
+
+    if (m && mirror_info(m, &i) != -1) {
+        mirror_each_digest(m, on_digest, &domains);
+        mirror_each_dup(m, on_dup, &dups);
+        mirror_each_bad(m, on_bad, &bad);
+        mirror_each_lost_site(m, on_lost, &lost);
+    }
+    if (m)
+        mirror_end(m);
+    json_object_set_new(out, "domains", domains.list);
+    json_object_set_new(out, "duplicates", counted(i.dups, dups.list));
+    json_object_set_new(out, "bad", counted(i.bad, bad.list));
+    json_object_set_new(out, "lost_sites", lost.list);
+}
+
+json_t *
+status_json(struct control *c, const struct moment *now)
+{
+    const struct board *b = &c->env->board;
+    json_t *out =
+        json_pack("{s:b, s:s, s:o, s:o}", "ok", 1, "version", PACKAGE_VERSION, "site",
+                  control_text(span_of(c->env->conf->site)), "time", control_time(now->wall_ms));
+
+    if (!out)
+        return NULL;
+    json_object_set_new(out, "source", source_json(c, now));
+    json_object_set_new(out, "mirror", status_mirror_json(c, now));
+    json_object_set_new(out, "roles", roles_json(c, now));
+    json_object_set_new(out, "maps", maps_json(b));
+    json_object_set_new(out, "verdicts", verdicts_json(b));
+    json_object_set_new(out, "connections", connections_json(b));
+    json_object_set_new(out, "rates",
+                        json_pack("{s:f, s:f}", "lookups_10s", rates_per_s(&c->rates, 10),
+                                  "lookups_60s", rates_per_s(&c->rates, RATES_WINDOW_S)));
+    add_contents(c, out);
+    return out;
+}

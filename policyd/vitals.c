@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * vitals: who lives, out of the board's beats, see vitals.h.
+ *
+ * Promises: only reads the board; says "alive" of nobody whose beat is old,
+ * however large its counters are. A worker that is being restarted makes us
+ * unhealthy, but not unready as long as another one answers.
+ */
+#include <stdio.h>
+
+#include "vitals.h"
+
+const char *
+vitals_role(int number)
+{
+    switch (number) {
+    case BOARD_PARENT:
+        return "parent";
+    case BOARD_SYNC:
+        return "sync";
+    case BOARD_CONTROL:
+        return "control";
+    case BOARD_POLICY:
+        return "policy";
+    case BOARD_PROBE:
+        return "probe";
+    default:
+        return number >= BOARD_ANSWER ? "answer" : "other";
+    }
+}
+
+int
+vitals_present(const struct board *b, int number)
+{
+    return board_get(b, number, BOARD_PID) != 0;
+}
+
+int64_t
+vitals_beat_age(const struct board *b, int number, const struct moment *now)
+{
+    int64_t beat = (int64_t)board_get(b, number, BOARD_BEAT_MS);
+
+    if (beat == 0)
+        return -1;
+    return now->mono_ms > beat ? now->mono_ms - beat : 0;
+}
+
+static int
+beats(const struct board *b, int number, const struct moment *now)
+{
+    int64_t age = vitals_beat_age(b, number, now);
+
+    return vitals_present(b, number) && age >= 0 && age < VITALS_SILENCE_MS;
+}
+
+int
+vitals_answering(const struct board *b, const struct moment *now)
+{
+    int n = 0;
+
+    for (int i = BOARD_ANSWER; i < BOARD_ROLES; i++)
+        n += beats(b, i, now);
+    return n;
+}
+
+int
+vitals_alive(const struct board *b, int workers, const struct moment *now, char *why, size_t why_n)
+{
+    static const int needed[] = {BOARD_PARENT, BOARD_SYNC, BOARD_CONTROL};
+    int answering;
+
+    for (size_t i = 0; i < sizeof needed / sizeof *needed; i++)
+        if (!beats(b, needed[i], now)) {
+            snprintf(why, why_n, "role %s gives no sign of life", vitals_role(needed[i]));
+            return 0;
+        }
+    answering = vitals_answering(b, now);
+    if (answering < workers) {
+        snprintf(why, why_n, "%d of %d answer workers give a sign of life", answering, workers);
+        return 0;
+    }
+    return 1;
+}
+
+int
+vitals_ready(const struct board *b, int mirror_complete, const struct moment *now, char *why,
+             size_t why_n)
+{
+    if (!mirror_complete) {
+        snprintf(why, why_n, "the mirror was never filled");
+        return 0;
+    }
+    if (vitals_answering(b, now) == 0) {
+        snprintf(why, why_n, "no answer worker gives a sign of life");
+        return 0;
+    }
+    return 1;
+}
+
+uint64_t
+vitals_sum(const struct board *b, int word)
+{
+    uint64_t sum = 0;
+
+    for (int i = BOARD_ANSWER; i < BOARD_ROLES; i++)
+        sum += board_get(b, i, word);
+    return sum;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * vitals: what the board says about the life of policyd's roles, for status,
+ * /metrics, /healthz and /readyz, so that all four say the same. Time is an argument.
+ */
+#ifndef POSTROAD_VITALS_H
+#define POSTROAD_VITALS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "board.h"
+
+#define VITALS_SILENCE_MS 5000 /* a role that did not beat for so long counts as dead */
+
+struct moment {
+    int64_t mono_ms; /* CLOCK_MONOTONIC, the clock of the beats */
+    int64_t wall_ms; /* since 1970 */
+};
+
+/* "parent", "sync", "answer"…: one of a fixed set, fit for a label. */
+const char *vitals_role(int number);
+/* Whether a process holds this page. */
+int vitals_present(const struct board *b, int number);
+/* Milliseconds since its last beat; -1 when it never beat. */
+int64_t vitals_beat_age(const struct board *b, int number, const struct moment *now);
+/* How many answer workers beat. */
+int vitals_answering(const struct board *b, const struct moment *now);
+
+/* 1 when parent, sync, control and workers answer workers beat; else 0 and a line in why. */
+int vitals_alive(const struct board *b, int workers, const struct moment *now, char *why,
+                 size_t why_n);
+/* 1 when lookups get real answers: the mirror was filled once and somebody answers. */
+int vitals_ready(const struct board *b, int mirror_complete, const struct moment *now, char *why,
+                 size_t why_n);
+
+/* Sum of one counter over all answer workers. */
+uint64_t vitals_sum(const struct board *b, int word);
+
+#endif
