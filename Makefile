@@ -80,7 +80,12 @@ policyd/postroad-policyd: $(POLICYD_SRCS:.c=.o) lib/libpostroad.a
 ctl/postroad: $(CTL_SRCS:.c=.o) lib/libpostroad.a
 	$(LINK) -o $@ $^ $(LIB_LIBS)
 
-$(TESTS): %: %.o $(POLICYD_OBJS) lib/libpostroad.a
+# As an archive, so that a test takes only what it uses.
+policyd/policyd.a: $(POLICYD_OBJS)
+	rm -f $@
+	$(AR) rcs $@ $^
+
+$(TESTS): %: %.o policyd/policyd.a lib/libpostroad.a
 	$(LINK) -o $@ $^ $(LIB_LIBS) $(POLICYD_LIBS)
 $(TOOLS) $(BENCHES): %: %.o lib/libpostroad.a
 	$(LINK) -o $@ $^ $(LIB_LIBS) $(POLICYD_LIBS) -lpthread
@@ -186,7 +191,7 @@ dist: configure config.h.in
 
 .PHONY: clean distclean help
 clean:
-	rm -f $(PROGRAMS) $(TESTS) $(TOOLS) $(BENCHES) lib/libpostroad.a
+	rm -f $(PROGRAMS) $(TESTS) $(TOOLS) $(BENCHES) lib/libpostroad.a policyd/policyd.a
 	rm -f $(foreach d,lib policyd ctl t t/tools t/fuzz bench,$d/*.o $d/*.d)
 distclean: clean
 	rm -f config.mk config.h config.h.in config.log config.status configure configure~ postroad-*.tar.gz
