@@ -8,8 +8,7 @@
  * directory is (lists are cut at STATUS_LIST, beside their true count); works,
  * and says why, while the mirror can't be read.
  */
-#include <stdio.h>
-#include <string.h>
+#include <stdlib.h>
 
 #include "config.h"
 #include "control.h"
@@ -256,6 +255,18 @@ on_lost(void *ctx, struct span site, uint64_t entries)
 }
 
 static json_t *
+lost_sites(struct mirror *m)
+{
+    struct walk w = {m, json_array()};
+    struct site_table *sites = malloc(sizeof *sites);
+
+    if (sites && mirror_sites(m, sites) == 0)
+        mirror_each_lost_site(m, sites, on_lost, &w);
+    free(sites);
+    return w.list;
+}
+
+static json_t *
 counted(uint64_t count, json_t *list)
 {
     return json_pack("{s:o, s:o}", "count", number(count), "list", list);
@@ -267,22 +278,22 @@ add_contents(struct control *c, json_t *out)
 {
     const char *why;
     struct mirror *m = control_mirror(c, &why);
-    struct walk domains = {m, json_array()}, dups = {m, json_array()}, bad = {m, json_array()},
-                lost = {m, json_array()};
+    struct walk domains = {m, json_array()}, dups = {m, json_array()}, bad = {m, json_array()};
+    json_t *lost = NULL;
     struct mirror_info i = {0};
 
     if (m && mirror_info(m, &i) != -1) {
         mirror_each_digest(m, on_digest, &domains);
         mirror_each_dup(m, on_dup, &dups);
         mirror_each_bad(m, on_bad, &bad);
-        mirror_each_lost_site(m, on_lost, &lost);
+        lost = lost_sites(m);
     }
     if (m)
         mirror_end(m);
     json_object_set_new(out, "domains", domains.list);
     json_object_set_new(out, "duplicates", counted(i.dups, dups.list));
     json_object_set_new(out, "bad", counted(i.bad, bad.list));
-    json_object_set_new(out, "lost_sites", lost.list);
+    json_object_set_new(out, "lost_sites", lost ? lost : json_array());
 }
 
 json_t *
