@@ -77,7 +77,8 @@ extern const size_t conf_rows_n;
  * Read path into *conf_r (conf_free it). Returns 0, or -1 and an error text in
  * error ("FILE:LINE: key: what is wrong"), *conf_r untouched. Besides the rows it
  * checks what spans them: exactly one of directory.ldif and directory.uri; two
- * sockets at one address; relative socket paths; a base when there is a uri.
+ * sockets at one address; relative paths; a base when there is a uri. site becomes
+ * lower case. @include "FILE" is taken relative to path's folder.
  */
 int conf_load(const char *path, struct conf **conf_r, char *error, size_t error_n);
 void conf_free(struct conf **conf);

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * conf_check: what a configuration must hold beyond the type and range of each
+ * setting: paths that do not depend on where a program was started, sockets that
+ * can be opened, one source for the directory, and a bind that can work.
+ * Looks at the settings only, never at the system they speak of.
+ */
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/un.h>
+
+#include "conf_private.h"
+
+static const char *
+conf_string(const struct conf_load *l, const char *key)
+{
+    return *(char *const *)((const char *)l->conf + conf_row_find(key)->offset);
+}
+
+static int
+check_site(struct conf_load *l)
+{
+    for (char *p = l->conf->site; *p; p++) {
+        if ((unsigned char)*p < 0x80 && !isalnum((unsigned char)*p) && !strchr("-_.", *p))
+            return conf_fail_key(l, "site", "'%c' can't be part of a site's name", *p);
+        *p = *p >= 'A' && *p <= 'Z' ? (char)(*p | 0x20) : *p;
+    }
+    return 0;
+}
+
+static int
+check_delimiter(struct conf_load *l)
+{
+    for (const char *p = l->conf->recipient_delimiter; *p; p++)
+        if (!strchr("!#$%&'*+-./=?^_`{|}~", *p))
+            return conf_fail_key(l, "recipient_delimiter", "'%c' can't begin an extension", *p);
+    return 0;
+}
+
+/* "transport:nexthop", as in transport(5); the name is one of master.cf. */
+static int
+check_transports(struct conf_load *l)
+{
+    static const char *const keys[] = {"local_transport", "wait_transport"};
+
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        const char *value = conf_string(l, keys[i]), *p = value;
+
+        while (isalnum((unsigned char)*p) || *p == '-' || *p == '_')
+            p++;
+        if (p == value || *p != ':')
+            return conf_fail_key(l, keys[i], "must begin with the name of a transport and \":\"");
+    }
+    return 0;
+}
+
+static int
+check_paths(struct conf_load *l)
+{
+    static const char *const keys[] = {"state_dir",
+                                       "directory.ldif",
+                                       "directory.password_file",
+                                       "directory.tls_ca_file",
+                                       "directory.tls_cert_file",
+                                       "directory.tls_key_file"};
+
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        const char *value = conf_string(l, keys[i]);
+
+        if (*value && *value != '/')
+            return conf_fail_key(l, keys[i], "must be an absolute path, beginning with \"/\"");
+    }
+    return 0;
+}
+
+static int
+check_unix_socket(struct conf_load *l, const char *key)
+{
+    const char *value = conf_string(l, key);
+    size_t room = sizeof((struct sockaddr_un *)0)->sun_path;
+
+    if (!*value)
+        return 0;
+    if (strncmp(value, "unix:", 5) != 0)
+        return conf_fail_key(l, key, "must be \"unix:/path\"");
+    if (value[5] != '/')
+        return conf_fail_key(l, key, "must be an absolute path after \"unix:\"");
+    if (value[strlen(value) - 1] == '/')
+        return conf_fail_key(l, key, "must name a socket, not a folder");
+    if (strlen(value + 5) >= room)
+        return conf_fail_key(l, key, "the path is longer than %zu bytes", room - 1);
+    return 0;
+}
+
+static int
+is_loopback(const char *host)
+{
+    struct in_addr v4;
+
+    if (strcasecmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0)
+        return 1;
+    return inet_pton(AF_INET, host, &v4) == 1 && ntohl(v4.s_addr) >> 24 == 127;
+}
+
+static int
+check_http(struct conf_load *l)
+{
+    const char *value = l->conf->sockets.http, *colon = strrchr(value, ':');
+    char host[128], *end;
+    long port;
+
+    if (!*value)
+        return 0;
+    if (!colon || !isdigit((unsigned char)colon[1]))
+        return conf_fail_key(l, "sockets.http", "must be \"address:port\"");
+    port = strtol(colon + 1, &end, 10);
+    if (*end || port < 1 || port > 65535)
+        return conf_fail_key(l, "sockets.http", "\"%s\" is no port", colon + 1);
+    memcpy(host, value, (size_t)(colon - value)); /* a row's length limit keeps it inside */
+    host[colon - value] = '\0';
+    if (!is_loopback(host))
+        return conf_fail_key(l, "sockets.http",
+                             "\"%s\" is no loopback address (127.0.0.1 or [::1])", host);
+    return 0;
+}
+
+/* Whether two addresses are one; repeated slashes don't make a difference. */
+static int
+same_socket(const char *a, const char *b)
+{
+    while (*a && *a == *b) {
+        if (*a == '/') {
+            a += strspn(a, "/");
+            b += strspn(b, "/");
+        } else {
+            a++, b++;
+        }
+    }
+    return *a == *b;
+}
+
+static int
+check_sockets(struct conf_load *l)
+{
+    static const char *const keys[] = {"sockets.map", "sockets.policy", "sockets.access",
+                                       "sockets.control"};
+    const size_t n = sizeof keys / sizeof *keys;
+
+    for (size_t i = 0; i < n; i++) {
+        const char *value = conf_string(l, keys[i]);
+
+        if (check_unix_socket(l, keys[i]) < 0)
+            return -1;
+        for (size_t j = 0; *value && j < i; j++)
+            if (same_socket(value, conf_string(l, keys[j])))
+                return conf_fail_key(l, keys[i], "is the same socket as %s", keys[j]);
+    }
+    return check_http(l);
+}
+
+static int
+check_source(struct conf_load *l)
+{
+    const struct conf_list *uri = &l->conf->directory.uri;
+    int ldif = *l->conf->directory.ldif != '\0';
+
+    if (ldif && uri->n > 0)
+        return conf_fail_key(l, "directory.ldif",
+                             "can't be given together with directory.uri: choose one");
+    if (!ldif && uri->n == 0)
+        return conf_fail(l, (struct conf_place){NULL, 0}, "directory",
+                         "neither uri nor ldif is given: where is the directory?");
+    for (size_t i = 0; i < uri->n; i++) {
+        const char *v = uri->v[i];
+
+        if (strncasecmp(v, "ldap://", 7) != 0 && strncasecmp(v, "ldaps://", 8) != 0 &&
+            strncasecmp(v, "ldapi://", 8) != 0)
+            return conf_fail_key(l, "directory.uri",
+                                 "\"%s\" does not begin with ldap://, ldaps:// or ldapi://", v);
+    }
+    if (uri->n > 0 && !*l->conf->directory.base)
+        return conf_fail_key(l, "directory.uri", "needs directory.base");
+    return 0;
+}
+
+static int
+check_bind(struct conf_load *l)
+{
+    int dn = *l->conf->directory.bind_dn != '\0';
+    int password = *l->conf->directory.password_file != '\0';
+    int cert = *l->conf->directory.tls_cert_file != '\0';
+    int key = *l->conf->directory.tls_key_file != '\0';
+
+    if (*l->conf->directory.sasl_mech && dn)
+        return conf_fail_key(l, "directory.sasl_mech",
+                             "can't be given together with directory.bind_dn: choose one");
+    if (dn && !password)
+        return conf_fail_key(l, "directory.bind_dn", "needs directory.password_file");
+    if (password && !dn)
+        return conf_fail_key(l, "directory.password_file", "needs directory.bind_dn");
+    if (cert != key)
+        return conf_fail_key(l, cert ? "directory.tls_cert_file" : "directory.tls_key_file",
+                             "needs %s",
+                             cert ? "directory.tls_key_file" : "directory.tls_cert_file");
+    if (l->conf->directory.retry_min > l->conf->directory.retry_max)
+        return conf_fail_key(l, "directory.retry_min", "is more than directory.retry_max (%d)",
+                             l->conf->directory.retry_max);
+    return 0;
+}
+
+int
+conf_check(struct conf_load *l)
+{
+    static int (*const checks[])(struct conf_load *) = {
+        check_site,    check_delimiter, check_transports, check_paths,
+        check_sockets, check_source,    check_bind,
+    };
+
+    for (size_t i = 0; i < sizeof checks / sizeof *checks; i++)
+        if (checks[i](l) < 0)
+            return -1;
+    return 0;
+}

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * conf_rows: the table of all settings, the only place where a key, its type,
+ * default, range and meaning stand. postroad.conf(5) is tested against it.
+ *
+ * The help texts are whole sentences for administrators; the manual prints them.
+ */
+#include "conf_private.h"
+
+#define AT(field) offsetof(struct conf, field)
+#define STRING(key, field, preset, min, max, help)                \
+    {                                                             \
+        key, CONF_STRING, AT(field), preset, min, max, NULL, help \
+    }
+#define WORD(key, field, preset, words, help)                \
+    {                                                        \
+        key, CONF_WORD, AT(field), preset, 0, 0, words, help \
+    }
+#define INT(key, field, preset, min, max, help)                \
+    {                                                          \
+        key, CONF_INT, AT(field), preset, min, max, NULL, help \
+    }
+#define BOOL(key, field, preset, help)                      \
+    {                                                       \
+        key, CONF_BOOL, AT(field), preset, 0, 1, NULL, help \
+    }
+#define LIST(key, field, max, help)                       \
+    {                                                     \
+        key, CONF_LIST, AT(field), "", 0, max, NULL, help \
+    }
+
+#define PATH_LEN 1024
+#define DN_LEN   1024
+
+#define CLASS_LIST_ROW(class, id, name, help) \
+    LIST("directory.map." class "." #name, directory.map[id].name, CONF_LIST_MAX, help)
+
+#define CLASS_ROWS(class, id)                                                                     \
+    STRING("directory.map." class ".filter", directory.map[id].filter, "", 0, 4096,               \
+           "Search filter (RFC 4515) that tells which entries are of this class."),               \
+        CLASS_LIST_ROW(class, id, address,                                                        \
+                       "Attributes with the primary address; the first one present counts."),     \
+        CLASS_LIST_ROW(class, id, alias, "Attributes with further addresses."),                   \
+        CLASS_LIST_ROW(class, id, forward, "Attributes with addresses that mail is sent on to."), \
+        CLASS_LIST_ROW(class, id, home_site, "Attributes with the name of the home site."),       \
+        CLASS_LIST_ROW(class, id, home_host,                                                      \
+                       "Attributes with the host that holds the mailbox; its site is found by "   \
+                       "the servers' names."),                                                    \
+        CLASS_LIST_ROW(class, id, standby, "Attributes with the name of the standby site."),      \
+        CLASS_LIST_ROW(class, id, state, "Attributes with the state of the entry."),              \
+        CLASS_LIST_ROW(class, id, active,                                                         \
+                       "Values of the state attribute that mean active; all others mean "         \
+                       "disabled. Empty: Postroad's own words are read."),                        \
+        CLASS_LIST_ROW(class, id, deny, "Attributes with functions that are withheld."),          \
+        CLASS_LIST_ROW(class, id, quota, "Attributes with the quota, see directory.quota_unit."), \
+        CLASS_LIST_ROW(class, id, member, "Attributes with members' addresses."),                 \
+        CLASS_LIST_ROW(class, id, member_dn, "Attributes with members' distinguished names."),    \
+        CLASS_LIST_ROW(class, id, sender, "Attributes with those who may write to the list."),    \
+        CLASS_LIST_ROW(class, id, domain,                                                         \
+                       "Attributes with domain names; the first value is the primary one."),      \
+        CLASS_LIST_ROW(class, id, catch_all,                                                      \
+                       "Attributes with the address that takes mail for unknown users."),         \
+        CLASS_LIST_ROW(class, id, name, "Attributes with a name for people to read.")
+
+const struct conf_row conf_rows[] = {
+    STRING("site", site, NULL, 1, 64,
+           "The name of the site this machine belongs to: a cn below cn=sites of the directory."),
+    STRING("state_dir", state_dir, POSTROAD_LOCALSTATEDIR "/lib/postroad", 1, PATH_LEN,
+           "Folder of the mirror and other state; written by postroad-policyd only."),
+    STRING("local_transport", local_transport, "lmtp:unix:private/dovecot-lmtp", 2, 1024,
+           "Postfix transport:nexthop that delivers to mailboxes of this site."),
+    STRING("wait_transport", wait_transport, "postroad-wait:", 2, 1024,
+           "Postfix transport: that keeps mail in the queue; name it in defer_transports."),
+    STRING("recipient_delimiter", recipient_delimiter, "+", 0, 16,
+           "Characters that may begin an address extension; the same as in main.cf. Empty: none."),
+    STRING("user", user, "postroad", 0, 64, "User to run as when started as root."),
+    STRING("group", group, "postroad", 0, 64, "Group to run as when started as root."),
+    STRING("socket_group", socket_group, "postfix", 0, 64,
+           "Group that may connect to the map and policy sockets, when started as root."),
+
+    STRING("directory.ldif", directory.ldif, "", 0, PATH_LEN,
+           "LDIF file to take the directory from, in place of an LDAP server; reloaded when it "
+           "changes."),
+    LIST("directory.uri", directory.uri, CONF_LIST_MAX,
+         "LDAP servers (providers) to follow, in order of preference: ldapi:///, "
+         "ldap://host:port, ldaps://host:port."),
+    STRING("directory.base", directory.base, "", 0, DN_LEN,
+           "Entry below which the directory is mirrored; needed with directory.uri."),
+    STRING("directory.bind_dn", directory.bind_dn, "", 0, DN_LEN,
+           "Distinguished name for a simple bind; needs directory.password_file. Empty: anonymous, "
+           "or SASL."),
+    STRING("directory.password_file", directory.password_file, "", 0, PATH_LEN,
+           "File whose first line is the password of directory.bind_dn; it should be readable by "
+           "root only."),
+    WORD("directory.sasl_mech", directory.sasl_mech, "", "EXTERNAL",
+         "SASL mechanism for the bind. Empty: a simple or anonymous bind."),
+    WORD("directory.starttls", directory.starttls, "auto", "auto yes no",
+         "Whether TLS is demanded on ldap:// connections; auto: for all servers but those on "
+         "loopback addresses."),
+    STRING("directory.tls_ca_file", directory.tls_ca_file, "", 0, PATH_LEN,
+           "Certificates of the authorities that may sign the servers' certificates. Empty: as "
+           "ldap.conf(5) says."),
+    STRING("directory.tls_cert_file", directory.tls_cert_file, "", 0, PATH_LEN,
+           "Our own certificate, for SASL EXTERNAL over TLS; needs directory.tls_key_file."),
+    STRING("directory.tls_key_file", directory.tls_key_file, "", 0, PATH_LEN,
+           "Private key of directory.tls_cert_file."),
+    WORD("directory.tls_require_cert", directory.tls_require_cert, "demand",
+         "demand hard allow try never",
+         "How the server's certificate is checked, see TLS_REQCERT in ldap.conf(5)."),
+    INT("directory.timeout", directory.timeout, "10", 1, 300,
+        "Seconds to wait for a server to connect, bind or answer."),
+    INT("directory.heartbeat", directory.heartbeat, "2", 1, 60,
+        "Seconds between the questions that show whether the server still answers."),
+    INT("directory.retry_min", directory.retry_min, "1", 1, 3600,
+        "Seconds before the first attempt to connect again; doubled after each failure."),
+    INT("directory.retry_max", directory.retry_max, "60", 1, 3600,
+        "Most seconds between two attempts to connect."),
+    INT("directory.sweep_guard", directory.sweep_guard, "20", 0, 100,
+        "Per cent of the mirrored entries that one refresh may remove before an administrator must "
+        "confirm it; 100: any."),
+    INT("directory.sweep_floor", directory.sweep_floor, "20", 0, 1000000000,
+        "Entries that one refresh may remove whatever directory.sweep_guard says."),
+    INT("directory.quota_unit", directory.quota_unit, "1", 1, 1 << 30,
+        "Bytes in one unit of the quota attribute: 1048576 where it counts MiB."),
+    WORD("directory.preset", directory.preset, "postroad", "postroad iredmail univention laser",
+         "Set of filters and attribute names for directory.map; single ones can be set there."),
+    CLASS_ROWS("account", CLASS_ACCOUNT),
+    CLASS_ROWS("list", CLASS_LIST),
+    CLASS_ROWS("domain", CLASS_DOMAIN),
+    CLASS_ROWS("department", CLASS_DEPARTMENT),
+
+    STRING("sockets.map", sockets.map, "unix:" POSTROAD_LOCALSTATEDIR "/spool/postfix/postroad/map",
+           1, 128, "Socket of the maps for Postfix (socketmap), unix:/path."),
+    STRING("sockets.policy", sockets.policy,
+           "unix:" POSTROAD_LOCALSTATEDIR "/spool/postfix/postroad/policy", 0, 128,
+           "Socket of the policy service for Postfix, unix:/path. Empty: none."),
+    STRING("sockets.access", sockets.access, "unix:" POSTROAD_RUNSTATEDIR "/postroad/access", 0,
+           128, "Socket for the Dovecot plugin, unix:/path. Empty: none."),
+    STRING("sockets.control", sockets.control, "unix:" POSTROAD_RUNSTATEDIR "/postroad/control", 1,
+           128, "Socket for the postroad command, unix:/path."),
+    STRING("sockets.http", sockets.http, "127.0.0.1:8527", 0, 128,
+           "Loopback address:port for metrics and health over HTTP. Empty: none."),
+
+    INT("answer.workers", answer.workers, "2", 1, 64,
+        "Processes that answer lookups; about one for each core that is to be used."),
+    INT("answer.max_connections", answer.max_connections, "10000", 1, 1000000,
+        "Connections one worker holds open; more wait to be accepted."),
+    INT("answer.idle_timeout", answer.idle_timeout, "300", 1, 86400,
+        "Seconds after which a connection without requests is closed."),
+    INT("answer.write_timeout", answer.write_timeout, "30", 1, 3600,
+        "Seconds after which a client that takes no answers is cut off."),
+
+    INT("mirror.size", mirror.size, "8192", 1, 16777216,
+        "MiB of address space the mirror may grow to; disk and memory are used only as needed."),
+
+    WORD("log.to", log.to, "stderr", "stderr syslog", "Where the programs log to."),
+    WORD("log.level", log.level, "info", "error warning notice info debug",
+         "The least important level that is logged."),
+    WORD("log.facility", log.facility, "mail",
+         "mail daemon user auth local0 local1 local2 local3 local4 local5 local6 local7",
+         "Facility for log.to = \"syslog\"."),
+    BOOL("log.lookups", log.lookups, "false",
+         "Whether each lookup is logged, with the answer and its reason."),
+};
+
+const size_t conf_rows_n = sizeof conf_rows / sizeof *conf_rows;
