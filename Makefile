@@ -47,8 +47,8 @@ include config.mk
 endif
 
 configure config.h.in &: configure.ac
-	autoconf
-	autoheader
+	autoconf -f
+	autoheader -f
 	@touch configure config.h.in
 config.status: configure
 	@if test -x config.status; then set -x; ./config.status --recheck; else set -x; ./configure --no-create $(CONFIGURE_ARGS); fi
