@@ -121,6 +121,12 @@ record_set_parent(unsigned char *buf, uint32_t parent)
     le_write(buf + AT_PARENT, parent, 4);
 }
 
+void
+record_set_state(unsigned char *buf, enum record_state state)
+{
+    buf[AT_STATE] = (unsigned char)state;
+}
+
 int
 record_next(const struct record *r, size_t *pos, enum record_tag *tag, struct span *value)
 {

@@ -99,6 +99,8 @@ uint64_t record_created(const struct record *r);
 /* The mirror's number of the parent (see mirror.h); set in place by the mirror. */
 uint32_t record_parent(const struct record *r);
 void record_set_parent(unsigned char *buf, uint32_t parent);
+/* Another state for a record that has to wait whatever its entry says; in place. */
+void record_set_state(unsigned char *buf, enum record_state state);
 /* Walk: start with *pos = 0; returns 1 and an item, 0 at the end. Spans point into the record. */
 int record_next(const struct record *r, size_t *pos, enum record_tag *tag, struct span *value);
 /* The first item with this tag: 1, or 0 when there is none (value becomes empty). */

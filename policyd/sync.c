@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * sync: the role that keeps the mirror: the only writer of the store, and the
+ * only holder of the directory's credentials.
+ *
+ * Promises: whatever happens to the source, the mirror stays as it was at the last
+ * commit and keeps answering; the heart-beat goes on through long steps that were
+ * declared, and stops otherwise. SIGTERM or the parent's end stops it between two
+ * entries, with the open transaction aborted or committed, never half done.
+ */
+#include "sync.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "beat.h"
+#include "freshness.h"
+#include "log.h"
+
+#define WAIT_MAX_MS 500
+
+static int term_pipe[2] = {-1, -1};
+
+static void
+on_term(int signal_number)
+{
+    int saved = errno;
+
+    (void)signal_number;
+    (void)!write(term_pipe[1], "", 1);
+    errno = saved;
+}
+
+static int
+catch_term(void)
+{
+    struct sigaction action = {.sa_handler = on_term};
+
+    if (pipe2(term_pipe, O_CLOEXEC | O_NONBLOCK) < 0)
+        return -1;
+    sigemptyset(&action.sa_mask);
+    if (sigaction(SIGTERM, &action, NULL) < 0 || sigaction(SIGINT, &action, NULL) < 0)
+        return -1;
+    action.sa_handler = SIG_IGN;
+    return sigaction(SIGPIPE, &action, NULL);
+}
+
+uint64_t
+sync_wall_ms(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_REALTIME, &ts);
+    return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+void
+sync_phase(struct sync *s, enum board_phase phase, const char *text)
+{
+    struct board *b = &s->env->board;
+
+    if (board_get(b, BOARD_SYNC, BOARD_SYNC_PHASE) != (uint64_t)phase)
+        board_set(b, BOARD_SYNC_SINCE_MS, sync_wall_ms());
+    board_set(b, BOARD_SYNC_PHASE, phase);
+    board_say(b, text);
+}
+
+/* --- waiting --- */
+
+static void
+read_parent(struct sync *s)
+{
+    char message[ROLE_MESSAGE_MAX + 1];
+    ssize_t n = read(s->env->parent_fd, message, ROLE_MESSAGE_MAX);
+
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (n <= 0) {
+        s->stop = 1;
+        return;
+    }
+    message[n] = '\0';
+    if (strcmp(message, "sweep-accept") == 0)
+        s->accept = 1;
+}
+
+int
+sync_wait(struct sync *s, int fd, int timeout_ms)
+{
+    struct pollfd fds[3] = {
+        {term_pipe[0], POLLIN, 0}, {s->env->parent_fd, POLLIN, 0}, {fd, POLLIN, 0}};
+    int rc;
+
+    beat_now();
+    rc = poll(fds, 3, timeout_ms < WAIT_MAX_MS ? timeout_ms : WAIT_MAX_MS);
+    beat_now();
+    if (rc <= 0)
+        return 0;
+    if (fds[0].revents)
+        s->stop = 1;
+    if (fds[1].revents)
+        read_parent(s);
+    return fds[2].revents != 0;
+}
+
+void
+sync_sleep(struct sync *s, int64_t ms)
+{
+    int64_t end = beat_now() + ms, now;
+
+    while (!s->stop && (now = beat_now()) < end)
+        sync_wait(s, -1, end - now > WAIT_MAX_MS ? WAIT_MAX_MS : (int)(end - now));
+}
+
+/* --- what both sources say and do --- */
+
+void
+sync_store_error(struct sync *s, const char *doing)
+{
+    char text[BOARD_TEXT_MAX];
+
+    snprintf(text, sizeof text, "mirror: %s: %s", doing, mirror_error(s->mirror));
+    sync_error(s, text);
+}
+
+void
+sync_error(struct sync *s, const char *text)
+{
+    log_error("directory not read, mirror keeps answering why=\"%s\"", text);
+    board_add(&s->env->board, BOARD_SYNC_ERRORS, 1);
+    sync_phase(s, PHASE_ERROR, text);
+}
+
+void
+sync_refuse(struct sync *s, uint64_t would)
+{
+    char text[256];
+
+    snprintf(text, sizeof text,
+             "%llu of %llu entries would be removed, more than directory.sweep_guard allows: "
+             "refused until an administrator accepts it",
+             (unsigned long long)would, (unsigned long long)s->entries);
+    log_error("sweep refused, mirror keeps answering why=\"%s\"", text);
+    board_set(&s->env->board, BOARD_SYNC_WOULD_SWEEP, would);
+    board_add(&s->env->board, BOARD_SYNC_SWEEPS_REFUSED, 1);
+    sync_phase(s, PHASE_REFUSED, text);
+}
+
+int
+sync_commit(struct sync *s)
+{
+    int rc;
+
+    beat_step();
+    rc = mirror_write_commit(s->mirror);
+    beat_now();
+    if (rc < 0)
+        sync_store_error(s, "commit");
+    return rc;
+}
+
+/* --- the role --- */
+
+static int
+prepare(struct role_env *env)
+{
+    return env->conf->directory.uri.n ? syncrepl_prepare(env->conf) : 0;
+}
+
+static int
+open_mirror(struct sync *s)
+{
+    struct mirror_info info;
+    char error[512];
+
+    beat_step();
+    s->mirror =
+        mirror_open_writer(s->conf->state_dir, (size_t)s->conf->mirror.size, error, sizeof error);
+    beat_now();
+    if (!s->mirror || feed_open(&s->feed, s->conf, s->mirror, error, sizeof error) < 0) {
+        log_error("mirror not opened why=\"%s\"", error);
+        return -1;
+    }
+    mirror_reap_readers(s->mirror);
+    if (mirror_begin(s->mirror) < 0 || mirror_info(s->mirror, &info) < 0) {
+        sync_store_error(s, "open");
+        return -1;
+    }
+    mirror_end(s->mirror);
+    s->complete = info.complete;
+    s->entries = info.entries;
+    return 0;
+}
+
+static int
+run(struct role_env *env)
+{
+    struct sync s = {.env = env, .conf = env->conf};
+    int ldap = env->conf->directory.uri.n > 0;
+    int rc = -1;
+
+    board_set(&env->board, BOARD_SYNC_SOURCE, ldap ? FRESHNESS_SYNCREPL : FRESHNESS_LDIF);
+    sync_phase(&s, PHASE_NONE, "");
+    if (catch_term() < 0 || beat_start(&env->board) < 0)
+        log_error("sync role not started errno=%d", errno);
+    else if (open_mirror(&s) == 0)
+        rc = ldap ? syncrepl_run(&s) : ldif_source_run(&s);
+    feed_close(&s.feed);
+    mirror_close(&s.mirror);
+    return rc < 0 ? 75 : 0;
+}
+
+const struct role role_sync = {"sync", prepare, run};
