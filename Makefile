@@ -18,6 +18,10 @@ PROVE = prove
 PROVE_FLAGS = --timer
 DISTDIR = .
 INSTALL = install
+# make V=1 shows each command in full.
+V =
+Q = $(if $(V),,@)
+say = $(if $(V),,@echo '  $1   $(if $(filter CC,$1),$<,$@)')
 
 # --- what is in the folders ---
 
@@ -68,27 +72,34 @@ CCALL = $(CC) $(WARN) $(WERROR) -I. -Ilib $(HARDEN_CFLAGS) $(CPPFLAGS) $(LIB_CFL
 LINK = $(CC) $(CFLAGS) $(HARDEN_LDFLAGS) $(LDFLAGS)
 
 %.o: %.c config.h config.mk
-	$(CCALL) -MMD -MP -c -o $@ $<
+	$(call say,CC)
+	$(Q)$(CCALL) -MMD -MP -c -o $@ $<
 
 lib/libpostroad.a: $(LIB_SRCS:.c=.o)
-	rm -f $@
-	$(AR) rcs $@ $^
+	$(call say,AR)
+	$(Q)rm -f $@
+	$(Q)$(AR) rcs $@ $^
 
 policyd/postroad-policyd: $(POLICYD_SRCS:.c=.o) lib/libpostroad.a
-	$(LINK) -o $@ $^ $(LIB_LIBS) $(POLICYD_LIBS)
+	$(call say,LD)
+	$(Q)$(LINK) -o $@ $^ $(LIB_LIBS) $(POLICYD_LIBS)
 
 ctl/postroad: $(CTL_SRCS:.c=.o) lib/libpostroad.a
-	$(LINK) -o $@ $^ $(LIB_LIBS)
+	$(call say,LD)
+	$(Q)$(LINK) -o $@ $^ $(LIB_LIBS)
 
 # As an archive, so that a test takes only what it uses.
 policyd/policyd.a: $(POLICYD_OBJS)
-	rm -f $@
-	$(AR) rcs $@ $^
+	$(call say,AR)
+	$(Q)rm -f $@
+	$(Q)$(AR) rcs $@ $^
 
 $(TESTS): %: %.o policyd/policyd.a lib/libpostroad.a
-	$(LINK) -o $@ $^ $(LIB_LIBS) $(POLICYD_LIBS)
+	$(call say,LD)
+	$(Q)$(LINK) -o $@ $^ $(LIB_LIBS) $(POLICYD_LIBS)
 $(TOOLS) $(BENCHES): %: %.o lib/libpostroad.a
-	$(LINK) -o $@ $^ $(LIB_LIBS) $(POLICYD_LIBS) -lpthread
+	$(call say,LD)
+	$(Q)$(LINK) -o $@ $^ $(LIB_LIBS) $(POLICYD_LIBS) -lpthread
 
 -include $(wildcard $(ALL_SRCS:.c=.d))
 

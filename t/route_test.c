@@ -54,7 +54,7 @@ make_sites(struct site_table *t, const char *states)
         struct record r;
         struct site *s;
 
-        snprintf(failed, sizeof failed, "%s=failed-over", w[0]);
+        snprintf(failed, sizeof failed, "%.63s=failed-over", w[0]);
         strncat(hop, value_of(w[2]).p, sizeof hop - 8);
         strncat(standby, value_of(w[1]).p, sizeof standby - 9);
         r = record_of(buf, KIND_SITE, STATE_UNSET,
