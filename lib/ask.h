@@ -12,7 +12,8 @@
 #include "socketmap.h"
 
 /*
- * One lookup over the map socket at path ("unix:/x" or "/x" or "inet:host:port"). Returns 0 and
+ * One lookup over the map socket at path ("unix:/x" or "/x" or "inet:host:port", the host in
+ * numbers or "localhost": names are not resolved). Returns 0 and
  * *status_r and the data, NUL-terminated in out (cut at cap); -1 and a text in
  * error when there was no answer (no daemon, deadline, garbage).
  */
