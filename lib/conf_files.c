@@ -32,7 +32,9 @@ included(const char *line, const char *dir)
     if (*p++ != '"')
         return NULL;
     n = strcspn(p, "\"\n");
-    if (p[n] != '"' || asprintf(&path, "%s/%.*s", *p == '/' ? "" : dir, (int)n, p) < 0)
+    if (p[n] != '"')
+        return NULL;
+    if (asprintf(&path, "%s%s%.*s", *p == '/' ? "" : dir, *p == '/' ? "" : "/", (int)n, p) < 0)
         return NULL;
     return path;
 }
