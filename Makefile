@@ -7,6 +7,8 @@
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules
 SHELL = /bin/sh
+# Servers and ip(8) are where users' PATH often doesn't lead.
+export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
 
 WARN = -std=c11 -D_GNU_SOURCE -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings
 WERROR =
