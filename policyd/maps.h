@@ -30,11 +30,22 @@ void maps_free(struct maps **m);
  */
 struct mirror *maps_mirror(struct maps *m, const char **why_r);
 
+/*
+ * Around a batch of lookups, so that they share one snapshot of the mirror; a single lookup does it
+ * by itself. They nest. Don't hold a snapshot while idle. -1: the mirror can't be read (maps_lookup
+ * still answers), maps_end is due all the same.
+ */
+int maps_begin(struct maps *m);
+void maps_end(struct maps *m);
+
 /* -1: no such map. */
 int map_number(struct span name);
 const char *map_name(enum map_id id);
 
-/* What a lookup found out on its way; for logs and explain. Spans die with the next lookup. */
+/*
+ * What a lookup found out on its way; for logs and explain. in.home, in.standby and route.site live
+ * until the next lookup, spans in claim until maps_end.
+ */
 struct map_trace {
     int parsed;               /* what addr_parse said */
     struct addr addr;
@@ -53,5 +64,7 @@ struct map_trace {
  */
 enum socketmap_status maps_lookup(struct maps *m, enum map_id map, struct span key, char *out,
                                   size_t cap, size_t *len_r, struct map_trace *trace);
+/* The enum route_verdict of the last lookup, -1 when it needed none: to be counted. */
+int maps_verdict(const struct maps *m);
 
 #endif
