@@ -16,7 +16,16 @@
 #include "route.h"
 #include "socketmap.h"
 
-enum map_id { MAP_TRANSPORT, MAP_MAILBOX, MAP_DOMAIN, MAP_ALIAS, MAP_SENDER, MAP_PEER, MAP_TLS, MAP_N };
+enum map_id {
+    MAP_TRANSPORT,
+    MAP_MAILBOX,
+    MAP_DOMAIN,
+    MAP_ALIAS,
+    MAP_SENDER,
+    MAP_PEER,
+    MAP_TLS,
+    MAP_N
+};
 
 struct maps; /* one per process: mirror, caches of sites, departments, domains */
 
@@ -47,15 +56,15 @@ const char *map_name(enum map_id id);
  * until the next lookup, spans in claim until maps_end.
  */
 struct map_trace {
-    int parsed;               /* what addr_parse said */
+    int parsed; /* what addr_parse said */
     struct addr addr;
     char matched[ADDR_MAX + 1]; /* the address that was found; "" none */
-    const char *how;          /* "address", "without extension", "alias domain", "catch-all" */
+    const char *how;            /* "address", "without extension", "alias domain", "catch-all" */
     int found;
     struct mirror_claim claim;
     struct route_input in;
     struct route route;
-    const char *why;          /* why this answer; fixed text */
+    const char *why; /* why this answer; fixed text */
 };
 
 /*
@@ -66,5 +75,7 @@ enum socketmap_status maps_lookup(struct maps *m, enum map_id map, struct span k
                                   size_t cap, size_t *len_r, struct map_trace *trace);
 /* The enum route_verdict of the last lookup, -1 when it needed none: to be counted. */
 int maps_verdict(const struct maps *m);
+/* Why the last lookup was answered so, fixed text: to be sent along with TEMP. */
+const char *maps_why(const struct maps *m);
 
 #endif

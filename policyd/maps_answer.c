@@ -194,6 +194,12 @@ maps_verdict(const struct maps *m)
     return m->route.step > 0 ? (int)m->route.verdict : -1;
 }
 
+const char *
+maps_why(const struct maps *m)
+{
+    return m->why;
+}
+
 static void
 fill_trace(const struct maps *m, struct map_trace *t)
 {
