@@ -16,7 +16,11 @@
 #include "conf.h"
 #include "filter.h"
 
-/* Fill the unset parts of map from the preset (postroad, iredmail, univention, laser). -1: no such preset. */
+/*
+ * Fill the unset parts of map from the preset (postroad, iredmail, univention, laser). What it
+ * fills in is static: map is a copy of the configuration's, and is not to be freed by conf_free.
+ * -1: no such preset.
+ */
 int attrs_preset(const char *preset, struct conf_class map[CLASS_N]);
 
 /*
@@ -27,14 +31,19 @@ typedef long attrs_dn_fn(struct span dn, char *out, size_t cap);
 
 /*
  * Pack e (its RDN as written in rdn) into buf. Always succeeds in making a record unless it does
- * not fit (-1: too large). complaint: one sentence about what was left out, "" when all was well.
+ * not fit (-1: too large). complaint: one sentence about what was left out, "" when all was well;
+ * always valid UTF-8 without control bytes. An entry that several classes match is of the first.
  * created comes from createTimestamp among the attributes (generalized time), 0 without.
+ * quota_unit: bytes in one unit of the quota attributes; postroadQuota is always in bytes.
  */
 int attrs_pack(const struct conf_class map[CLASS_N], const struct entry_view *e, struct span rdn,
                int quota_unit, attrs_dn_fn *dn, unsigned char *buf, size_t cap, struct record *r,
                char *complaint, size_t complaint_n);
 
-/* The attributes a search must ask for, each once, NULL-terminated, malloc'd array of borrowed names. */
+/*
+ * The attributes a search must ask for, each once, NULL-terminated. One malloc'd block, names
+ * included: free() it. NULL: no memory.
+ */
 const char **attrs_wanted(const struct conf_class map[CLASS_N]);
 
 #endif
