@@ -7,6 +7,8 @@
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules
 SHELL = /bin/sh
+# Servers and ip(8) are where users' PATH often doesn't lead.
+export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
 
 WARN = -std=c11 -D_GNU_SOURCE -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings
 WERROR =
@@ -150,40 +152,42 @@ format-check:
 
 # --- install ---
 
-# Files name the usual paths; what is installed names the configured ones.
+MAN_PAGES   := $(wildcard man/*.[1-8])
+COMPLETIONS := $(wildcard ctl/*.bash-completion)
+UNITS       := $(wildcard examples/systemd/*.service examples/systemd/*.socket)
+SAMPLE_CONF := $(firstword $(wildcard examples/single-site/postroad.conf examples/single-site/*/postroad.conf))
+EXAMPLES     = $(shell find examples -type f ! -path 'examples/systemd/*' | LC_ALL=C sort)
+SCHEMA       = $(shell find ldap-schema -maxdepth 1 -type f | LC_ALL=C sort)
+confdir      = $(sysconfdir)/postroad
+
+# FILE:TARGET; what is executable stays so. An administrator's postroad.conf is never among them.
+AS_IT_IS = policyd/postroad-policyd:$(sbindir)/postroad-policyd ctl/postroad:$(bindir)/postroad \
+	$(foreach f,README.md LICENSE $(EXAMPLES),$f:$(docdir)/$f) \
+	$(foreach f,$(SCHEMA),$f:$(datadir)/postroad/schema/$(notdir $f)) \
+	$(foreach f,$(COMPLETIONS),$f:$(datadir)/bash-completion/completions/$(basename $(notdir $f)))
+# The same, but the usual paths in them become the configured ones.
+WITH_PATHS = $(foreach f,$(MAN_PAGES),$f:$(mandir)/man$(subst .,,$(suffix $f))/$(notdir $f)) \
+	$(foreach f,$(UNITS),$f:$(unitdir)/$(notdir $f)) \
+	examples/systemd/sysusers.conf:$(sysusersdir)/postroad.conf \
+	examples/systemd/tmpfiles.conf:$(tmpfilesdir)/postroad.conf \
+	$(foreach f,$(SAMPLE_CONF),$f:$(confdir)/postroad.conf.sample)
 PATHS = sed -e 's,/usr/sbin/postroad,$(sbindir)/postroad,g' -e 's,/usr/bin/postroad,$(bindir)/postroad,g' \
 	-e 's,/etc/postroad,$(sysconfdir)/postroad,g' -e 's,/var/lib/postroad,$(localstatedir)/lib/postroad,g' \
 	-e 's,/run/postroad,$(runstatedir)/postroad,g'
-MAN_PAGES    := $(wildcard man/*.[1-8])
-SCHEMA_FILES := $(wildcard ldap-schema/*)
-EXAMPLES      = $(shell find examples -type f ! -path 'examples/systemd/*' | LC_ALL=C sort)
-UNITS        := $(wildcard examples/systemd/*.service examples/systemd/*.socket)
-SAMPLE_CONF  := $(firstword $(wildcard examples/single-site/postroad.conf examples/single-site/*/postroad.conf))
-DOCS         := README.md LICENSE
-confdir       = $(sysconfdir)/postroad
-schemadir     = $(datadir)/postroad/schema
-D             = $(DESTDIR)
 
 .PHONY: install uninstall
 install: all
-	$(INSTALL) -d -m 755 $(D)$(sbindir) $(D)$(bindir) $(D)$(schemadir) $(D)$(docdir) $(D)$(unitdir) $(D)$(sysusersdir) $(D)$(tmpfilesdir) $(D)$(confdir)
-	$(INSTALL) -m 755 policyd/postroad-policyd $(D)$(sbindir)/postroad-policyd
-	$(INSTALL) -m 755 ctl/postroad $(D)$(bindir)/postroad
-	$(INSTALL) -m 644 $(DOCS) $(D)$(docdir)
-	for f in $(MAN_PAGES); do \
-		d=$(D)$(mandir)/man$${f##*.}; $(INSTALL) -d -m 755 $$d && $(PATHS) $$f >$$d/$${f##*/} && chmod 644 $$d/$${f##*/} || exit 1; done
-	for f in $(SCHEMA_FILES); do m=644; test ! -x $$f || m=755; $(INSTALL) -m $$m $$f $(D)$(schemadir) || exit 1; done
-	for f in $(EXAMPLES); do m=644; test ! -x $$f || m=755; $(INSTALL) -D -m $$m $$f $(D)$(docdir)/$$f || exit 1; done
-	for f in $(UNITS); do $(PATHS) $$f >$(D)$(unitdir)/$${f##*/} && chmod 644 $(D)$(unitdir)/$${f##*/} || exit 1; done
-	$(PATHS) examples/systemd/sysusers.conf >$(D)$(sysusersdir)/postroad.conf && chmod 644 $(D)$(sysusersdir)/postroad.conf
-	$(PATHS) examples/systemd/tmpfiles.conf >$(D)$(tmpfilesdir)/postroad.conf && chmod 644 $(D)$(tmpfilesdir)/postroad.conf
-	$(PATHS) $(SAMPLE_CONF) >$(D)$(confdir)/postroad.conf.sample && chmod 644 $(D)$(confdir)/postroad.conf.sample
+	@umask 022; for pair in $(AS_IT_IS) $(WITH_PATHS); do \
+		from=$${pair%%:*}; to=$(DESTDIR)$${pair#*:}; mode=644; test ! -x $$from || mode=755; \
+		echo "  INSTALL $$to"; $(INSTALL) -D -m $$mode $$from $$to || exit 1; done
+	@umask 022; for pair in $(WITH_PATHS); do $(PATHS) $${pair%%:*} >$(DESTDIR)$${pair#*:} || exit 1; done
+	@$(if $(DESTDIR),,echo "Next, with systemd: systemd-sysusers; systemd-tmpfiles --create; systemctl daemon-reload;"; \
+		echo "copy $(confdir)/postroad.conf.sample to postroad.conf and fit it to your site; systemctl enable --now postroad-policyd")
 # Takes out what install put in; configuration and state stay.
 uninstall:
-	rm -f $(D)$(sbindir)/postroad-policyd $(D)$(bindir)/postroad $(foreach f,$(MAN_PAGES),$(D)$(mandir)/man$(subst .,,$(suffix $f))/$(notdir $f))
-	rm -f $(addprefix $(D)$(unitdir)/,$(notdir $(UNITS))) $(D)$(sysusersdir)/postroad.conf $(D)$(tmpfilesdir)/postroad.conf $(D)$(confdir)/postroad.conf.sample
-	rm -rf $(D)$(schemadir) $(D)$(docdir)
-	-rmdir $(D)$(datadir)/postroad $(D)$(confdir) 2>/dev/null
+	@for pair in $(AS_IT_IS) $(WITH_PATHS); do rm -f $(DESTDIR)$${pair#*:} || exit 1; done
+	@for dir in $(datadir)/postroad $(docdir) $(confdir); do \
+		test ! -d $(DESTDIR)$$dir || find $(DESTDIR)$$dir -depth -type d -exec rmdir {} + 2>/dev/null || :; done
 
 # --- dist ---
 

@@ -144,7 +144,7 @@ const struct conf_row conf_rows[] = {
     INT("answer.workers", answer.workers, "2", 1, 64,
         "Processes that answer lookups; about one for each core that is to be used."),
     INT("answer.max_connections", answer.max_connections, "10000", 1, 1000000,
-        "Connections one worker holds open; more wait to be accepted."),
+        "Connections one worker holds open; when one more comes, the one idle longest is closed."),
     INT("answer.idle_timeout", answer.idle_timeout, "300", 1, 86400,
         "Seconds after which a connection without requests is closed."),
     INT("answer.write_timeout", answer.write_timeout, "30", 1, 3600,

@@ -11,44 +11,45 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define BOARD_PAGE     4096
-#define BOARD_ROLES    72 /* parent, sync, control, probe, policy, 64 answer workers, spare */
-#define BOARD_PARENT   0
-#define BOARD_SYNC     1
-#define BOARD_CONTROL  2
-#define BOARD_POLICY   3
-#define BOARD_PROBE    4
-#define BOARD_ANSWER   8 /* the first of the answer workers */
+#define BOARD_PAGE    4096
+#define BOARD_ROLES   136 /* parent, sync, control, probe, policy, spare, 2 x 64 answer workers */
+#define BOARD_PARENT  0
+#define BOARD_SYNC    1
+#define BOARD_CONTROL 2
+#define BOARD_POLICY  3
+#define BOARD_PROBE   4
+#define BOARD_ANSWER \
+    8 /* the first of the answer workers; during a reload old and new ones share the rest */
 
 enum board_counter {
     /* by every role */
-    BOARD_BEAT_MS,     /* monotonic ms, at least once a second */
+    BOARD_BEAT_MS, /* monotonic ms, at least once a second */
     BOARD_PID,
-    BOARD_STARTED_MS,  /* wall clock */
+    BOARD_STARTED_MS, /* wall clock */
     /* by the parent, one page: restarts of role i at BOARD_RESTARTS + i */
     /* by answer */
     BOARD_CONNECTIONS, /* open now */
     BOARD_ACCEPTED,
-    BOARD_CLOSED_BAD,  /* closed for a protocol error */
+    BOARD_CLOSED_BAD, /* closed for a protocol error */
     BOARD_CLOSED_SLOW,
     BOARD_CLOSED_IDLE,
     BOARD_LOOKUPS = 16,  /* + map number * 4 + enum socketmap_status; 16 maps */
     BOARD_VERDICTS = 80, /* + enum route_verdict; 8 */
     /* by sync */
     BOARD_SYNC_SOURCE = 96, /* enum freshness_source */
-    BOARD_SYNC_PHASE,     /* enum board_phase */
-    BOARD_SYNC_BEAT_MS,   /* monotonic ms of the provider's last answer */
-    BOARD_SYNC_SINCE_MS,  /* wall clock: since when in this phase */
+    BOARD_SYNC_PHASE,       /* enum board_phase */
+    BOARD_SYNC_BEAT_MS,     /* monotonic ms of the provider's last answer */
+    BOARD_SYNC_SINCE_MS,    /* wall clock: since when in this phase */
     BOARD_SYNC_CONNECTS,
-    BOARD_SYNC_ENTRIES,   /* added or changed since start */
+    BOARD_SYNC_ENTRIES, /* added or changed since start */
     BOARD_SYNC_DELETES,
     BOARD_SYNC_REFRESHES,
     BOARD_SYNC_ERRORS,
     BOARD_SYNC_SWEEPS_REFUSED,
     BOARD_SYNC_WOULD_SWEEP, /* entries the refused sweep would have removed, 0 when none is refused */
-    BOARD_SYNC_URI,       /* index of the provider in directory.uri */
-    BOARD_RESTARTS = 128, /* parent's page only: + role number */
-    BOARD_WORDS = 256
+    BOARD_SYNC_URI,         /* index of the provider in directory.uri */
+    BOARD_RESTARTS = 128,   /* parent's page only: + role number */
+    BOARD_WORDS = 272
 };
 
 enum board_phase {
@@ -76,7 +77,7 @@ struct board {
 
 /* Parent: make the memory; returns the descriptor, or -1. */
 int board_create(void);
-/* Map it for the role; writes only its own page. Closes fd unless keep. 0 or -1. */
+/* Map it for the role; writes only its own page. Closes fd unless keep. 0 or -1 (errno). */
 int board_attach(struct board *b, int fd, int role, int keep);
 void board_detach(struct board *b);
 
@@ -99,6 +100,13 @@ board_get(const struct board *b, int role, int word)
 {
     return atomic_load_explicit(&b->page[role]->word[word], memory_order_relaxed);
 }
+
+/* The clock of the beats: monotonic ms. */
+uint64_t board_now_ms(void);
+/* "I live": call at least once a second. */
+void board_beat(struct board *b);
+/* Parent: take what a dead role can't take back itself (beat, pid, open connections) off its page. */
+void board_bury(struct board *b, int role);
 
 /* The own page's text; board_text copies another's (a torn read is tried again, then ""). */
 void board_say(struct board *b, const char *text);

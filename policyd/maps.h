@@ -16,7 +16,16 @@
 #include "route.h"
 #include "socketmap.h"
 
-enum map_id { MAP_TRANSPORT, MAP_MAILBOX, MAP_DOMAIN, MAP_ALIAS, MAP_SENDER, MAP_PEER, MAP_TLS, MAP_N };
+enum map_id {
+    MAP_TRANSPORT,
+    MAP_MAILBOX,
+    MAP_DOMAIN,
+    MAP_ALIAS,
+    MAP_SENDER,
+    MAP_PEER,
+    MAP_TLS,
+    MAP_N
+};
 
 struct maps; /* one per process: mirror, caches of sites, departments, domains */
 
@@ -30,21 +39,32 @@ void maps_free(struct maps **m);
  */
 struct mirror *maps_mirror(struct maps *m, const char **why_r);
 
+/*
+ * Around a batch of lookups, so that they share one snapshot of the mirror; a single lookup does it
+ * by itself. They nest. Don't hold a snapshot while idle. -1: the mirror can't be read (maps_lookup
+ * still answers), maps_end is due all the same.
+ */
+int maps_begin(struct maps *m);
+void maps_end(struct maps *m);
+
 /* -1: no such map. */
 int map_number(struct span name);
 const char *map_name(enum map_id id);
 
-/* What a lookup found out on its way; for logs and explain. Spans die with the next lookup. */
+/*
+ * What a lookup found out on its way; for logs and explain. in.home, in.standby and route.site live
+ * until the next lookup, spans in claim until maps_end.
+ */
 struct map_trace {
-    int parsed;               /* what addr_parse said */
+    int parsed; /* what addr_parse said */
     struct addr addr;
     char matched[ADDR_MAX + 1]; /* the address that was found; "" none */
-    const char *how;          /* "address", "without extension", "alias domain", "catch-all" */
+    const char *how;            /* "address", "without extension", "alias domain", "catch-all" */
     int found;
     struct mirror_claim claim;
     struct route_input in;
     struct route route;
-    const char *why;          /* why this answer; fixed text */
+    const char *why; /* why this answer; fixed text */
 };
 
 /*
@@ -53,5 +73,9 @@ struct map_trace {
  */
 enum socketmap_status maps_lookup(struct maps *m, enum map_id map, struct span key, char *out,
                                   size_t cap, size_t *len_r, struct map_trace *trace);
+/* The enum route_verdict of the last lookup, -1 when it needed none: to be counted. */
+int maps_verdict(const struct maps *m);
+/* Why the last lookup was answered so, fixed text: to be sent along with TEMP. */
+const char *maps_why(const struct maps *m);
 
 #endif

@@ -20,14 +20,15 @@ struct role_env {
     const struct conf *conf;
     const char *conf_path;
     struct board board;
-    int number;         /* of the board page */
-    int parent_fd;      /* SOCK_SEQPACKET to the parent; EOF: the parent died, so end */
-    int listen_fd[ROLE_LISTEN_MAX]; /* answer: [0] map; control: [0] control, [1] HTTP (may be several); -1: none */
+    int number;    /* of the board page */
+    int parent_fd; /* SOCK_SEQPACKET to the parent; EOF: the parent died, so end */
+    int listen_fd
+        [ROLE_LISTEN_MAX]; /* answer: [0] map; control: [0] control, [1] HTTP (may be several); -1: none */
     int nlisten;
 };
 
 struct role {
-    const char *name; /* "answer" */
+    const char *name;                     /* "answer" */
     int (*prepare)(struct role_env *env); /* 0, or -1 after logging why */
     int (*run)(struct role_env *env);     /* the exit code */
 };

@@ -23,6 +23,7 @@
 #include "log.h"
 
 #define WAIT_MAX_MS 500
+#define REAP_MS     60000 /* between two looks for reader slots of killed processes */
 
 static int term_pipe[2] = {-1, -1};
 
@@ -89,6 +90,17 @@ read_parent(struct sync *s)
         s->accept = 1;
 }
 
+static void
+reap_now_and_then(struct sync *s, int64_t now)
+{
+    static int64_t last;
+
+    if (now - last < REAP_MS)
+        return;
+    last = now;
+    mirror_reap_readers(s->mirror);
+}
+
 int
 sync_wait(struct sync *s, int fd, int timeout_ms)
 {
@@ -96,7 +108,7 @@ sync_wait(struct sync *s, int fd, int timeout_ms)
         {term_pipe[0], POLLIN, 0}, {s->env->parent_fd, POLLIN, 0}, {fd, POLLIN, 0}};
     int rc;
 
-    beat_now();
+    reap_now_and_then(s, beat_now());
     rc = poll(fds, 3, timeout_ms < WAIT_MAX_MS ? timeout_ms : WAIT_MAX_MS);
     beat_now();
     if (rc <= 0)
@@ -183,10 +195,9 @@ open_mirror(struct sync *s)
         mirror_open_writer(s->conf->state_dir, (size_t)s->conf->mirror.size, error, sizeof error);
     beat_now();
     if (!s->mirror || feed_open(&s->feed, s->conf, s->mirror, error, sizeof error) < 0) {
-        log_error("mirror not opened why=\"%s\"", error);
+        sync_error(s, error);
         return -1;
     }
-    mirror_reap_readers(s->mirror);
     if (mirror_begin(s->mirror) < 0 || mirror_info(s->mirror, &info) < 0) {
         sync_store_error(s, "open");
         return -1;
@@ -210,8 +221,10 @@ run(struct role_env *env)
         log_error("sync role not started errno=%d", errno);
     else if (open_mirror(&s) == 0)
         rc = ldap ? syncrepl_run(&s) : ldif_source_run(&s);
-    feed_close(&s.feed);
-    mirror_close(&s.mirror);
+    if (s.mirror) {
+        feed_close(&s.feed);
+        mirror_close(&s.mirror);
+    }
     return rc < 0 ? 75 : 0;
 }
 

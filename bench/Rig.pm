@@ -1,0 +1,280 @@
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# Rig: starts the servers that are measured, waits until they answer, knows
+# their processes, and ends all of them whatever happens.
+package Rig;
+use strict;
+use warnings;
+use IO::Socket::UNIX;
+use JSON::PP qw(decode_json);
+use POSIX qw(WNOHANG);
+use Time::HiRes qw(time sleep);
+
+# User id, group id and group of those who have no rights.
+my @NOBODY = ((getpwnam 'nobody')[2, 3], scalar getgrgid((getpwnam 'nobody')[3]));
+my @running; # pids of our children
+my $owner = $$;
+
+END {
+	if ($$ == $owner) {
+		my $rc = $?;
+		stop_all();
+		$? = $rc;
+	}
+}
+
+sub slurp {
+	my ($file) = @_;
+	open(my $in, '<', $file) or return '';
+	local $/;
+	return scalar(<$in>) // '';
+}
+
+sub spew {
+	my ($file, $text) = @_;
+	open(my $out, '>', $file) or die "$file: $!\n";
+	print $out $text;
+	close $out or die "$file: $!\n";
+	return;
+}
+
+# Run to the end; dies with the program's last words unless it succeeds.
+sub must {
+	my ($log, @cmd) = @_;
+	my $pid = spawn($log, @cmd);
+	waitpid($pid, 0);
+	@running = grep { $_ != $pid } @running;
+	die "bench: @cmd failed:\n" . substr(slurp($log), -2000) . "\n" if $?;
+	return;
+}
+
+sub spawn {
+	my ($log, @cmd) = @_;
+	my $pid = fork // die "fork: $!\n";
+	if (!$pid) {
+		open(STDIN, '<', '/dev/null');
+		open(STDOUT, '>', $log);
+		open(STDERR, '>&', \*STDOUT);
+		exec(@cmd) or POSIX::_exit(127);
+	}
+	push @running, $pid;
+	return $pid;
+}
+
+sub stop {
+	my (@pids) = @_;
+	kill 'TERM', @pids;
+	for my $pid (@pids) {
+		my $end = time + 20;
+		while (waitpid($pid, WNOHANG) == 0) {
+			kill 'KILL', $pid if time > $end;
+			sleep 0.01;
+		}
+	}
+	my %gone = map { $_ => 1 } @pids;
+	@running = grep { !$gone{$_} } @running;
+	return;
+}
+
+# Ask until $done says yes; dies when the process ends or $limit seconds are over.
+sub await {
+	my ($pid, $log, $limit, $done, $pause) = @_;
+	my $end = time + $limit;
+	until ($done->()) {
+		if (waitpid($pid, WNOHANG) == $pid) {
+			@running = grep { $_ != $pid } @running;
+			die "bench: a server ended by itself:\n" . substr(slurp($log), -2000) . "\n";
+		}
+		die "bench: no answer within $limit s:\n" . substr(slurp($log), -2000) . "\n" if time > $end;
+		sleep($pause // 0.005);
+	}
+	return;
+}
+
+sub stop_all {
+	return stop(@running);
+}
+
+sub connects {
+	my ($path) = @_;
+	return IO::Socket::UNIX->new(Peer => $path);
+}
+
+# --- socketmap
+
+# One lookup on an open connection; returns the whole reply, undef when it hung up.
+sub lookup {
+	my ($fh, $map, $key) = @_;
+	my $request = "$map $key";
+	my $in = '';
+	syswrite($fh, length($request) . ":$request,") or return;
+	while (1) {
+		sysread($fh, $in, 65536, length $in) or return;
+		my ($len) = $in =~ /^(\d+):/ or next;
+		return substr $in, length($len) + 1, $len if length $in >= length($len) + 2 + $len;
+	}
+}
+
+# --- processes
+
+sub children {
+	my ($parent) = @_;
+	my @found;
+	for my $stat (glob '/proc/[0-9]*/stat') {
+		push @found, $1 if slurp($stat) =~ /^(\d+) \(.*\) \S (\d+) /s && $2 == $parent;
+	}
+	return @found;
+}
+
+# Processes of one role below policyd's parent.
+sub role {
+	my ($parent, $name) = @_;
+	return grep { slurp("/proc/$_/cmdline") =~ /\0-x\0$name\0/ } children($parent);
+}
+
+# All threads of the processes to one CPU, or to any when $cpu is undef.
+sub pin {
+	my ($cpu, @pids) = @_;
+	my $list = $cpu // '0-' . (cpus() - 1);
+	system("taskset -a -p -c $list $_ >/dev/null") == 0 or die "bench: taskset failed\n" for @pids;
+	return;
+}
+
+sub cpus {
+	my $n = () = slurp('/proc/cpuinfo') =~ /^processor\s*:/mg;
+	return $n || 1;
+}
+
+# KiB of a field of /proc/PID/status or smaps_rollup, summed up.
+sub kib {
+	my ($file, $field, @pids) = @_;
+	my $sum = 0;
+	for (@pids) {
+		$sum += $1 if slurp("/proc/$_/$file") =~ /^$field:\s+(\d+) kB/m;
+	}
+	return $sum;
+}
+
+# CPU seconds the processes have used so far.
+sub cpu {
+	my (@pids) = @_;
+	my $ticks = 0;
+	for (@pids) {
+		my @f = split ' ', slurp("/proc/$_/stat") =~ s/^.*\) //sr;
+		$ticks += $f[11] + $f[12];
+	}
+	return $ticks / POSIX::sysconf(POSIX::_SC_CLK_TCK());
+}
+
+# --- servers
+
+sub null_server {
+	my ($dir, $bench, $cpu, $reply) = @_;
+	my $pid = spawn("$dir/null.log", "$bench/null_server", '-p', $cpu, '-r', $reply, "$dir/null");
+	await($pid, "$dir/null.log", 10, sub { connects("$dir/null") });
+	return { pid => $pid, socket => "$dir/null" };
+}
+
+my @SCHEMA_DIRS = qw(/etc/ldap/schema /etc/openldap/schema);
+my @MODULE_DIRS = qw(/usr/lib/ldap /usr/lib64/openldap /usr/libexec/openldap);
+
+sub slapd_conf {
+	my ($dir, $schema) = @_;
+	my ($system) = grep { -e "$_/core.schema" } @SCHEMA_DIRS;
+	my ($modules) = grep { -e "$_/back_mdb.so" } @MODULE_DIRS;
+	die "bench: OpenLDAP's schema files were not found\n" unless $system;
+	my $conf = join '', map { "include $system/$_.schema\n" } qw(core cosine inetorgperson);
+	$conf .= "include $schema/postroad.schema\n";
+	$conf .= "modulepath $modules\nmoduleload back_mdb\nmoduleload syncprov\n" if $modules;
+	return $conf . <<"CONF";
+loglevel stats
+threads 4
+database mdb
+suffix o=corp
+rootdn cn=root,o=corp
+rootpw bench
+directory $dir/db
+maxsize 17179869184
+dbnosync
+checkpoint 0 0
+include $schema/postroad-index.conf
+include $schema/postroad-services.conf
+access to attrs=userPassword by anonymous auth
+access to * by * none
+overlay syncprov
+CONF
+}
+
+# Fill a new slapd from an LDIF file; start_slapd runs it.
+sub fill_slapd {
+	my ($dir, $schema, $ldif) = @_;
+	mkdir $dir;
+	mkdir "$dir/db";
+	spew("$dir/slapd.conf", slapd_conf($dir, $schema));
+	must("$dir/slapadd.log", 'slapadd', '-q', '-f', "$dir/slapd.conf", '-l', $ldif);
+	return;
+}
+
+sub start_slapd {
+	my ($dir, $debug) = @_;
+	my $socket = "$dir/ldapi";
+	my $uri = 'ldapi://' . $socket =~ s{/}{%2F}gr;
+	my $pid = spawn("$dir/log", 'slapd', '-d', $debug // 0, '-f', "$dir/slapd.conf", '-h', $uri);
+	await($pid, "$dir/log", 60, sub { connects($socket) });
+	return { pid => $pid, uri => $uri, socket => $socket, log => "$dir/log" };
+}
+
+# What all policyds of the bench have in common; $directory is the text of that group.
+sub policyd_conf {
+	my ($dir, $directory, $workers) = @_;
+	my $user = $> ? '' : qq{user = "nobody"; group = "$NOBODY[2]"; socket_group = "$NOBODY[2]";\n};
+	return <<"CONF";
+site = "hebei";
+state_dir = "$dir/state";
+local_transport = "relay:[127.0.0.1]:10026";
+directory: { $directory };
+sockets: { map = "unix:$dir/map"; policy = ""; access = ""; control = "unix:$dir/control"; http = ""; };
+answer: { workers = $workers; };
+log: { level = "warning"; };
+$user
+CONF
+}
+
+sub prepare_policyd {
+	my ($dir, $directory, $workers) = @_;
+	mkdir $dir;
+	mkdir "$dir/state";
+	chown @NOBODY[0, 1], $dir, "$dir/state" unless $>;
+	spew("$dir/postroad.conf", policyd_conf($dir, $directory, $workers));
+	return;
+}
+
+sub start_policyd {
+	my ($dir, $program) = @_;
+	my $pid = spawn("$dir/log", $program, '-c', "$dir/postroad.conf");
+	return { pid => $pid, dir => $dir, log => "$dir/log", socket => "$dir/map" };
+}
+
+# The status object of the control socket, undef while there is none.
+sub status {
+	my ($policyd) = @_;
+	my $fh = connects("$policyd->{dir}/control") or return;
+	my $line = '';
+	syswrite($fh, qq({"verb":"status"}\n)) or return;
+	until ($line =~ /\n/) {
+		sysread($fh, $line, 65536, length $line) or return;
+	}
+	return decode_json($line);
+}
+
+# Wait until a load or refresh was finished.
+sub await_complete {
+	my ($policyd, $limit) = @_;
+	await($policyd->{pid}, $policyd->{log}, $limit, sub {
+		my $s = status($policyd) or return 0;
+		return $s->{mirror}{complete};
+	});
+	return;
+}
+
+1;

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * ctl: what the verbs of `postroad` share: the parsed command line, exit codes,
+ * and the way to the daemon.
+ */
+#ifndef POSTROAD_CTL_H
+#define POSTROAD_CTL_H
+
+#include <jansson.h>
+
+#include "conf.h"
+
+enum ctl_exit { CTL_DONE = 0, CTL_NO = 1, CTL_USAGE = 2, CTL_TEMPORARY = 75 };
+
+struct ctl {
+    const char *conf_path;
+    struct conf *conf; /* NULL for verbs that need none */
+    int json, all;
+    const char *reason; /* --reason; NULL when not given */
+    int argc;           /* what follows the verb */
+    char **argv;
+};
+
+/* Each verb in a file of its own; returns an enum ctl_exit. */
+int verb_lookup(struct ctl *ctl);
+int verb_explain(struct ctl *ctl);
+int verb_status(struct ctl *ctl);
+int verb_config(struct ctl *ctl);
+int verb_sweep(struct ctl *ctl);
+
+/* "postroad: …" on stderr; returns CTL_USAGE, so that a verb can return it. */
+int ctl_usage(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/*
+ * daemon.c: ask the control socket. request is consumed. Returns CTL_DONE and a reply with
+ * "ok":true (json_decref it), or an exit code after saying what happened (as JSON with --json).
+ */
+int daemon_ask(const struct ctl *ctl, json_t *request, json_t **reply_r);
+/* Say that nobody answers at path, what is still safe and what to do. Returns CTL_TEMPORARY. */
+int daemon_silent(const struct ctl *ctl, const char *path, const char *error);
+
+/* Print o as one line of JSON; o is consumed. */
+void ctl_print_json(json_t *o);
+
+#endif

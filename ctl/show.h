@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * show: reading the daemon's JSON for printing. A member that is missing or of
+ * another type gives "" or 0, so that an older daemon's reply can be shown too.
+ */
+#ifndef POSTROAD_SHOW_H
+#define POSTROAD_SHOW_H
+
+#include <jansson.h>
+
+static inline const char *
+show_text(json_t *o, const char *key)
+{
+    const char *s = json_string_value(json_object_get(o, key));
+
+    return s ? s : "";
+}
+
+static inline double
+show_number(json_t *o, const char *key)
+{
+    return json_number_value(json_object_get(o, key));
+}
+
+static inline int
+show_true(json_t *o, const char *key)
+{
+    return json_is_true(json_object_get(o, key));
+}
+
+/* One line about the mirror's completeness and age: status and explain say the same. */
+void show_mirror(json_t *mirror);
+
+#endif

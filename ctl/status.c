@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * status: prints the daemon's status on one screen: what needs attention last,
+ * where the eye rests, and with the command that helps. Only formats.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "ctl.h"
+#include "show.h"
+#include "text.h"
+
+static void
+label(const char *name)
+{
+    printf("%-9s ", name);
+}
+
+static void
+print_source(json_t *s)
+{
+    const char *since = show_text(s, "since"), *error = show_text(s, "error");
+    json_t *last = json_object_get(s, "last_answer_ms");
+    char text[32];
+
+    label("Source");
+    text_put(stdout, show_text(s, "name"));
+    printf(", %s%s%s", show_text(s, "phase"), *since ? " since " : "", since);
+    if (json_is_number(last))
+        printf(", last answer %s ago", text_age(json_number_value(last) / 1000, text));
+    putchar('\n');
+    if (*error) {
+        label("");
+        text_put(stdout, error);
+        putchar('\n');
+    }
+}
+
+static void
+print_mirror(json_t *m)
+{
+    char used[32], max[32];
+
+    label("Mirror");
+    show_mirror(m);
+    if (!show_true(m, "readable"))
+        return;
+    label("");
+    printf("%.0f entries, %.0f accounts, %.0f addresses, %.0f domain names; %s of at most %s\n",
+           show_number(m, "entries"), show_number(m, "accounts"), show_number(m, "addresses"),
+           show_number(m, "domains"), text_bytes(show_number(m, "bytes_used"), used),
+           text_bytes(show_number(m, "bytes_max"), max));
+}
+
+static void
+print_rates(json_t *r)
+{
+    json_t *rates = json_object_get(r, "rates"), *c = json_object_get(r, "connections");
+
+    label("Lookups");
+    printf("%.1f a second (10 s), %.1f (60 s); %.0f connections open, %.0f so far\n",
+           show_number(rates, "lookups_10s"), show_number(rates, "lookups_60s"),
+           show_number(c, "open"), show_number(c, "accepted"));
+    if (show_number(c, "closed_bad") + show_number(c, "closed_slow") == 0)
+        return;
+    label("");
+    printf("closed by us: %.0f for bad requests, %.0f that took no answers\n",
+           show_number(c, "closed_bad"), show_number(c, "closed_slow"));
+}
+
+static void
+print_roles(json_t *list)
+{
+    struct text_table t = {.columns = 5, .right = "lrlrr"};
+    json_t *role;
+    size_t i;
+
+    text_row(&t, (const char *[]){"role", "pid", "started", "restarts", "last beat"});
+    json_array_foreach(list, i, role)
+    {
+        json_t *beat = json_object_get(role, "beat_age_ms");
+        char pid[32], restarts[32], age[32], name[64];
+
+        snprintf(name, sizeof name, "%s", show_text(role, "name"));
+        if (strcmp(name, "answer") == 0)
+            snprintf(name, sizeof name, "answer %.0f", show_number(role, "number") + 1);
+        snprintf(pid, sizeof pid, "%.0f", show_number(role, "pid"));
+        snprintf(restarts, sizeof restarts, "%.0f", show_number(role, "restarts"));
+        text_row(&t, (const char *[]){name, pid, show_text(role, "started"), restarts,
+                                      json_is_number(beat)
+                                          ? text_age(json_number_value(beat) / 1000, age)
+                                          : "never"});
+    }
+    putchar('\n');
+    text_table_end(&t, 2);
+}
+
+static void
+print_maps(json_t *list)
+{
+    static const char *const status[] = {"ok", "notfound", "temp", "perm"};
+    struct text_table t = {.columns = 5, .right = "lrrrr"};
+    json_t *map;
+    size_t i;
+
+    text_row(&t, (const char *[]){"map", "OK", "NOTFOUND", "TEMP", "PERM"});
+    json_array_foreach(list, i, map)
+    {
+        const char *cells[5] = {show_text(map, "name")};
+        char n[4][32];
+
+        for (int s = 0; s < 4; s++) {
+            snprintf(n[s], sizeof n[s], "%.0f", show_number(map, status[s]));
+            cells[s + 1] = n[s];
+        }
+        text_row(&t, cells);
+    }
+    putchar('\n');
+    text_table_end(&t, 2);
+}
+
+static void
+print_verdicts(json_t *verdicts)
+{
+    const char *name;
+    json_t *n;
+    int first = 1;
+
+    printf("\n  verdicts:");
+    json_object_foreach(verdicts, name, n)
+    {
+        printf("%s %s %.0f", first ? "" : ",", name, json_number_value(n));
+        first = 0;
+    }
+    putchar('\n');
+}
+
+static void
+print_domains(json_t *list)
+{
+    struct text_table t = {.columns = 3, .right = "lrl"};
+    json_t *domain;
+    size_t i;
+
+    if (json_array_size(list) == 0)
+        return;
+    text_row(&t, (const char *[]){"domain", "entries", "digest"});
+    json_array_foreach(list, i, domain)
+    {
+        char n[32], digest[20];
+
+        snprintf(n, sizeof n, "%.0f", show_number(domain, "entries"));
+        snprintf(digest, sizeof digest, "%.16s", show_text(domain, "digest"));
+        text_row(&t, (const char *[]){show_text(domain, "name"), n, digest});
+    }
+    putchar('\n');
+    text_table_end(&t, 2);
+}
+
+/* --- what needs attention --- */
+
+static void __attribute__((format(printf, 1, 2))) item(const char *fmt, ...)
+{
+    va_list ap;
+
+    fputs("  * ", stdout);
+    va_start(ap, fmt);
+    vprintf(fmt, ap);
+    va_end(ap);
+}
+
+static void
+print_dups(json_t *dups)
+{
+    json_t *row, *dn;
+    size_t i, j;
+
+    if (show_number(dups, "count") == 0)
+        return;
+    item("%.0f addresses or domain names are claimed by more than one entry; the oldest entry has "
+         "each, at every site:\n",
+         show_number(dups, "count"));
+    json_array_foreach(json_object_get(dups, "list"), i, row)
+    {
+        printf("    ");
+        text_put(stdout, show_text(row, "address"));
+        putchar('\n');
+        json_array_foreach(json_object_get(row, "claims"), j, dn)
+        {
+            printf("      %s ", j == 0 ? "has it:" : "wants it:");
+            text_put(stdout, json_string_value(dn) ? json_string_value(dn) : "?");
+            putchar('\n');
+        }
+    }
+}
+
+static void
+print_bad(json_t *bad)
+{
+    json_t *row;
+    size_t i;
+
+    if (show_number(bad, "count") == 0)
+        return;
+    item("%.0f entries make no sense in part; the rest of each is used:\n",
+         show_number(bad, "count"));
+    json_array_foreach(json_object_get(bad, "list"), i, row)
+    {
+        printf("    ");
+        text_put(stdout, *show_text(row, "dn") ? show_text(row, "dn") : "(not below the base)");
+        printf(": ");
+        text_put(stdout, show_text(row, "why"));
+        putchar('\n');
+    }
+}
+
+static void
+print_lost(json_t *list)
+{
+    json_t *row;
+    size_t i;
+
+    json_array_foreach(list, i, row)
+    {
+        item("%.0f entries name the site \"", show_number(row, "entries"));
+        text_put(stdout, show_text(row, "site"));
+        puts("\", which no site entry defines: their mail waits.");
+    }
+}
+
+static int
+late_roles(json_t *roles)
+{
+    json_t *role;
+    size_t i;
+    int n = 0;
+
+    json_array_foreach(roles, i, role)
+    {
+        n += show_number(role, "beat_age_ms") > 5000;
+    }
+    return n;
+}
+
+static void
+print_attention(json_t *r)
+{
+    json_t *source = json_object_get(r, "source"), *mirror = json_object_get(r, "mirror");
+    json_t *dups = json_object_get(r, "duplicates"), *bad = json_object_get(r, "bad");
+    json_t *lost = json_object_get(r, "lost_sites"), *roles = json_object_get(r, "roles");
+    double sweep = show_number(source, "would_sweep");
+
+    if (sweep + show_number(dups, "count") + show_number(bad, "count") +
+                (double)json_array_size(lost) + late_roles(roles) ==
+            0 &&
+        show_true(mirror, "complete"))
+        return;
+    puts("\nNeeds attention:");
+    if (!show_true(mirror, "complete"))
+        puts("  * The mirror was never filled: mail for our domains gets 451 until it is.");
+    if (sweep > 0)
+        item(
+            "A refresh would have removed %.0f entries and was held back; mail for them flows on.\n"
+            "    If they are really gone: postroad sweep accept --reason TEXT\n",
+            sweep);
+    if (late_roles(roles) > 0)
+        item("%d roles give no sign of life: see the log.\n", late_roles(roles));
+    print_lost(lost);
+    print_dups(dups);
+    print_bad(bad);
+}
+
+static void
+print_status(json_t *r)
+{
+    label("Site");
+    text_put(stdout, show_text(r, "site"));
+    printf(", postroad-policyd %s, %s\n", show_text(r, "version"), show_text(r, "time"));
+    print_source(json_object_get(r, "source"));
+    print_mirror(json_object_get(r, "mirror"));
+    print_rates(r);
+    print_roles(json_object_get(r, "roles"));
+    print_maps(json_object_get(r, "maps"));
+    print_verdicts(json_object_get(r, "verdicts"));
+    print_domains(json_object_get(r, "domains"));
+    print_attention(r);
+}
+
+int
+verb_status(struct ctl *ctl)
+{
+    json_t *reply;
+    int code;
+
+    if (ctl->argc != 0)
+        return ctl_usage("status takes no argument");
+    code = daemon_ask(ctl, json_pack("{s:s}", "verb", "status"), &reply);
+    if (code != CTL_DONE)
+        return code;
+    if (ctl->json) {
+        ctl_print_json(reply);
+        return CTL_DONE;
+    }
+    print_status(reply);
+    json_decref(reply);
+    return CTL_DONE;
+}

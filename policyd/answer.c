@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * answer: the role that answers Postfix. Several workers accept on one socket, each
+ * with one thread and one event loop; they know nothing of one another.
+ *
+ * Promises: a lookup is answered or its connection closed, within bounded time and
+ * memory, whatever other clients do; with too many clients the one idle longest goes.
+ * Told to end, it takes no more clients, answers what it was asked, and closes the
+ * rest: Postfix connects again by itself. Holds no state that matters, so it may be
+ * killed at any moment.
+ */
+#include "answer.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define ACCEPT_BATCH 16 /* at once, so that workers share */
+#define SPARE_FILES  64 /* descriptors for other things than clients */
+#define DRAIN_TICKS  4  /* so long ending waits for half requests and slow readers */
+
+static int
+answer_prepare(struct role_env *env)
+{
+    if (env->nlisten == 1)
+        return 0;
+    log_error("answer was given no socket");
+    return -1;
+}
+
+/* --- clients come --- */
+
+static void
+accept_paused(struct worker *w)
+{
+    unsigned skipped;
+
+    if (log_limit(&w->accept_limit, 5, 60, &skipped))
+        log_error("can't take a client error=\"%s\" connections=%u skipped=%u", strerror(errno),
+                  w->nconns, skipped);
+    if (conn_close_oldest(w))
+        return;
+    event_del(w->listener);
+    w->not_accepting = 1; /* until the next tick */
+}
+
+static void
+on_client(evutil_socket_t fd, short what, void *ctx)
+{
+    struct worker *w = ctx;
+
+    (void)what;
+    for (int i = 0; i < ACCEPT_BATCH; i++) {
+        int client = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+        if (client < 0) {
+            if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
+                accept_paused(w);
+            return;
+        }
+        if (w->nconns >= w->max_conns)
+            conn_close_oldest(w);
+        conn_open(w, client);
+    }
+}
+
+/* --- time, and the end --- */
+
+static void
+drain_begin(struct worker *w)
+{
+    if (w->draining)
+        return;
+    w->draining = 1;
+    event_del(w->listener);
+    close(event_get_fd(w->listener));
+    w->drain_until = w->tick + DRAIN_TICKS;
+}
+
+static void
+drain_advance(struct worker *w)
+{
+    conn_sweep(w);
+    if (w->nconns == 0 || w->tick >= w->drain_until)
+        event_base_loopbreak(w->base);
+}
+
+static void
+on_tick(evutil_socket_t fd, short what, void *ctx)
+{
+    struct worker *w = ctx;
+
+    (void)fd;
+    (void)what;
+    w->tick++;
+    board_beat(w->board);
+    if (w->draining) {
+        drain_advance(w);
+        return;
+    }
+    conn_sweep(w);
+    if (w->not_accepting && event_add(w->listener, NULL) == 0)
+        w->not_accepting = 0;
+}
+
+static void
+on_end(evutil_socket_t fd, short what, void *ctx)
+{
+    struct worker *w = ctx;
+
+    (void)fd;
+    (void)what;
+    drain_begin(w);
+    event_base_loopbreak(w->base);
+}
+
+/* The parent says nothing to us; what can be read is its end. */
+static void
+on_parent(evutil_socket_t fd, short what, void *ctx)
+{
+    struct worker *w = ctx;
+    char buf[ROLE_MESSAGE_MAX];
+    ssize_t n = read(fd, buf, sizeof(buf));
+
+    if (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR)))
+        return;
+    event_del(w->parent);
+    log_notice("the parent is gone, so this worker ends");
+    on_end(fd, what, w);
+}
+
+/* --- set-up --- */
+
+static unsigned
+room_for_clients(const struct conf *conf)
+{
+    unsigned max = (unsigned)conf->answer.max_connections;
+    struct rlimit rl;
+
+    if (getrlimit(RLIMIT_NOFILE, &rl) < 0 || rl.rlim_cur == RLIM_INFINITY ||
+        rl.rlim_cur >= (rlim_t)max + SPARE_FILES)
+        return max;
+    max = rl.rlim_cur > 2 * SPARE_FILES ? (unsigned)rl.rlim_cur - SPARE_FILES : SPARE_FILES;
+    log_warning("answer.max_connections is more than the limit of open files allows using=%u", max);
+    return max;
+}
+
+static struct event_base *
+make_base(void)
+{
+    struct event_config *cfg = event_config_new();
+    struct event_base *base = NULL;
+
+    if (cfg && event_config_set_flag(cfg, EVENT_BASE_FLAG_NOLOCK) == 0 &&
+        event_config_set_flag(cfg, EVENT_BASE_FLAG_NO_CACHE_TIME) == 0)
+        base = event_base_new_with_config(cfg);
+    if (cfg)
+        event_config_free(cfg);
+    return base;
+}
+
+static int
+open_worker(struct worker *w, struct role_env *env)
+{
+    static const struct timeval tick = {0, ANSWER_TICK_MS * 1000};
+    struct event **all[] = {&w->listener, &w->parent, &w->ends[0], &w->ends[1], &w->timer};
+
+    w->env = env;
+    w->board = &env->board;
+    TAILQ_INIT(&w->idle);
+    TAILQ_INIT(&w->blocked);
+    w->max_conns = room_for_clients(env->conf);
+    w->base = make_base();
+    w->maps = maps_new(env->conf, &env->board);
+    if (!w->base || !w->maps)
+        return -1;
+    w->listener = event_new(w->base, env->listen_fd[0], EV_READ | EV_PERSIST, on_client, w);
+    w->parent = event_new(w->base, env->parent_fd, EV_READ | EV_PERSIST, on_parent, w);
+    w->ends[0] = evsignal_new(w->base, SIGTERM, on_end, w);
+    w->ends[1] = evsignal_new(w->base, SIGINT, on_end, w);
+    w->timer = event_new(w->base, -1, EV_PERSIST, on_tick, w);
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+        if (!*all[i] || event_add(*all[i], all[i] == &w->timer ? &tick : NULL) < 0)
+            return -1;
+    return 0;
+}
+
+static void
+close_worker(struct worker *w)
+{
+    struct event *all[] = {w->listener, w->parent, w->ends[0], w->ends[1], w->timer};
+
+    while (w->base && conn_close_oldest(w))
+        ;
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+        if (all[i])
+            event_free(all[i]);
+    maps_free(&w->maps);
+    if (w->base)
+        event_base_free(w->base);
+    free(w);
+}
+
+static int
+answer_run(struct role_env *env)
+{
+    struct worker *w = calloc(1, sizeof(*w));
+
+    if (!w || open_worker(w, env) < 0) {
+        log_error("answer can't start: no memory for its event loop");
+        if (w)
+            close_worker(w);
+        return 75;
+    }
+    on_tick(-1, 0, w);
+    event_base_dispatch(w->base);
+    if (w->draining) {
+        /* Once more round: who asked before we were told to end gets his answer. */
+        event_base_loop(w->base, EVLOOP_NONBLOCK);
+        conn_sweep(w);
+        if (w->nconns > 0)
+            event_base_dispatch(w->base);
+    }
+    close_worker(w);
+    return 0;
+}
+
+const struct role role_answer = {"answer", answer_prepare, answer_run};

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * answer, inside: what the files of the answer worker share. answer.c runs the
+ * loop, answer_conn.c moves the bytes of a connection, answer_request.c turns
+ * requests into replies. Nobody else includes this.
+ */
+#ifndef POSTROAD_ANSWER_H
+#define POSTROAD_ANSWER_H
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "log.h"
+#include "maps.h"
+#include "role.h"
+
+#define ANSWER_TICK_MS  500
+#define ANSWER_IN_MAX   65536 /* bytes read at once; the longest request fits several times */
+#define ANSWER_OUT_HIGH 32768 /* bytes of replies collected before they are written */
+#define ANSWER_OUT_MAX  (ANSWER_OUT_HIGH + SOCKETMAP_REPLY_MAX + 64)
+#define ANSWER_HELD_MAX (64u << 20) /* bytes kept for clients that don't read, or write by halves */
+
+/* An idle connection holds this and nothing else. */
+struct conn {
+    struct event ev;
+    TAILQ_ENTRY(conn) link; /* in worker.idle, longest idle first, or worker.blocked */
+    struct worker *worker;
+    char *in, *out; /* an incomplete request; replies the client has not taken */
+    uint32_t in_n, out_n, out_pos;
+    uint32_t tick; /* of the last byte from it, or since when it is blocked */
+    int blocked;
+};
+TAILQ_HEAD(conn_list, conn);
+
+struct worker {
+    struct role_env *env;
+    struct board *board;
+    struct event_base *base;
+    struct event *listener, *timer, *ends[2], *parent;
+    struct maps *maps;
+    struct conn_list idle, blocked;
+    unsigned nconns, max_conns;
+    uint32_t tick; /* counts up twice a second: the clock of time-outs */
+    uint32_t drain_until;
+    int draining, not_accepting;
+    size_t held;
+    struct log_limit bad_limit, slow_limit, accept_limit, request_limit;
+    char in[ANSWER_IN_MAX], out[ANSWER_OUT_MAX], data[SOCKETMAP_REPLY_MAX];
+};
+
+/* answer_conn.c */
+void conn_open(struct worker *w, int fd);
+void conn_close(struct conn *c);
+/* Close the connection idle longest, else the one blocked longest; 0 when there is none. */
+int conn_close_oldest(struct worker *w);
+/* Close what was idle or blocked for too long; while draining, what can be closed. */
+void conn_sweep(struct worker *w);
+
+/*
+ * answer_request.c: answer the whole requests among n bytes of in, replies behind one another into
+ * w->out, until ANSWER_OUT_HIGH is reached. Returns how many bytes were used, *out_n replies' bytes;
+ * -1: no netstring, what was answered before that is in out.
+ */
+long answer_requests(struct worker *w, const char *in, size_t n, size_t *out_n);
+
+#endif

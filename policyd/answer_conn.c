@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * answer_conn: the connections of an answer worker.
+ *
+ * The usual case, one whole request in one read, is answered by one write out of
+ * the worker's own buffers and leaves nothing behind. Only an incomplete request
+ * or a client that doesn't read costs memory, of which there is a limit; such a
+ * client is not read from until it took its answers, and closed when it takes too
+ * long. Time-outs cost nothing per request: connections stand in order of their
+ * last sign of life, in ticks.
+ */
+#include "answer.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void on_event(evutil_socket_t fd, short what, void *ctx);
+
+static void
+list_remove(struct conn *c)
+{
+    if (c->blocked)
+        TAILQ_REMOVE(&c->worker->blocked, c, link);
+    else
+        TAILQ_REMOVE(&c->worker->idle, c, link);
+}
+
+/* It gave a sign of life: to the end of its list. */
+static void
+list_append(struct conn *c)
+{
+    c->tick = c->worker->tick;
+    if (c->blocked)
+        TAILQ_INSERT_TAIL(&c->worker->blocked, c, link);
+    else
+        TAILQ_INSERT_TAIL(&c->worker->idle, c, link);
+}
+
+static void
+count_conns(struct worker *w)
+{
+    board_set(w->board, BOARD_CONNECTIONS, w->nconns);
+}
+
+void
+conn_open(struct worker *w, int fd)
+{
+    struct conn *c = calloc(1, sizeof(*c));
+
+    if (!c || event_assign(&c->ev, w->base, fd, EV_READ | EV_PERSIST, on_event, c) < 0 ||
+        event_add(&c->ev, NULL) < 0) {
+        free(c);
+        close(fd);
+        return;
+    }
+    c->worker = w;
+    list_append(c);
+    w->nconns++;
+    count_conns(w);
+    board_add(w->board, BOARD_ACCEPTED, 1);
+}
+
+static void
+drop(struct worker *w, char **buf, uint32_t *n)
+{
+    w->held -= *n;
+    *n = 0;
+    free(*buf);
+    *buf = NULL;
+}
+
+void
+conn_close(struct conn *c)
+{
+    struct worker *w = c->worker;
+    int fd = event_get_fd(&c->ev);
+
+    event_del(&c->ev);
+    close(fd);
+    list_remove(c);
+    drop(w, &c->in, &c->in_n);
+    drop(w, &c->out, &c->out_n);
+    free(c);
+    w->nconns--;
+    count_conns(w);
+}
+
+int
+conn_close_oldest(struct worker *w)
+{
+    struct conn *c = TAILQ_FIRST(&w->idle);
+
+    if (!c)
+        c = TAILQ_FIRST(&w->blocked);
+    if (!c)
+        return 0;
+    board_add(w->board, BOARD_CLOSED_IDLE, 1);
+    conn_close(c);
+    return 1;
+}
+
+static void
+close_slow(struct conn *c, const char *why)
+{
+    struct worker *w = c->worker;
+    unsigned skipped;
+
+    board_add(w->board, BOARD_CLOSED_SLOW, 1);
+    if (log_limit(&w->slow_limit, 5, 60, &skipped))
+        log_warning("closed a connection why=\"%s\" pending=%u skipped=%u", why,
+                    (unsigned)(c->out_n - c->out_pos), skipped);
+    conn_close(c);
+}
+
+static void
+close_bad(struct conn *c)
+{
+    struct worker *w = c->worker;
+    unsigned skipped;
+
+    board_add(w->board, BOARD_CLOSED_BAD, 1);
+    if (log_limit(&w->bad_limit, 5, 60, &skipped))
+        log_warning("closed a connection why=\"no netstring\" skipped=%u", skipped);
+    conn_close(c);
+}
+
+/* Keep n bytes in place of what *buf held. p may point into it. 0, or -1: no memory for that. */
+static int
+hold(struct worker *w, char **buf, uint32_t *held_n, const char *p, size_t n)
+{
+    char *copy = NULL;
+
+    if (n > 0) {
+        copy = w->held + n <= ANSWER_HELD_MAX ? malloc(n) : NULL;
+        if (!copy)
+            return -1;
+        memcpy(copy, p, n);
+    }
+    drop(w, buf, held_n);
+    *buf = copy;
+    *held_n = (uint32_t)n;
+    w->held += n;
+    return 0;
+}
+
+/* Wait until it can be written to, or read from. */
+static void
+set_blocked(struct conn *c, int blocked)
+{
+    int fd = event_get_fd(&c->ev);
+
+    event_del(&c->ev);
+    event_assign(&c->ev, c->worker->base, fd, (blocked ? EV_WRITE : EV_READ) | EV_PERSIST, on_event,
+                 c);
+    event_add(&c->ev, NULL);
+    list_remove(c);
+    c->blocked = blocked;
+    list_append(c);
+}
+
+/*
+ * Write replies. 1 all are out; 0 the rest is held, and the connection waits for its reader; -1 the
+ * connection is gone.
+ */
+static int
+send_replies(struct conn *c, const char *out, size_t n)
+{
+    ssize_t sent = n > 0 ? write(event_get_fd(&c->ev), out, n) : 0;
+
+    if (sent == (ssize_t)n)
+        return 1;
+    if (sent < 0 && errno != EAGAIN && errno != EINTR) {
+        conn_close(c);
+        return -1;
+    }
+    sent = sent > 0 ? sent : 0;
+    if (hold(c->worker, &c->out, &c->out_n, out + sent, n - (size_t)sent) < 0) {
+        close_slow(c, "too much is held for clients that don't read");
+        return -1;
+    }
+    c->out_pos = 0;
+    set_blocked(c, 1);
+    return 0;
+}
+
+/* Answer what stands in n bytes of in, as far as the client takes it. in is w->in. */
+static void
+serve(struct conn *c, const char *in, size_t n)
+{
+    struct worker *w = c->worker;
+    size_t used = 0, out_n;
+    long step;
+    int sent;
+
+    do {
+        step = answer_requests(w, in + used, n - used, &out_n);
+        sent = send_replies(c, w->out, out_n);
+        if (sent < 0)
+            return;
+        if (step < 0) {
+            close_bad(c);
+            return;
+        }
+        used += (size_t)step;
+    } while (sent && step > 0 && used < n);
+    if (used == n && !c->in_n)
+        return;
+    if (hold(w, &c->in, &c->in_n, in + used, n - used) < 0)
+        close_slow(c, "too much is held for clients that write by halves");
+}
+
+static void
+on_readable(struct conn *c, int fd)
+{
+    struct worker *w = c->worker;
+    size_t have = c->in_n;
+    ssize_t n;
+
+    if (have > 0)
+        memcpy(w->in, c->in, have);
+    n = read(fd, w->in + have, sizeof(w->in) - have);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (n <= 0) {
+        conn_close(c);
+        return;
+    }
+    if (c->tick != w->tick) {
+        list_remove(c);
+        list_append(c);
+    }
+    serve(c, w->in, have + (size_t)n);
+}
+
+static void
+on_writable(struct conn *c, int fd)
+{
+    struct worker *w = c->worker;
+    ssize_t n = write(fd, c->out + c->out_pos, c->out_n - c->out_pos);
+    size_t have;
+
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (n < 0) {
+        conn_close(c);
+        return;
+    }
+    c->out_pos += (uint32_t)n;
+    list_remove(c);
+    list_append(c);
+    if (c->out_pos < c->out_n)
+        return;
+    drop(w, &c->out, &c->out_n);
+    set_blocked(c, 0);
+    have = c->in_n;
+    if (have == 0)
+        return;
+    memcpy(w->in, c->in, have);
+    serve(c, w->in, have);
+}
+
+static void
+on_event(evutil_socket_t fd, short what, void *ctx)
+{
+    if (what & EV_READ)
+        on_readable(ctx, fd);
+    else
+        on_writable(ctx, fd);
+}
+
+void
+conn_sweep(struct worker *w)
+{
+    const struct conf *conf = w->env->conf;
+    uint32_t idle = (uint32_t)conf->answer.idle_timeout * 1000 / ANSWER_TICK_MS;
+    uint32_t slow = (uint32_t)conf->answer.write_timeout * 1000 / ANSWER_TICK_MS;
+    struct conn *c, *next;
+
+    while ((c = TAILQ_FIRST(&w->idle)) && w->tick - c->tick > idle)
+        conn_close_oldest(w);
+    while ((c = TAILQ_FIRST(&w->blocked)) && w->tick - c->tick > slow)
+        close_slow(c, "does not read its answers");
+    if (!w->draining)
+        return;
+    for (c = TAILQ_FIRST(&w->idle); c; c = next) {
+        next = TAILQ_NEXT(c, link);
+        if (c->in_n == 0)
+            conn_close(c);
+    }
+}

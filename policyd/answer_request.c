@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * answer_request: from the bytes a client sent to the bytes it gets.
+ *
+ * Promises: every whole request gets exactly one reply, in order; a batch shares one
+ * snapshot of the mirror; nothing is allocated. PERM is said only to requests no
+ * Postfix sends: of an unknown map, or without key. Must not touch descriptors.
+ */
+#include "answer.h"
+
+static void
+log_lookup(enum map_id map, struct span key, enum socketmap_status s, struct span data,
+           const struct map_trace *t)
+{
+    int key_n = key.n < 400 ? (int)key.n : 400, data_n = data.n < 400 ? (int)data.n : 400;
+
+    /* The key stands last: behind it nothing can be forged. */
+    log_info("lookup map=%s status=%s answer=\"%.*s\" matched=\"%s\" how=\"%s\" step=%d why=\"%s\" "
+             "key=%.*s",
+             map_name(map), socketmap_status_word(s), data_n, data.p ? data.p : "", t->matched,
+             t->how, t->route.step, t->why, key_n, key.p ? key.p : "");
+}
+
+static enum socketmap_status
+refuse(struct worker *w, struct span name, const char *why, struct span *data)
+{
+    unsigned skipped;
+
+    if (log_limit(&w->request_limit, 10, 60, &skipped))
+        log_warning("refused a request why=\"%s\" skipped=%u map=%.*s", why, skipped,
+                    (int)(name.n < 64 ? name.n : 64), name.p ? name.p : "");
+    *data = span_of(why);
+    return SOCKETMAP_PERM;
+}
+
+static enum socketmap_status
+answer_one(struct worker *w, const struct socketmap_request *req, struct span *data)
+{
+    int map = req->name.p ? map_number(req->name) : -1, verdict;
+    int traced = w->env->conf->log.lookups;
+    enum socketmap_status s;
+    struct map_trace trace;
+
+    if (!req->name.p)
+        return refuse(w, req->name, "not a request: a map's name, a blank and a key", data);
+    if (map < 0)
+        return refuse(w, req->name, "no such map", data);
+    data->p = w->data;
+    s = maps_lookup(w->maps, (enum map_id)map, req->key, w->data, sizeof(w->data), &data->n,
+                    traced ? &trace : NULL);
+    if (s == SOCKETMAP_TEMP)
+        *data = span_of(maps_why(w->maps));
+    board_add(w->board, BOARD_LOOKUPS + map * 4 + (int)s, 1);
+    verdict = maps_verdict(w->maps);
+    if (verdict >= 0)
+        board_add(w->board, BOARD_VERDICTS + verdict, 1);
+    if (traced)
+        log_lookup((enum map_id)map, req->key, s, *data, &trace);
+    return s;
+}
+
+long
+answer_requests(struct worker *w, const char *in, size_t n, size_t *out_n)
+{
+    struct socketmap_request req;
+    size_t used = 0;
+    long step = 0;
+
+    *out_n = 0;
+    maps_begin(w->maps);
+    while (used < n && *out_n < ANSWER_OUT_HIGH) {
+        struct span data = {"", 0};
+        enum socketmap_status s;
+
+        step = socketmap_parse(in + used, n - used, &req);
+        if (step <= 0)
+            break;
+        used += (size_t)step;
+        s = answer_one(w, &req, &data);
+        *out_n += (size_t)socketmap_reply(w->out + *out_n, sizeof(w->out) - *out_n, s, data);
+    }
+    maps_end(w->maps);
+    return step < 0 ? -1 : (long)used;
+}

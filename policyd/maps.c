@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * maps: the mirror as the maps see it, and the caches of what rarely changes.
+ *
+ * Domains, containers and sites are copied out of the mirror and hold while
+ * mirror_structure() stays the same, so that a known address costs one read of the
+ * store. All memory is taken at the start; caches are direct-mapped, so strangers'
+ * domains push each other out and nothing grows. A mirror that is not there yet, or
+ * was replaced, is opened again by and by. Must not decide anything.
+ */
+#include "maps_private.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#define RETRY_MS 50   /* between attempts to open a mirror that is not there */
+#define CHECK_MS 1000 /* between looks whether the store is still the one we opened */
+
+static int64_t
+coarse_ms(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &ts);
+    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+static void
+mirror_connect(struct maps *m, int64_t now)
+{
+    if (m->mirror || now - m->tried_ms < RETRY_MS)
+        return;
+    m->tried_ms = m->checked_ms = now;
+    m->complete = 0;
+    m->mirror =
+        mirror_open(m->conf->state_dir, (size_t)m->conf->mirror.size, m->error, sizeof(m->error));
+}
+
+/* Have the mirror open, and be it the one that sync writes. */
+static void
+mirror_keep(struct maps *m)
+{
+    int64_t now = coarse_ms();
+
+    if (m->mirror && now - m->checked_ms >= CHECK_MS) {
+        m->checked_ms = now;
+        if (mirror_replaced(m->mirror))
+            mirror_close(&m->mirror);
+    }
+    if (!m->mirror)
+        mirror_connect(m, now);
+}
+
+struct maps *
+maps_new(const struct conf *conf, const struct board *board)
+{
+    struct maps *m = calloc(1, sizeof(*m));
+
+    if (!m)
+        return NULL;
+    m->conf = conf;
+    m->board = board;
+    m->sites = calloc(1, sizeof(*m->sites));
+    m->domains = calloc(MAPS_SLOTS, sizeof(*m->domains));
+    m->orgs = calloc(MAPS_SLOTS, sizeof(*m->orgs));
+    m->seen = calloc(SEEN_SLOTS, sizeof(*m->seen));
+    m->tried_ms = -RETRY_MS;
+    if (!m->sites || !m->domains || !m->orgs || !m->seen) {
+        maps_free(&m);
+        return NULL;
+    }
+    mirror_keep(m);
+    return m;
+}
+
+void
+maps_free(struct maps **mp)
+{
+    struct maps *m = *mp;
+
+    if (!m)
+        return;
+    mirror_close(&m->mirror);
+    free(m->sites);
+    free(m->domains);
+    free(m->orgs);
+    free(m->seen);
+    free(m);
+    *mp = NULL;
+}
+
+struct mirror *
+maps_mirror(struct maps *m, const char **why_r)
+{
+    if (m->depth == 0)
+        mirror_keep(m);
+    *why_r = m->mirror ? "" : m->error;
+    return m->mirror;
+}
+
+/* Fill anew what depends on the snapshot that was just begun. 0, or -1. */
+static int
+snapshot_open(struct maps *m)
+{
+    uint64_t structure = mirror_structure(m->mirror);
+    struct mirror_info info;
+
+    if (m->complete && structure == m->structure)
+        return 0;
+    m->epoch++;
+    m->complete = 0;
+    if (mirror_info(m->mirror, &info) < 0 || mirror_sites(m->mirror, m->sites) < 0)
+        return -1;
+    m->structure = structure;
+    m->complete = info.complete;
+    return 0;
+}
+
+int
+maps_begin(struct maps *m)
+{
+    if (m->depth++ > 0)
+        return m->readable ? 0 : -1;
+    m->readable = 0;
+    mirror_keep(m);
+    if (!m->mirror)
+        return -1;
+    if (mirror_begin(m->mirror) == 0 && snapshot_open(m) == 0) {
+        m->readable = 1;
+        return 0;
+    }
+    snprintf(m->error, sizeof(m->error), "%s", mirror_error(m->mirror));
+    mirror_close(&m->mirror);
+    return -1;
+}
+
+void
+maps_end(struct maps *m)
+{
+    if (--m->depth == 0 && m->mirror)
+        mirror_end(m->mirror);
+}
+
+static uint32_t
+hash_name(struct span s)
+{
+    uint32_t h = 2166136261u;
+
+    for (size_t i = 0; i < s.n; i++)
+        h = (h ^ (unsigned char)s.p[i]) * 16777619u;
+    return h ^ h >> 15;
+}
+
+static size_t
+keep(char *out, size_t cap, struct span s)
+{
+    size_t n = s.n < cap ? s.n : cap - 1;
+
+    if (n > 0)
+        memcpy(out, s.p, n);
+    out[n] = '\0';
+    return n;
+}
+
+const struct domain_slot *
+maps_domain(struct maps *m, struct span name)
+{
+    struct domain_slot *d = &m->domains[hash_name(name) % MAPS_SLOTS];
+    struct mirror_domain row;
+    int found;
+
+    if (d->epoch == m->epoch && memcmp(d->name, name.p, name.n) == 0 && d->name[name.n] == '\0')
+        return d;
+    found = mirror_domain(m->mirror, name, &row);
+    if (found < 0)
+        return NULL;
+    d->epoch = m->epoch;
+    d->found = (uint8_t)found;
+    keep(d->name, sizeof(d->name), name);
+    if (found) {
+        d->number = row.number;
+        d->is_alias = row.is_alias;
+        d->catch_all = row.catch_all;
+        memcpy(d->uuid, row.uuid, UUID_LEN);
+        keep(d->primary, sizeof(d->primary), row.primary);
+    }
+    return d;
+}
+
+const struct org_slot *
+maps_org(struct maps *m, uint32_t number)
+{
+    struct org_slot *o = &m->orgs[number % MAPS_SLOTS];
+    struct mirror_org row;
+    int found;
+
+    if (o->epoch == m->epoch && o->number == number)
+        return o;
+    found = mirror_org(m->mirror, number, &row);
+    if (found < 0)
+        return NULL;
+    o->epoch = m->epoch;
+    o->number = number;
+    o->found = (uint8_t)found;
+    if (found) {
+        o->state = row.state;
+        o->home_n = (uint8_t)keep(o->home, sizeof(o->home), row.home);
+        o->standby_n = (uint8_t)keep(o->standby, sizeof(o->standby), row.standby);
+    }
+    return o;
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * maps, inside: what the files maps*.c share. Nobody else includes this.
+ *
+ * maps.c holds the mirror and the caches, maps_find.c finds who has an address and
+ * what he inherits, maps_alias.c writes out lists and forwards, maps_answer.c
+ * renders each map's answer.
+ */
+#ifndef POSTROAD_MAPS_PRIVATE_H
+#define POSTROAD_MAPS_PRIVATE_H
+
+#include "log.h"
+#include "maps.h"
+
+#define MAPS_SLOTS    1024 /* of each cache, direct-mapped */
+#define MAPS_NAME_MAX 255  /* bytes of a home site or host */
+/* What fits in a reply beside "OK ". */
+#define MAPS_DATA_MAX (SOCKETMAP_REPLY_MAX - 16)
+
+/* A domain we asked the mirror for, found or not. */
+struct domain_slot {
+    uint64_t epoch; /* valid while it is that of the maps */
+    uint32_t number;
+    uint8_t found, is_alias, catch_all;
+    unsigned char uuid[UUID_LEN];
+    char name[ADDR_DOMAIN_MAX + 1], primary[ADDR_DOMAIN_MAX + 1];
+};
+
+/* A container's inherited settings. */
+struct org_slot {
+    uint64_t epoch;
+    uint32_t number;
+    uint8_t found, state, home_n, standby_n;
+    char home[MAPS_NAME_MAX + 1], standby[MAPS_NAME_MAX + 1];
+};
+
+/* Who has an address. */
+struct hit {
+    int ours; /* the domain is ours */
+    int found;
+    int proven;      /* only set when nothing was found, or it is disabled */
+    int stripped;    /* found without its extension */
+    int catch_all;   /* found by the domain's catch-all */
+    int inherits;    /* 0: a catch-all that leads outside or nowhere */
+    uint32_t domain; /* number of the domain whose settings count */
+    const char *how;
+    struct mirror_claim claim;
+    char matched[ADDR_MAX + 1];
+};
+
+/* A comma list under construction, each address once. */
+struct listing {
+    char *p;
+    size_t n;
+    unsigned count;
+    int too_large;
+    uint32_t round; /* marks its rows in maps.seen */
+};
+
+#define SEEN_SLOTS 32768 /* twice what the longest reply holds */
+
+struct seen {
+    uint32_t round, offset, n;
+};
+
+struct maps {
+    const struct conf *conf;
+    const struct board *board;
+    struct mirror *mirror;
+    struct site_table *sites;
+    uint64_t structure, epoch;
+    int64_t tried_ms, checked_ms;
+    int depth, readable, complete;
+    char error[256];
+    struct domain_slot *domains;
+    struct org_slot *orgs;
+    struct seen *seen;
+    uint32_t round;
+    struct log_limit large_limit;
+    /* the lookup at hand */
+    int parsed;
+    struct addr addr;
+    struct hit hit;
+    struct route_input in;
+    struct route route;
+    const char *why;
+    char home[MAPS_NAME_MAX + 1], standby[MAPS_NAME_MAX + 1];
+};
+
+/* maps.c: cached rows; NULL when the mirror can't be read. Valid until the next call of the same. */
+const struct domain_slot *maps_domain(struct maps *m, struct span name);
+const struct org_slot *maps_org(struct maps *m, uint32_t number);
+
+/* maps_find.c. 1 found, 0 not, -1 can't read. maps_resolve knows no catch-all. */
+int maps_resolve(struct maps *m, const struct addr *a, struct hit *h);
+int maps_find(struct maps *m, const struct addr *a, struct hit *h);
+/* Parse key and find its route into m->addr, hit, in, route. 1; 0 no address; -1 can't read. */
+int maps_route(struct maps *m, struct span key);
+/* The state that holds for h, inherited ones included; -1 can't read. */
+int maps_state(struct maps *m, const struct hit *h);
+int maps_proven(const struct maps *m);
+
+/* maps_alias.c. What the address in m->hit stands for. */
+enum socketmap_status maps_alias(struct maps *m, struct span key, char *out, size_t *len_r);
+enum socketmap_status maps_logins(struct maps *m, char *out, size_t *len_r);
+/* Whether the list in m->hit has anybody to deliver to; uses out. -1 can't read. */
+int maps_list_delivers(struct maps *m, char *out);
+
+#endif

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * role: how a child process of policyd begins and gives up its privileges.
+ *
+ * The one function that drops them stands here. What was asked for is verified
+ * afterwards; a role that can't drop does not run. Started by an ordinary user
+ * there is nothing to drop, and the role runs as that user.
+ */
+#include "role_start.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "log.h"
+
+static const struct role *const roles[] = {&role_answer, &role_sync, &role_control};
+
+#define EXIT_CONFIGURATION 2
+#define EXIT_TEMPORARY     75
+
+static void __attribute__((noreturn)) cant_drop(const char *what, const char *name)
+{
+    log_error("can't give up privileges, so this role does not run step=%s name=%s error=\"%s\"",
+              what, name, strerror(errno));
+    exit(EXIT_CONFIGURATION);
+}
+
+/* As many descriptors as the kernel gives us: each client holds one. */
+static void
+raise_nofile(void)
+{
+    struct rlimit rl;
+
+    if (getrlimit(RLIMIT_NOFILE, &rl) < 0 || rl.rlim_cur == rl.rlim_max)
+        return;
+    rl.rlim_cur = rl.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &rl) < 0)
+        log_warning("can't raise the limit of open files error=\"%s\"", strerror(errno));
+}
+
+static void
+drop_ids(const struct conf *conf)
+{
+    const struct passwd *pw;
+    const struct group *gr;
+    gid_t gid;
+    uid_t uid;
+
+    errno = ENOENT;
+    if (!(pw = getpwnam(conf->user)))
+        cant_drop("user", conf->user);
+    uid = pw->pw_uid;
+    errno = ENOENT;
+    if (!(gr = getgrnam(conf->group)))
+        cant_drop("group", conf->group);
+    gid = gr->gr_gid;
+    if (uid == 0)
+        return; /* user = "root": the administrator's own wish */
+    if (setgroups(1, &gid) < 0)
+        cant_drop("setgroups", conf->group);
+    if (setresgid(gid, gid, gid) < 0)
+        cant_drop("setgid", conf->group);
+    if (setresuid(uid, uid, uid) < 0)
+        cant_drop("setuid", conf->user);
+    errno = EPERM;
+    if (setuid(0) == 0 || geteuid() != uid || getegid() != gid)
+        cant_drop("verify", conf->user);
+}
+
+void
+role_drop(const struct role_env *env)
+{
+    const struct rlimit no_core = {0, 0};
+
+    raise_nofile();
+    setrlimit(RLIMIT_CORE, &no_core);
+    if (geteuid() == 0)
+        drop_ids(env->conf);
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+        cant_drop("no_new_privs", env->conf->user);
+    /* A change of user cleared it. The end of parent_fd tells as well, also of a death before this. */
+    prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0);
+}
+
+static const struct role *
+role_named(const char *name, size_t n)
+{
+    for (size_t i = 0; i < sizeof(roles) / sizeof(roles[0]); i++)
+        if (strlen(roles[i]->name) == n && memcmp(roles[i]->name, name, n) == 0)
+            return roles[i];
+    return NULL;
+}
+
+/* "NAME:PAGE:LISTENERS", as role_exec wrote it. */
+static const struct role *
+parse_order(const char *order, struct role_env *env)
+{
+    const char *colon = strchr(order, ':');
+
+    if (!colon || sscanf(colon, ":%d:%d", &env->number, &env->nlisten) != 2)
+        return NULL;
+    if (env->number < 1 || env->number >= BOARD_ROLES || env->nlisten < 0 ||
+        env->nlisten > ROLE_LISTEN_MAX)
+        return NULL;
+    return role_named(order, (size_t)(colon - order));
+}
+
+static uint64_t
+wall_ms(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_REALTIME, &ts);
+    return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+/* Take over the descriptors at their fixed places, and the configuration the parent accepted. */
+static int
+take_over(struct role_env *env, struct conf **conf)
+{
+    char path[64], error[512];
+
+    for (int fd = ROLE_FD_PARENT; fd < ROLE_FD_LISTEN + env->nlisten; fd++)
+        if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
+            return -1;
+    env->parent_fd = ROLE_FD_PARENT;
+    for (int i = 0; i < ROLE_LISTEN_MAX; i++)
+        env->listen_fd[i] = i < env->nlisten ? ROLE_FD_LISTEN + i : -1;
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", ROLE_FD_CONF);
+    if (conf_load(path, conf, error, sizeof(error)) < 0) {
+        log_error("%s", error);
+        return -1;
+    }
+    close(ROLE_FD_CONF);
+    env->conf = *conf;
+    return board_attach(&env->board, ROLE_FD_BOARD, env->number, 0);
+}
+
+int
+role_main(const char *order, const char *conf_path)
+{
+    struct role_env env = {.conf_path = conf_path};
+    const struct role *role = parse_order(order, &env);
+    struct conf *conf = NULL;
+    char ident[64];
+    int rc;
+
+    if (!role) {
+        log_error("-x is for postroad-policyd's own use");
+        return EXIT_CONFIGURATION;
+    }
+    if (take_over(&env, &conf) < 0) {
+        log_error("the parent's descriptors are not where they should be order=%s", order);
+        return EXIT_CONFIGURATION;
+    }
+    snprintf(ident, sizeof(ident), "postroad-policyd/%s", role->name);
+    log_open(conf->log.to, conf->log.facility, conf->log.level, ident);
+    snprintf(ident, sizeof(ident), "postroad-%s", role->name);
+    prctl(PR_SET_NAME, ident, 0, 0, 0);
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGHUP, SIG_IGN); /* a terminal's or killall's; only the parent reloads */
+    board_set(&env.board, BOARD_PID, (uint64_t)getpid());
+    board_set(&env.board, BOARD_STARTED_MS, wall_ms());
+    rc = EXIT_TEMPORARY;
+    if (role->prepare(&env) == 0) {
+        role_drop(&env);
+        board_beat(&env.board);
+        rc = role->run(&env);
+    }
+    board_detach(&env.board);
+    conf_free(&conf);
+    return rc;
+}

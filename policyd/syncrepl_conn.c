@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * syncrepl_conn: see syncrepl_conn.h. Never logs; must not put the password into
+ * any text. The TLS context is the library's default one, made by setup: a later
+ * connection, without privileges, can't read the key any more.
+ */
+#include "syncrepl_conn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#define PASSWORD_MAX 1024
+
+static char password[PASSWORD_MAX + 1];
+static size_t password_n;
+
+/* --- secrets --- */
+
+static int
+read_password(const char *path, char *error, size_t error_n, const char **warning_r)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    struct stat st;
+    ssize_t n;
+
+    if (fd < 0 || fstat(fd, &st) < 0 || (n = read(fd, password, PASSWORD_MAX)) < 0) {
+        snprintf(error, error_n, "directory.password_file: %s: %s", path, strerror(errno));
+        if (fd >= 0)
+            close(fd);
+        return -1;
+    }
+    close(fd);
+    password[n] = '\0';
+    password_n = strcspn(password, "\r\n");
+    password[password_n] = '\0';
+    if (password_n == 0) {
+        snprintf(error, error_n, "directory.password_file: %s: its first line is empty", path);
+        return -1;
+    }
+    if (st.st_mode & (S_IROTH | S_IWOTH))
+        *warning_r = "directory.password_file can be read by everybody";
+    return 0;
+}
+
+static int
+require_cert(const char *word)
+{
+    static const struct {
+        const char *word;
+        int value;
+    } words[] = {{"never", LDAP_OPT_X_TLS_NEVER},
+                 {"hard", LDAP_OPT_X_TLS_HARD},
+                 {"demand", LDAP_OPT_X_TLS_DEMAND},
+                 {"allow", LDAP_OPT_X_TLS_ALLOW},
+                 {"try", LDAP_OPT_X_TLS_TRY}};
+    size_t i;
+
+    for (i = 0; i < sizeof words / sizeof *words; i++)
+        if (strcmp(word, words[i].word) == 0)
+            return words[i].value;
+    return LDAP_OPT_X_TLS_DEMAND;
+}
+
+/* A file for the TLS library, if one is configured. 0, or -1 and error. */
+static int
+tls_file(int option, const char *key, const char *path, char *error, size_t error_n)
+{
+    if (!path[0])
+        return 0;
+    if (access(path, R_OK) == 0 && ldap_set_option(NULL, option, path) == LDAP_OPT_SUCCESS)
+        return 0;
+    snprintf(error, error_n, "%s: %s: %s", key, path, strerror(errno));
+    return -1;
+}
+
+static int
+tls_setup(const struct conf *conf, char *error, size_t error_n)
+{
+    int require = require_cert(conf->directory.tls_require_cert);
+    int minimum = LDAP_OPT_X_TLS_PROTOCOL_TLS1_2, client = 0;
+
+    if (tls_file(LDAP_OPT_X_TLS_CACERTFILE, "directory.tls_ca_file", conf->directory.tls_ca_file,
+                 error, error_n) < 0 ||
+        tls_file(LDAP_OPT_X_TLS_CERTFILE, "directory.tls_cert_file", conf->directory.tls_cert_file,
+                 error, error_n) < 0 ||
+        tls_file(LDAP_OPT_X_TLS_KEYFILE, "directory.tls_key_file", conf->directory.tls_key_file,
+                 error, error_n) < 0)
+        return -1;
+    ldap_set_option(NULL, LDAP_OPT_X_TLS_REQUIRE_CERT, &require);
+    ldap_set_option(NULL, LDAP_OPT_X_TLS_PROTOCOL_MIN, &minimum);
+    if (ldap_set_option(NULL, LDAP_OPT_X_TLS_NEWCTX, &client) == LDAP_OPT_SUCCESS)
+        return 0;
+    snprintf(error, error_n, "directory.tls_*: a certificate or key can't be used");
+    return -1;
+}
+
+/* --- what the URI says --- */
+
+static int
+is_loopback(const char *host)
+{
+    return !host || !host[0] || strcasecmp(host, "localhost") == 0 ||
+           strncmp(host, "127.", 4) == 0 || strcmp(host, "::1") == 0;
+}
+
+/* 1 when TLS must be started on it: as configured, for ldap:// only. */
+static int
+wants_starttls(const struct conf *conf, const char *uri)
+{
+    LDAPURLDesc *url;
+    int wants;
+
+    if (strncasecmp(uri, "ldap://", 7) != 0 || strcmp(conf->directory.starttls, "no") == 0)
+        return 0;
+    if (strcmp(conf->directory.starttls, "yes") == 0)
+        return 1;
+    if (ldap_url_parse(uri, &url) != LDAP_URL_SUCCESS)
+        return 1;
+    wants = !is_loopback(url->lud_host);
+    ldap_free_urldesc(url);
+    return wants;
+}
+
+static int
+uses_tls(const struct conf *conf)
+{
+    size_t i;
+
+    for (i = 0; i < conf->directory.uri.n; i++)
+        if (strncasecmp(conf->directory.uri.v[i], "ldaps://", 8) == 0 ||
+            wants_starttls(conf, conf->directory.uri.v[i]))
+            return 1;
+    return 0;
+}
+
+int
+syncrepl_conn_setup(const struct conf *conf, char *error, size_t error_n, const char **warning_r)
+{
+    *warning_r = NULL;
+    if (conf->directory.bind_dn[0] &&
+        read_password(conf->directory.password_file, error, error_n, warning_r) < 0)
+        return -1;
+    return uses_tls(conf) ? tls_setup(conf, error, error_n) : 0;
+}
+
+/* --- opening --- */
+
+void
+syncrepl_conn_reason(LDAP *ld, int code, char *out, size_t cap)
+{
+    char *diagnostic = NULL;
+
+    ldap_get_option(ld, LDAP_OPT_DIAGNOSTIC_MESSAGE, &diagnostic);
+    if (diagnostic && diagnostic[0])
+        snprintf(out, cap, "%s (%s)", ldap_err2string(code), diagnostic);
+    else
+        snprintf(out, cap, "%s", ldap_err2string(code));
+    ldap_memfree(diagnostic);
+}
+
+static void
+set_options(LDAP *ld, const struct conf *conf)
+{
+    const struct timeval limit = {conf->directory.timeout, 0};
+    unsigned user_timeout = (unsigned)conf->directory.timeout * 1000;
+    int version = LDAP_VERSION3, idle = 60, probes = 3, interval = 10;
+
+    ldap_set_option(ld, LDAP_OPT_PROTOCOL_VERSION, &version);
+    ldap_set_option(ld, LDAP_OPT_REFERRALS, LDAP_OPT_OFF);
+    ldap_set_option(ld, LDAP_OPT_NETWORK_TIMEOUT, &limit);
+    ldap_set_option(ld, LDAP_OPT_TIMEOUT, &limit);
+    ldap_set_option(ld, LDAP_OPT_X_SASL_NOCANON, LDAP_OPT_ON);
+    ldap_set_option(ld, LDAP_OPT_X_KEEPALIVE_IDLE, &idle);
+    ldap_set_option(ld, LDAP_OPT_X_KEEPALIVE_PROBES, &probes);
+    ldap_set_option(ld, LDAP_OPT_X_KEEPALIVE_INTERVAL, &interval);
+    ldap_set_option(ld, LDAP_OPT_TCP_USER_TIMEOUT, &user_timeout);
+}
+
+/* Wait for the answer to the bind; its result code. */
+static int
+bind_result(LDAP *ld, int id, int timeout)
+{
+    struct timeval limit = {timeout, 0};
+    LDAPMessage *answer = NULL;
+    int code = LDAP_TIMEOUT, rc = ldap_result(ld, id, LDAP_MSG_ALL, &limit, &answer);
+
+    if (rc < 0) {
+        ldap_get_option(ld, LDAP_OPT_RESULT_CODE, &code);
+        return code ? code : LDAP_SERVER_DOWN;
+    }
+    if (rc > 0 && ldap_parse_result(ld, answer, &code, NULL, NULL, NULL, NULL, 0) != LDAP_SUCCESS)
+        code = LDAP_DECODING_ERROR;
+    ldap_msgfree(answer);
+    return code;
+}
+
+static int
+bind_as_configured(LDAP *ld, const struct conf *conf)
+{
+    int external = conf->directory.sasl_mech[0] != '\0';
+    struct berval secret = {password_n, password}, nothing = {0, (char *)""};
+    int simple = conf->directory.bind_dn[0] && !external;
+    int id, rc;
+
+    rc = ldap_sasl_bind(ld, simple ? conf->directory.bind_dn : "",
+                        external ? conf->directory.sasl_mech : LDAP_SASL_SIMPLE,
+                        simple ? &secret : &nothing, NULL, NULL, &id);
+    return rc == LDAP_SUCCESS ? bind_result(ld, id, conf->directory.timeout) : rc;
+}
+
+static int
+fail(LDAP *ld, const char *step, int code, char *error, size_t error_n)
+{
+    int n = snprintf(error, error_n, "%s: ", step);
+
+    if (n > 0 && (size_t)n < error_n)
+        syncrepl_conn_reason(ld, code, error + n, error_n - (size_t)n);
+    return -1;
+}
+
+static int
+open_steps(LDAP *ld, const struct conf *conf, const char *uri, char *error, size_t error_n)
+{
+    int rc, fd;
+
+    if ((rc = ldap_connect(ld)) != LDAP_SUCCESS)
+        return fail(ld, "connect", rc, error, error_n);
+    if (wants_starttls(conf, uri) && (rc = ldap_start_tls_s(ld, NULL, NULL)) != LDAP_SUCCESS)
+        return fail(ld, "starttls", rc, error, error_n);
+    if ((rc = bind_as_configured(ld, conf)) != LDAP_SUCCESS)
+        return fail(ld, "bind", rc, error, error_n);
+    fd = syncrepl_conn_fd(ld);
+    if (fd < 0 || fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0)
+        return fail(ld, "connect", LDAP_CONNECT_ERROR, error, error_n);
+    return 0;
+}
+
+LDAP *
+syncrepl_conn_open(const struct conf *conf, const char *uri, char *error, size_t error_n)
+{
+    LDAP *ld = NULL;
+    int rc = ldap_initialize(&ld, uri);
+
+    if (rc != LDAP_SUCCESS) {
+        snprintf(error, error_n, "not usable: %s", ldap_err2string(rc));
+        return NULL;
+    }
+    set_options(ld, conf);
+    if (open_steps(ld, conf, uri, error, error_n) < 0)
+        syncrepl_conn_close(&ld);
+    return ld;
+}
+
+void
+syncrepl_conn_close(LDAP **ld)
+{
+    if (*ld)
+        ldap_unbind_ext(*ld, NULL, NULL);
+    *ld = NULL;
+}
+
+int
+syncrepl_conn_fd(LDAP *ld)
+{
+    int fd = -1;
+
+    return ldap_get_option(ld, LDAP_OPT_DESC, &fd) == LDAP_OPT_SUCCESS ? fd : -1;
+}

@@ -1,0 +1,111 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# The manual against the code: every setting with its type, range, default and
+# meaning, both ways; the numbered rules word by word; every verb, option, map
+# and metric. And mandoc finds nothing to complain about.
+use strict;
+use warnings;
+use Test::More;
+
+sub slurp {
+    my ($file) = @_;
+    open my $fh, '<', $file or die "$file: $!\n";
+    local $/;
+    return scalar <$fh>;
+}
+
+# Text of mdoc lines: macros dropped, sentences joined.
+sub plain {
+    my ($text) = @_;
+    $text =~ s/^\.(?:Ic|Li|Cm|Sy|Fl|Pa|Dv|Xr|Ar|Vt)\s+//mg;
+    $text =~ s/\\e/\\/g;
+    $text =~ s/\s+/ /g;
+    $text =~ s/^ | $//g;
+    return $text;
+}
+
+-e $_ or plan skip_all => "no $_" for qw(policyd/main.c policyd/maps_answer.c);
+-x 't/tools/conf_dump' or plan skip_all => 't/tools/conf_dump is not built: make tests';
+
+my (%setting, %rule, %dir);
+for (split /\n/, `t/tools/conf_dump`) {
+    my ($what, @f) = split /\t/, $_, -1;
+    $dir{ $f[0] } = $f[1] if $what eq 'dir';
+    $rule{ $f[0] } = $f[1] if $what eq 'rule';
+    $setting{ $f[0] } = [@f[1 .. 6]] if $what eq 'setting';
+}
+
+# --- mandoc ---
+my @pages = sort glob 'man/*.[1-9]';
+SKIP: {
+    skip 'mandoc is not installed', 1 unless grep { -x "$_/mandoc" } split /:/, $ENV{PATH};
+    is(`mandoc -T lint -W warning @pages 2>&1`, '', 'mandoc has nothing to say');
+}
+
+# --- settings ---
+# The manual says where things are by default, not where this build has them.
+sub usual {
+    my ($value) = @_;
+    $value =~ s{^(=(?:unix:)?)\Q$dir{localstatedir}\E/}{$1/var/};
+    $value =~ s{^(=(?:unix:)?)\Q$dir{runstatedir}\E/}{$1/run/};
+    return $value;
+}
+
+sub in_words {
+    my ($type, $preset, $min, $max, $words) = @_;
+    my $what =
+        $type eq 'integer' ? "integer, $min to $max"
+      : $type eq 'boolean' ? 'boolean'
+      : $type eq 'list'    ? "list of at most $max strings"
+      : $type eq 'word'    ? ($words =~ / / ? 'one of ' . join(', ', split / /, $words) : "empty or $words")
+      :                      "$type of " . ($min ? "$min to" : 'at most') . " $max bytes";
+    my $default = $preset eq '-' ? 'required' : $preset eq '=' ? 'default empty' : 'default ' . substr $preset, 1;
+    return "$what; $default";
+}
+
+my $conf = slurp('man/postroad.conf.5');
+my %manual;
+for (split /^(?=\.It Ic )/m, $conf) {
+    /\A\.It Ic (\S+)(?: Ns Ar CLASS Ns Ic (\.\w+))?\n\.Pq ([^\n]+)\n(.*?)(?=^\.(?:Pp|El|Ss|Sh)\b|\z)/ms or next;
+    my ($name, $rest, $shape, $help) = ($1, $2, $3, $4);
+    my @keys = defined $rest ? map { "$name$_$rest" } qw(account list domain department) : ($name);
+    $manual{$_} = [$shape, plain($help)] for @keys;
+}
+is_deeply([sort keys %manual], [sort keys %setting], 'the manual has all settings and no other');
+for my $key (sort keys %setting) {
+    my ($type, $preset, $min, $max, $words, $help) = @{ $setting{$key} };
+    my $want = [in_words($type, usual($preset), $min, $max, $words), $help];
+    is_deeply($manual{$key}, $want, "$key: type, range, default and meaning");
+}
+
+# --- rules and maps ---
+my $maps = slurp('man/postroad-maps.7');
+my %said;
+$said{$1} = plain($2) while $maps =~ /^\.It Sy (\d)\n(.*?)(?=^\.(?:It|El))/msg;
+is_deeply(\%said, \%rule, 'the rules are those of route_rule_text()');
+
+my %in_code  = map { $_ => 1 } slurp('policyd/maps_answer.c') =~ /\[MAP_\w+\]\s*=\s*\{"(\w+)"/g;
+my %in_table = map { $_ => 1 } $maps =~ /^\.It Cm (\w+) Ta /mg;
+is_deeply(\%in_table, \%in_code, 'the manual has all maps and no other');
+
+# --- verbs and options ---
+my $postroad = slurp('man/postroad.8');
+my $main     = slurp('ctl/main.c');
+my %verbs = map { $_ => 1 } $main =~ /^\s*\{"(\w+)",.*?verb_\w+\}/msg;
+cmp_ok(scalar keys %verbs, '>=', 5, 'verbs were found in the code');
+like($postroad, qr/^\.It Cm $_\b/m, "postroad(8) has the verb $_") for sort keys %verbs;
+like($postroad, qr/\bFl -$_\b/, "postroad(8) has the option --$_")
+    for grep { $_ ne 'help' } $main =~ /\{"([\w-]+)", (?:no|required)_argument/g;
+
+my $policyd = slurp('man/postroad-policyd.8');
+my ($letters) = slurp('policyd/main.c') =~ /getopt\w*\([^"]*"([^"]+)"/;
+like($policyd, qr/^\.It Fl $_\b/m, "postroad-policyd(8) has the option -$_")
+    for grep { /\w/ && !/[xh]/ } split //, $letters || '';
+
+# --- metrics ---
+my %metric     = map { $_ => 1 } slurp('policyd/metrics.c') =~ /"(postroad_\w+)"/g;
+my %documented = map { $_ => 1 } $policyd =~ /\b(postroad_\w+)\b/g;
+is_deeply(\%documented, \%metric, 'postroad-policyd(8) has all metrics and no other');
+
+done_testing();

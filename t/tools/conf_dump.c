@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * conf_dump: the table of settings and the rules of routing as plain lines, for
+ * t/manual.t, which compares them with the manual. No other use.
+ *
+ * setting TAB key TAB type TAB "=" default, or "-" TAB min TAB max TAB words TAB help
+ * rule TAB number TAB text
+ * dir TAB name TAB path, as built
+ */
+#include <stdio.h>
+
+#include "conf.h"
+#include "route.h"
+
+static const char *
+type_word(enum conf_type t)
+{
+    static const char *const words[] = {
+        [CONF_STRING] = "string", [CONF_WORD] = "word", [CONF_INT] = "integer",
+        [CONF_BOOL] = "boolean",  [CONF_LIST] = "list", [CONF_SECRET] = "secret"};
+
+    return words[t];
+}
+
+int
+main(void)
+{
+    printf("dir\tlocalstatedir\t%s\ndir\trunstatedir\t%s\n", POSTROAD_LOCALSTATEDIR,
+           POSTROAD_RUNSTATEDIR);
+    for (size_t i = 0; i < conf_rows_n; i++) {
+        const struct conf_row *r = &conf_rows[i];
+
+        printf("setting\t%s\t%s\t%s%s\t%ld\t%ld\t%s\t%s\n", r->key, type_word(r->type),
+               r->preset ? "=" : "", r->preset ? r->preset : "-", r->min, r->max,
+               r->words ? r->words : "", r->help);
+    }
+    for (int n = 1; route_rule_text(n); n++)
+        printf("rule\t%d\t%s\n", n, route_rule_text(n));
+    return 0;
+}
