@@ -152,7 +152,7 @@ addr_domain_canon(const char *s, size_t n, char *out)
 
 /*
  * The bytes meant by the quoted or bare local part that s begins with, up to its '@', into out
- * (room for n). Returns how many, -1 malformed; *used is the offset of the '@'.
+ * (room for n). Returns how many, maybe 0, -1 malformed; *used is the offset of the '@'.
  */
 static int
 local_unquote(const char *s, size_t n, char *out, size_t *used)
@@ -168,7 +168,7 @@ local_unquote(const char *s, size_t n, char *out, size_t *used)
         out[len++] = s[i];
     }
     i += (size_t)quoted;
-    if (i >= n || s[i] != '@' || len == 0)
+    if (i >= n || s[i] != '@')
         return -1;
     *used = i;
     return (int)len;

@@ -117,6 +117,12 @@ limits(void)
     is_int(addr_parse(&a, big, ADDR_MAX, "+"), 0, "320 bytes without @");
     big[5000] = '@';
     is_int(addr_parse(&a, big, sizeof big, "+"), -1, "10 kB with @");
+    memset(quoted, 'a', sizeof quoted);
+    quoted[0] = '"';
+    memcpy(quoted + ADDR_MAX - 3, "\"@x", 3);
+    is_int(addr_parse(&a, quoted, ADDR_MAX, "+"), 1, "320 bytes with quotes that go");
+    quoted[ADDR_MAX] = 'x';
+    is_int(addr_parse(&a, quoted, ADDR_MAX + 1, "+"), -1, "321 bytes that would be less");
     /* bare specials grow by the quotes and escapes */
     while (n < 200)
         quoted[n++] = '\\';
@@ -187,10 +193,12 @@ rewriting(void)
     is_str(out, "alice+x@a.example", "  text");
     is_int(addr_rewrite(&a, 0, "a.example", out), 15, "rewrite, extension dropped");
     is_str(out, "alice@a.example", "  text");
-    is_int(parse_long(&a, 200, 63, ""), 1, "a long local part");
+    is_int(parse_long(&a, 67, 63, ""), 1, "a long local part");
     memset(domain, 'd', sizeof domain - 1);
     domain[sizeof domain - 1] = '\0';
-    is_int(addr_rewrite(&a, 1, domain, out), -1, "rewrite that is too long");
+    is_int(addr_rewrite(&a, 1, domain, out), -1, "rewritten to 321 bytes");
+    domain[sizeof domain - 2] = '\0';
+    is_int(addr_rewrite(&a, 1, domain, out), 320, "rewritten to 320 bytes");
 }
 
 static void

@@ -85,9 +85,12 @@ journal(void)
     struct stat st;
     char stream[64];
 
-    setenv("JOURNAL_STREAM", "1:1", 1);
-    log_open("stderr", "mail", "info", "p");
     capture();
+    fstat(2, &st);
+    snprintf(stream, sizeof stream, "%llu:%llu", (unsigned long long)st.st_dev,
+             (unsigned long long)st.st_ino + 1);
+    setenv("JOURNAL_STREAM", stream, 1);
+    log_open("stderr", "mail", "info", "p");
     log_info("x");
     is_str(captured(), "p: info: x\n", "a JOURNAL_STREAM that is not stderr");
     capture();
