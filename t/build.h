@@ -15,11 +15,26 @@
 static const struct {
     const char *word;
     enum record_tag tag;
-} build_tags[] = {{"rdn", TAG_RDN},           {"mail", TAG_MAIL},       {"alias", TAG_ALIAS},
-                  {"forward", TAG_FORWARD},   {"home", TAG_HOME},       {"standby", TAG_STANDBY},
-                  {"deny", TAG_DENY},         {"quota", TAG_QUOTA},     {"hop", TAG_NEXTHOP},
-                  {"print", TAG_FINGERPRINT}, {"desired", TAG_DESIRED}, {"member", TAG_MEMBER},
-                  {"host", TAG_HOST},         {"domain", TAG_DOMAIN},   {"name", TAG_NAME}};
+} build_tags[] = {{"rdn", TAG_RDN},           {"mail", TAG_MAIL},
+                  {"alias", TAG_ALIAS},       {"forward", TAG_FORWARD},
+                  {"home", TAG_HOME},         {"standby", TAG_STANDBY},
+                  {"deny", TAG_DENY},         {"quota", TAG_QUOTA},
+                  {"role", TAG_ROLE},         {"scope", TAG_SCOPE},
+                  {"right", TAG_RIGHT},       {"hop", TAG_NEXTHOP},
+                  {"print", TAG_FINGERPRINT}, {"desired", TAG_DESIRED},
+                  {"member", TAG_MEMBER},     {"memberdn", TAG_MEMBER_DN},
+                  {"sender", TAG_SENDER},     {"catchall", TAG_CATCHALL},
+                  {"domain", TAG_DOMAIN},     {"owner", TAG_OWNER_DN},
+                  {"name", TAG_NAME},         {"host", TAG_HOST}};
+
+static inline const char *
+build_word(enum record_tag tag)
+{
+    for (size_t i = 0; i < sizeof build_tags / sizeof *build_tags; i++)
+        if (build_tags[i].tag == tag)
+            return build_tags[i].word;
+    return "unknown";
+}
 
 static inline void
 build_add(struct record_builder *b, const char *word)
