@@ -45,18 +45,18 @@ enum record_state {
 
 /* Numbers are stored: never reuse one. "canonical" means as addr_parse writes it. */
 enum record_tag {
-    TAG_RDN = 1,      /* as the directory writes it: "uid=alice" */
-    TAG_MAIL = 2,     /* primary address, canonical */
-    TAG_ALIAS = 3,    /* further address, canonical; repeated */
-    TAG_FORWARD = 4,  /* address a copy goes to, as written; repeated */
-    TAG_HOME = 5,     /* home site's name, or a home host; lower case */
-    TAG_STANDBY = 6,  /* standby site's name, lower case */
-    TAG_DENY = 7,     /* function withheld, lower case; repeated */
-    TAG_QUOTA = 8,    /* decimal bytes */
-    TAG_ROLE = 9,     /* system, super, domain, department */
-    TAG_SCOPE = 10,   /* normalised DN; repeated */
-    TAG_RIGHT = 11,   /* repeated */
-    TAG_NEXTHOP = 12, /* "10 relay:[192.0.2.1]:25"; repeated */
+    TAG_RDN = 1,          /* as the directory writes it: "uid=alice" */
+    TAG_MAIL = 2,         /* primary address, canonical */
+    TAG_ALIAS = 3,        /* further address, canonical; repeated */
+    TAG_FORWARD = 4,      /* address a copy goes to, as written; repeated */
+    TAG_HOME = 5,         /* home site's name, or a home host; lower case */
+    TAG_STANDBY = 6,      /* standby site's name, lower case */
+    TAG_DENY = 7,         /* function withheld, lower case; repeated */
+    TAG_QUOTA = 8,        /* decimal bytes */
+    TAG_ROLE = 9,         /* system, super, domain, department */
+    TAG_SCOPE = 10,       /* normalised DN; repeated */
+    TAG_RIGHT = 11,       /* repeated */
+    TAG_NEXTHOP = 12,     /* "10 relay:[192.0.2.1]:25"; repeated */
     TAG_FINGERPRINT = 13, /* upper-case hex with colons; repeated */
     TAG_DESIRED = 14,     /* up, failed-over, drain, down */
     TAG_MEMBER = 15,      /* list member, an address as written; repeated */

@@ -26,22 +26,22 @@ enum route_verdict {
 };
 
 struct route_input {
-    int domain_ours;        /* 1 or 0 */
-    int found;              /* 1: an account or list has the address (or its catch-all does) */
-    int proven;             /* 1: the mirror is proven current, so "not found" is a fact */
-    enum record_kind kind;  /* KIND_ACCOUNT or KIND_LIST; only when found */
+    int domain_ours;         /* 1 or 0 */
+    int found;               /* 1: an account or list has the address (or its catch-all does) */
+    int proven;              /* 1: the mirror is proven current, so "not found" is a fact */
+    enum record_kind kind;   /* KIND_ACCOUNT or KIND_LIST; only when found */
     enum record_state state; /* effective, inheritance applied; only when found */
-    struct span home;       /* effective home site or host; n = 0: none */
-    struct span standby;    /* effective standby site; n = 0: none said, the site's own counts */
-    struct span own_site;   /* which site we are */
+    struct span home;        /* effective home site or host; n = 0: none */
+    struct span standby;     /* effective standby site; n = 0: none said, the site's own counts */
+    struct span own_site;    /* which site we are */
     const struct site_table *sites;
 };
 
 struct route {
     enum route_verdict verdict;
-    int step;               /* 1..9, the numbers of DESIGN and the manual */
+    int step;                /* 1..9, the numbers of DESIGN and the manual */
     const struct site *site; /* target of ROUTE_HANDOFF; points into input's table; else NULL */
-    const char *why;        /* a fixed string: log, audit, explain */
+    const char *why;         /* a fixed string: log, audit, explain */
 };
 
 struct route route_decide(const struct route_input *in);

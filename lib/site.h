@@ -15,14 +15,14 @@
 #include "account.h"
 #include "span.h"
 
-#define SITE_MAX          64
-#define SITE_HOPS_MAX     16  /* next hops of one site, its servers' included */
-#define SITE_HOP_MAX      255 /* bytes of "[192.0.2.1]:25" */
+#define SITE_MAX           64
+#define SITE_HOPS_MAX      16  /* next hops of one site, its servers' included */
+#define SITE_HOP_MAX       255 /* bytes of "[192.0.2.1]:25" */
 #define SITE_TRANSPORT_MAX 64
-#define SITE_NAME_MAX     64
-#define SITE_PRINTS_MAX   16 /* certificate fingerprints of one site */
-#define SITE_HOSTS_MAX    16 /* servers' names of one site, for directories that store a home host */
-#define SITE_ANSWER_MAX   4096
+#define SITE_NAME_MAX      64
+#define SITE_PRINTS_MAX    16 /* certificate fingerprints of one site */
+#define SITE_HOSTS_MAX     16 /* servers' names of one site, for directories that store a home host */
+#define SITE_ANSWER_MAX    4096
 
 enum hop_state { HOP_UP, HOP_DRAIN, HOP_DOWN }; /* best first */
 
@@ -36,12 +36,13 @@ struct site_hop {
 struct site {
     char name[SITE_NAME_MAX + 1]; /* lower case */
     char standby[SITE_NAME_MAX + 1];
-    uint8_t failed_over;          /* postroadDesiredState is failed-over */
+    uint8_t failed_over; /* postroadDesiredState is failed-over */
     uint8_t nhops, nprints, nhosts;
     struct site_hop hops[SITE_HOPS_MAX];
     char prints[SITE_PRINTS_MAX][96]; /* "AA:BB:…", SHA-256 fits */
     char hosts[SITE_HOSTS_MAX][256];
-    char answer[SITE_ANSWER_MAX]; /* after site_table_seal: "relay:[h1]:25, [h2]:25", "" without a hop */
+    char answer
+        [SITE_ANSWER_MAX]; /* after site_table_seal: "relay:[h1]:25, [h2]:25", "" without a hop */
     uint16_t answer_len;
 };
 
@@ -59,7 +60,8 @@ void site_table_init(struct site_table *t);
 /* Add a postroadSite record, named name (its cn). Returns the site, NULL when full or badly named. */
 struct site *site_table_add(struct site_table *t, struct span name, const struct record *r);
 /* Add a postroadServer record to its site: its hops take the server's desired state. */
-void site_add_server(struct site_table *t, struct site *s, struct span name, const struct record *r);
+void site_add_server(struct site_table *t, struct site *s, struct span name,
+                     const struct record *r);
 /*
  * Order the hops (up, drain, down; then priority; then text, so that every site
  * answers the same) and render the answers: the hops of the first one's
