@@ -118,11 +118,13 @@ print_maps(json_t *r)
     text_row(&t, (const char *[]){"map", "key", "status", "data"});
     json_array_foreach(json_object_get(r, "maps"), i, map)
     {
-        char cut[DATA_SHOWN + 32];
+        char cut[DATA_SHOWN + 32], why[128];
+        int ok = strcmp(show_text(map, "status"), "OK") == 0;
 
-        text_row(&t,
-                 (const char *[]){show_text(map, "map"), show_text(map, "key"),
-                                  show_text(map, "status"), shown(show_text(map, "data"), cut)});
+        snprintf(why, sizeof why, "(%s)", show_text(map, "why"));
+        text_row(&t, (const char *[]){show_text(map, "map"), show_text(map, "key"),
+                                      show_text(map, "status"),
+                                      ok ? shown(show_text(map, "data"), cut) : why});
     }
     text_table_end(&t, 2);
 }

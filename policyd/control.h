@@ -59,8 +59,12 @@ json_t *control_error(enum control_code code, const char *fmt, ...)
 json_t *control_text(struct span s);
 /* "2026-01-31T23:59:59Z"; JSON null for 0. */
 json_t *control_time(int64_t wall_ms);
-/* The mirror between mirror_begin and mirror_end; NULL and why when it can't be read. */
+/*
+ * The mirror, in one snapshot until control_mirror_end; lookups in between use it too. They nest.
+ * NULL and why when it can't be read; then no end is due.
+ */
 struct mirror *control_mirror(struct control *c, const char **why_r);
+void control_mirror_end(struct control *c);
 
 /* status.c, explain.c: the members of the reply, beside "ok". */
 json_t *status_json(struct control *c, const struct moment *now);

@@ -64,15 +64,19 @@ control_time(int64_t wall_ms)
 struct mirror *
 control_mirror(struct control *c, const char **why_r)
 {
+    int readable = maps_begin(c->maps) == 0;
     struct mirror *m = maps_mirror(c->maps, why_r);
 
-    if (!m)
-        return NULL;
-    if (mirror_begin(m) == -1) {
-        *why_r = mirror_error(m);
-        return NULL;
-    }
-    return m;
+    if (readable && m)
+        return m;
+    maps_end(c->maps);
+    return NULL;
+}
+
+void
+control_mirror_end(struct control *c)
+{
+    maps_end(c->maps);
 }
 
 static struct span

@@ -45,29 +45,48 @@ dn_of(struct mirror *m, const unsigned char uuid[UUID_LEN])
 }
 
 /* Find the entry that says it: the owner's own, or the nearest one upwards. */
+static int
+is_origin(struct mirror *m, const unsigned char uuid[UUID_LEN], int tag, enum record_state state,
+          struct origin *o)
+{
+    struct record r;
+
+    if (mirror_entry(m, uuid, &r) != 1 || !says(&r, tag, state))
+        return 0;
+    o->from = record_kind_word(record_kind(&r));
+    o->dn = dn_of(m, uuid);
+    return 1;
+}
+
+static int
+is_origin_above(struct mirror *m, uint32_t number, int tag, enum record_state state,
+                struct origin *o)
+{
+    struct mirror_org org;
+
+    for (int depth = 0; depth < DEPTH_MAX && number != 0; depth++) {
+        if (mirror_org(m, number, &org) != 1)
+            return 0;
+        if (is_origin(m, org.uuid, tag, state, o))
+            return 1;
+        number = org.parent;
+    }
+    return 0;
+}
+
+/* Find the entry that says it: the owner, the nearest one above, or one above the address's domain. */
 static void
 trace_origin(const struct explain *x, struct mirror *m, int tag, struct origin *o)
 {
     const struct mirror_claim *claim = &x->t.claim;
-    struct mirror_org org;
-    struct record r;
-    uint32_t number = claim->parent;
+    enum record_state state = x->t.in.state;
+    struct mirror_domain d;
 
-    if (mirror_entry(m, claim->uuid, &r) == 1 && says(&r, tag, x->t.in.state)) {
-        o->from = record_kind_word(record_kind(&r));
-        o->dn = dn_of(m, claim->uuid);
+    if (is_origin(m, claim->uuid, tag, state, o) ||
+        is_origin_above(m, claim->parent, tag, state, o))
         return;
-    }
-    for (int depth = 0; depth < DEPTH_MAX && number != 0; depth++) {
-        if (mirror_org(m, number, &org) != 1)
-            return;
-        if (mirror_entry(m, org.uuid, &r) == 1 && says(&r, tag, x->t.in.state)) {
-            o->from = record_kind_word(record_kind(&r));
-            o->dn = dn_of(m, org.uuid);
-            return;
-        }
-        number = org.parent;
-    }
+    if (mirror_domain(m, span_of(addr_domain(&x->t.addr)), &d) == 1)
+        is_origin_above(m, d.number, tag, state, o);
 }
 
 static void
@@ -112,9 +131,10 @@ owner_json(const struct explain *x, struct mirror *m)
 {
     const struct mirror_claim *claim = &x->t.claim;
     char uuid[2 * UUID_LEN + 5], *p = uuid;
+    struct record r;
 
-    if (!x->t.found)
-        return json_null();
+    if (mirror_entry(m, claim->uuid, &r) != 1)
+        return json_null(); /* nobody, or a catch-all that leads outside */
     for (int i = 0; i < UUID_LEN; i++)
         p += sprintf(p, "%s%02x", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", claim->uuid[i]);
     return json_pack("{s:o, s:s, s:s, s:s}", "dn", dn_of(m, claim->uuid), "kind",
@@ -149,9 +169,9 @@ add_map(struct explain *x, json_t *list, enum map_id map, struct span key, char 
     enum socketmap_status s = maps_lookup(x->c->maps, map, key, buf, SOCKETMAP_REPLY_MAX, &n, NULL);
     struct span data = {buf, n};
 
-    json_array_append_new(list, json_pack("{s:s, s:o, s:s, s:o}", "map", map_name(map), "key",
+    json_array_append_new(list, json_pack("{s:s, s:o, s:s, s:o, s:s}", "map", map_name(map), "key",
                                           control_text(key), "status", socketmap_status_word(s),
-                                          "data", control_text(data)));
+                                          "data", control_text(data), "why", maps_why(x->c->maps)));
 }
 
 /* Every map with the key Postfix would ask; tls once for each hop of the target site. */
@@ -173,24 +193,18 @@ maps_asked(struct explain *x, struct span address, char *buf)
 }
 
 static json_t *
-found_out(struct explain *x, struct span address, char *buf)
+found_out(struct explain *x, struct mirror *m, struct span address, char *buf)
 {
     const struct route *r = &x->t.route;
-    const char *why;
-    struct mirror *m = control_mirror(x->c, &why);
-    json_t *out, *owner;
+    json_t *out;
 
-    if (!m)
-        return control_error(CONTROL_TEMPORARY, "the mirror can't be read: %s", why);
     trace_origins(x, m);
-    owner = owner_json(x, m);
-    mirror_end(m);
     out = json_pack(
         "{s:o, s:s, s:s, s:s, s:o, s:o, s:o, s:s, s:i, s:o, s:s}", "address", control_text(address),
         "canonical", x->t.addr.text, "matched", x->t.matched, "how",
-        x->t.found && x->t.how ? x->t.how : "", "owner", owner, "inputs", inputs_json(x), "steps",
-        explain_steps(x), "verdict", route_verdict_word(r->verdict), "step", r->step, "site",
-        r->site ? json_string(r->site->name) : json_null(), "why", r->why ? r->why : "");
+        x->t.found && x->t.how ? x->t.how : "", "owner", owner_json(x, m), "inputs", inputs_json(x),
+        "steps", explain_steps(x), "verdict", route_verdict_word(r->verdict), "step", r->step,
+        "site", r->site ? json_string(r->site->name) : json_null(), "why", r->why ? r->why : "");
     if (!out)
         return NULL;
     json_object_set_new(out, "mirror", status_mirror_json(x->c, &x->now));
@@ -198,25 +212,37 @@ found_out(struct explain *x, struct span address, char *buf)
     return out;
 }
 
+static json_t *
+look_up(struct explain *x, struct mirror *m, struct span address, char *buf)
+{
+    size_t n;
+    enum socketmap_status status =
+        maps_lookup(x->c->maps, MAP_TRANSPORT, address, buf, SOCKETMAP_REPLY_MAX, &n, &x->t);
+
+    if (status == SOCKETMAP_TEMP)
+        return control_error(CONTROL_TEMPORARY, "can't tell for now: %s", x->t.why);
+    if (x->t.parsed == 0)
+        return control_error(CONTROL_USAGE, "not a mail address: there is no @ in it");
+    if (x->t.parsed != 1)
+        return control_error(CONTROL_USAGE, "not a mail address: malformed or too long");
+    return found_out(x, m, address, buf);
+}
+
 json_t *
 explain_json(struct control *c, struct span address, const struct moment *now)
 {
     struct explain x = {.c = c, .now = *now, .home.from = "", .standby.from = "", .state.from = ""};
     char *buf = malloc(SOCKETMAP_REPLY_MAX);
-    enum socketmap_status status;
-    json_t *out;
-    size_t n;
+    const char *why;
+    struct mirror *m = control_mirror(c, &why);
+    json_t *out = NULL;
 
-    if (!buf)
-        return NULL;
-    status = maps_lookup(c->maps, MAP_TRANSPORT, address, buf, SOCKETMAP_REPLY_MAX, &n, &x.t);
-    if (x.t.parsed != 1)
-        out = control_error(CONTROL_USAGE, "not a mail address: %s",
-                            x.t.parsed == 0 ? "there is no @ in it" : "malformed or too long");
-    else if (status == SOCKETMAP_TEMP)
-        out = control_error(CONTROL_TEMPORARY, "can't tell for now: %s", x.t.why ? x.t.why : "");
-    else
-        out = found_out(&x, address, buf);
+    if (!m)
+        out = control_error(CONTROL_TEMPORARY, "the mirror can't be read: %s", why);
+    else if (buf)
+        out = look_up(&x, m, address, buf);
+    if (m)
+        control_mirror_end(c);
     free(buf);
     return out;
 }

@@ -78,7 +78,7 @@ mirror_complete(struct control *c)
     if (!m)
         return 0;
     complete = mirror_info(m, &info) != -1 && info.complete;
-    mirror_end(m);
+    control_mirror_end(c);
     return complete;
 }
 

@@ -170,7 +170,7 @@ metrics_write(struct control *c, const struct moment *now, struct evbuffer *out)
     int readable = m && mirror_info(m, &info) != -1;
 
     if (m)
-        mirror_end(m);
+        control_mirror_end(c);
     head(out, "postroad_info", "gauge", "Version of the program; always 1.");
     evbuffer_add_printf(out, "postroad_info{version=\"%s\"} 1\n", PACKAGE_VERSION);
     lookups(b, out);

@@ -69,6 +69,7 @@ source_json(const struct control *c, const struct moment *now)
     size_t uri = (size_t)board_get(b, BOARD_SYNC, BOARD_SYNC_URI);
     int ldif = conf->directory.ldif && *conf->directory.ldif;
     const char *name = conf->directory.ldif;
+    int failing = phase == PHASE_ERROR || phase == PHASE_REFUSED;
     char text[BOARD_TEXT_MAX];
 
     if (!ldif)
@@ -79,7 +80,7 @@ source_json(const struct control *c, const struct moment *now)
                      status_phase_word(phase), "since",
                      control_time((int64_t)board_get(b, BOARD_SYNC, BOARD_SYNC_SINCE_MS)),
                      "last_answer_ms", beat > 0 ? json_integer(now->mono_ms - beat) : json_null(),
-                     "error", *text ? control_text(span_of(text)) : json_null(), "would_sweep",
+                     "error", failing ? control_text(span_of(text)) : json_null(), "would_sweep",
                      number(board_get(b, BOARD_SYNC, BOARD_SYNC_WOULD_SWEEP)), "connects",
                      number(board_get(b, BOARD_SYNC, BOARD_SYNC_CONNECTS)), "refreshes",
                      number(board_get(b, BOARD_SYNC, BOARD_SYNC_REFRESHES)), "changes",
@@ -106,10 +107,12 @@ status_mirror_json(struct control *c, const struct moment *now)
     if (!m)
         return unreadable(why);
     if (mirror_info(m, &i) == -1) {
-        mirror_end(m);
-        return unreadable(mirror_error(m));
+        json_t *error = unreadable(mirror_error(m));
+
+        control_mirror_end(c);
+        return error;
     }
-    mirror_end(m);
+    control_mirror_end(c);
     confirmed = status_confirmed_ms(&c->env->board, &i, now);
     return json_pack("{s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "readable", 1,
                      "complete", i.complete, "updated", control_time((int64_t)i.updated_ms),
@@ -289,7 +292,7 @@ add_contents(struct control *c, json_t *out)
         lost = lost_sites(m);
     }
     if (m)
-        mirror_end(m);
+        control_mirror_end(c);
     json_object_set_new(out, "domains", domains.list);
     json_object_set_new(out, "duplicates", counted(i.dups, dups.list));
     json_object_set_new(out, "bad", counted(i.bad, bad.list));
