@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# Lab::Mail: what a test does with mail in the lab: send it, find it in mailboxes, read its way
+# out of the logs. Each message carries a mark of its own by which it is found again.
+# It only reports what it finds; what that should be is the caller's business.
+package Lab::Mail;
+use strict;
+use warnings;
+
+my $sent = 0;
+
+# Send a message from a host of the site. Options: site, from, to (one or several), server ("host:port"
+# as the site knows it; default its own port 25), login and password (then over TLS to port 587),
+# subject, utf8. Returns {mark, rcpt => {address => reply}, reply, accepted, dialog}.
+sub send {
+    my ($self, %option) = @_;
+    my $mark = sprintf 'lab-%d-%d-%d', $$, time, ++$sent;
+    my @to = ref $option{to} ? @{ $option{to} } : $option{to};
+    my @command = ('send', '--mark', $mark, map { ('--to', $_) } @to);
+    for my $key (qw(from server login password subject)) {
+        push @command, "--$key", $option{$key} if defined $option{$key};
+    }
+    push @command, '--utf8' if $option{utf8};
+    open my $out, '-|', $self->at($option{site}, @command) or die "send: $!\n";
+    my $dialog = do { local $/; <$out> };
+    close $out;
+    return { mark => $mark, accepted => $? == 0, dialog => $dialog, replies($dialog) };
+}
+
+# Out of a dialog: the answer to each recipient, and the last one to the message.
+sub replies {
+    my ($dialog) = @_;
+    my %rcpt;
+    $rcpt{$1} = $2 while $dialog =~ /^C: RCPT TO:<(.*?)>.*\n(?:S: \d+-.*\n)*S: (.*)$/mg;
+    my ($reply) = $dialog =~ /^C: \.\n(?:S: \d+-.*\n)*S: (.*)$/m;
+    return (rcpt => \%rcpt, reply => $reply);
+}
+
+# The messages with this mark (or all) in somebody's mailbox at a site, as texts.
+sub mailbox {
+    my ($self, $site, $address, $mark) = @_;
+    my ($user, $domain) = split /@/, $address;
+    my @found;
+    for my $file (glob $self->root($site) . "/var/vmail/$domain/$user/Maildir/{new,cur}/*") {
+        my $text = eval { Inside::slurp($file) } // next;
+        push @found, $text if !defined $mark || index($text, $mark) >= 0;
+    }
+    return @found;
+}
+
+# Every mailbox of all sites that holds the mark: {"site address" => how often}.
+sub whereabouts {
+    my ($self, $mark) = @_;
+    my %found;
+    for my $site ($self->sites) {
+        for my $file (glob $self->root($site) . '/var/vmail/*/*/Maildir/{new,cur}/*') {
+            my $text = eval { Inside::slurp($file) } // next;
+            my ($domain, $user) = $file =~ m{/var/vmail/([^/]+)/([^/]+)/};
+            $found{"$site $user\@$domain"}++ if index($text, $mark) >= 0;
+        }
+    }
+    return \%found;
+}
+
+sub log_text {
+    my ($self, $site) = @_;
+    return eval { Inside::slurp($self->root($site) . '/var/log/mail.log') } // '';
+}
+
+# What a site's Postfix did with the message, in order: a list of {id, service, to, orig_to, relay,
+# dsn, status, text}; one for each attempt at each recipient.
+sub deliveries {
+    my ($self, $site, $mark) = @_;
+    my (%ours, @done);
+    for my $line (split /\n/, $self->log_text($site)) {
+        my ($service, $id, $rest) = $line =~ m{ (postfix\S*)\[\d+\]: ([0-9A-Za-z]+): (.*)} or next;
+        $ours{$id} = 1 if index($rest, "message-id=<$mark\@") == 0;
+        next if !$ours{$id} || $rest !~ /^to=</;
+        my %field = (id => $id, service => $service);
+        $field{$1} = $2 while $rest =~ /(\w+)=<?([^,>]*)>?,/g;
+        ($field{status}, $field{text}) = $rest =~ /status=(\w+) \((.*)\)$/;
+        push @done, \%field;
+    }
+    return @done;
+}
+
+# How the last attempt for a recipient at a site ended; undef while there was none.
+sub delivery {
+    my ($self, $site, $mark, $to) = @_;
+    my ($last) = reverse grep { lc $_->{to} eq lc $to } $self->deliveries($site, $mark);
+    return $last;
+}
+
+# The ids of messages that are still in a site's queue.
+sub queued {
+    my ($self, $site) = @_;
+    my $text = $self->run($site, qw(postqueue -j));
+    return $text =~ /"queue_id": ?"(\w+)"/g;
+}
+
+1;
