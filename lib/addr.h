@@ -30,10 +30,13 @@ struct addr {
  * Parse n bytes of s. delims: the characters that may start an extension, as in
  * Postfix recipient_delimiter; the leftmost one that is not the first character
  * counts; a quoted local part has no extension; "" for none.
+ * Dots may stand anywhere in it, and specials other than '@' and '"' may come bare, as
+ * Postfix hands them over in its internal form: "a b@x" and "\"a b\"@x" are one address.
  * Returns 1 parsed; 0 no '@' in it, so no address; -1 malformed or longer than
- * ADDR_MAX (control bytes, NUL, invalid UTF-8, empty local part or domain, a
+ * ADDR_MAX, as written or canonical (control bytes, NUL, invalid UTF-8, empty local part or domain, a
  * second '@' outside quotes, an unclosed quote, a domain that IDNA2008 refuses).
  * An address literal ("user@[192.0.2.1]") is parsed; its domain keeps the brackets.
+ * *a holds nothing of use unless 1 was returned.
  */
 int addr_parse(struct addr *a, const char *s, size_t n, const char *delims);
 

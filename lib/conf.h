@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CONF_LIST_MAX 16
+#define CONF_LIST_MAX     16
 #define CONF_PATH_DEFAULT "postroad.conf" /* below the sysconfdir of the build, see config.h */
 
 struct conf_list {
@@ -63,11 +63,11 @@ enum conf_type { CONF_STRING, CONF_WORD, CONF_INT, CONF_BOOL, CONF_LIST, CONF_SE
 struct conf_row {
     const char *key; /* "directory.uri" */
     enum conf_type type;
-    size_t offset;    /* into struct conf */
+    size_t offset;      /* into struct conf */
     const char *preset; /* default as written in the file; "" for empty, NULL: must be given */
-    long min, max;    /* CONF_INT: the value; strings: length; lists: how many */
-    const char *words; /* CONF_WORD: "stderr syslog" */
-    const char *help;  /* one sentence */
+    long min, max;      /* CONF_INT: the value; strings: length; lists: how many */
+    const char *words;  /* CONF_WORD: "stderr syslog" */
+    const char *help;   /* one sentence */
 };
 
 extern const struct conf_row conf_rows[];
