@@ -18,6 +18,7 @@ SKIP =
 JOBS = 1
 PROVE = prove
 PROVE_FLAGS = --timer
+FUZZ_SECONDS = 60
 DISTDIR = .
 INSTALL = install
 # make V=1 shows each command in full.
@@ -42,7 +43,7 @@ BENCHES      := $(BENCH_SRCS:.c=)
 SCRIPTS      := $(wildcard t/*.t)
 # What a test may use of policyd without its main().
 POLICYD_OBJS := $(patsubst %.c,%.o,$(filter-out policyd/main.c,$(POLICYD_SRCS)))
-PROGRAMS     := $(if $(wildcard policyd/main.c),policyd/postroad-policyd) $(if $(wildcard ctl/main.c),ctl/postroad)
+PROGRAMS     := policyd/postroad-policyd ctl/postroad
 
 # --- configuration ---
 
@@ -107,7 +108,7 @@ $(TOOLS) $(BENCHES): %: %.o lib/libpostroad.a
 
 # --- tests ---
 
-.PHONY: tests check unit check-debian12 check-debian13
+.PHONY: tests check unit fuzz check-debian12 check-debian13
 tests: $(TESTS) $(TOOLS)
 # Everything. Scripts that need root, namespaces or a server skip themselves and say why.
 check: all tests
@@ -115,6 +116,9 @@ check: all tests
 # The C programs only: no root, no network, no server.
 unit: all tests
 	$(PROVE) --exec '' -j$(JOBS) $(PROVE_FLAGS) $(TESTS)
+# Each parser for FUZZ_SECONDS; `make check` only runs the inputs that are kept. Needs clang.
+fuzz: config.h
+	@for f in $(filter-out driver,$(basename $(notdir $(FUZZ_SRCS)))); do t/fuzz/run $$f $(FUZZ_SECONDS) || exit 1; done
 # The demonstration and all tests on a bare Debian, in a folder of its own; needs root and debootstrap.
 check-debian12:
 	t/debian bookworm
@@ -217,6 +221,7 @@ help:
 	@echo 'lab            the same two sites, left running for you to look around (root)'
 	@echo 'check          all tests; T="t/x.t t/y_test" some of them, JOBS=2 two at a time'
 	@echo 'unit           the tests in C only'
+	@echo 'fuzz           libFuzzer on each parser for FUZZ_SECONDS'
 	@echo 'bench          our figures beside their limits; bench-quick: in a minute'
 	@echo 'check-debian12 check-debian13: demo and check on a bare Debian in a folder (root, debootstrap)'
 	@echo 'schema         ldap-schema/postroad.ldif out of postroad.schema'
