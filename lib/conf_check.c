@@ -2,7 +2,8 @@
 /*
  * conf_check: what a configuration must hold beyond the type and range of each
  * setting: paths that do not depend on where a program was started, sockets that
- * can be opened, one source for the directory, and a bind that can work.
+ * can be opened, one source for the directory, a bind that can work, and filters
+ * that can be evaluated.
  * Looks at the settings only, never at the system they speak of.
  */
 #include <arpa/inet.h>
@@ -13,6 +14,7 @@
 #include <sys/un.h>
 
 #include "conf_private.h"
+#include "filter.h"
 
 static const char *
 conf_string(const struct conf_load *l, const char *key)
@@ -211,12 +213,33 @@ check_bind(struct conf_load *l)
     return 0;
 }
 
+/* A filter that can't be evaluated would match no entry, and everybody would be unknown. */
+static int
+check_filters(struct conf_load *l)
+{
+    static const char *const keys[CLASS_N] = {[CLASS_ACCOUNT] = "directory.map.account.filter",
+                                              [CLASS_LIST] = "directory.map.list.filter",
+                                              [CLASS_DOMAIN] = "directory.map.domain.filter",
+                                              [CLASS_DEPARTMENT] =
+                                                  "directory.map.department.filter"};
+
+    for (size_t i = 0; i < CLASS_N; i++) {
+        const char *filter = conf_string(l, keys[i]);
+        size_t at = 0;
+
+        if (*filter && filter_check(filter, &at) < 0)
+            return conf_fail_key(l, keys[i], "is no filter we can evaluate, from \"%.40s\" on",
+                                 filter + at);
+    }
+    return 0;
+}
+
 int
 conf_check(struct conf_load *l)
 {
     static int (*const checks[])(struct conf_load *) = {
         check_site,    check_delimiter, check_transports, check_paths,
-        check_sockets, check_source,    check_bind,
+        check_sockets, check_source,    check_bind,       check_filters,
     };
 
     for (size_t i = 0; i < sizeof checks / sizeof *checks; i++)

@@ -35,31 +35,33 @@
 #define CLASS_LIST_ROW(class, id, name, help) \
     LIST("directory.map." class "." #name, directory.map[id].name, CONF_LIST_MAX, help)
 
-#define CLASS_ROWS(class, id)                                                                     \
-    STRING("directory.map." class ".filter", directory.map[id].filter, "", 0, 4096,               \
-           "Search filter (RFC 4515) that tells which entries are of this class."),               \
-        CLASS_LIST_ROW(class, id, address,                                                        \
-                       "Attributes with the primary address; the first one present counts."),     \
-        CLASS_LIST_ROW(class, id, alias, "Attributes with further addresses."),                   \
-        CLASS_LIST_ROW(class, id, forward, "Attributes with addresses that mail is sent on to."), \
-        CLASS_LIST_ROW(class, id, home_site, "Attributes with the name of the home site."),       \
-        CLASS_LIST_ROW(class, id, home_host,                                                      \
-                       "Attributes with the host that holds the mailbox; its site is found by "   \
-                       "the servers' names."),                                                    \
-        CLASS_LIST_ROW(class, id, standby, "Attributes with the name of the standby site."),      \
-        CLASS_LIST_ROW(class, id, state, "Attributes with the state of the entry."),              \
-        CLASS_LIST_ROW(class, id, active,                                                         \
-                       "Values of the state attribute that mean active; all others mean "         \
-                       "disabled. Empty: Postroad's own words are read."),                        \
-        CLASS_LIST_ROW(class, id, deny, "Attributes with functions that are withheld."),          \
-        CLASS_LIST_ROW(class, id, quota, "Attributes with the quota, see directory.quota_unit."), \
-        CLASS_LIST_ROW(class, id, member, "Attributes with members' addresses."),                 \
-        CLASS_LIST_ROW(class, id, member_dn, "Attributes with members' distinguished names."),    \
-        CLASS_LIST_ROW(class, id, sender, "Attributes with those who may write to the list."),    \
-        CLASS_LIST_ROW(class, id, domain,                                                         \
-                       "Attributes with domain names; the first value is the primary one."),      \
-        CLASS_LIST_ROW(class, id, catch_all,                                                      \
-                       "Attributes with the address that takes mail for unknown users."),         \
+#define CLASS_ROWS(class, id)                                                                      \
+    STRING("directory.map." class ".filter", directory.map[id].filter, "", 0, 4096,                \
+           "Search filter (RFC 4515) that tells which entries are of this class."),                \
+        CLASS_LIST_ROW(class, id, address,                                                         \
+                       "Attributes with addresses: the first is the primary one, the others are "  \
+                       "further ones."),                                                           \
+        CLASS_LIST_ROW(class, id, alias, "Attributes with further addresses."),                    \
+        CLASS_LIST_ROW(class, id, forward, "Attributes with addresses that mail is sent on to."),  \
+        CLASS_LIST_ROW(class, id, home_site, "Attributes with the name of the home site."),        \
+        CLASS_LIST_ROW(class, id, home_host,                                                       \
+                       "Attributes with the host that holds the mailbox; its site is found by "    \
+                       "the servers' names."),                                                     \
+        CLASS_LIST_ROW(class, id, standby, "Attributes with the name of the standby site."),       \
+        CLASS_LIST_ROW(class, id, state, "Attributes with the state of the entry."),               \
+        CLASS_LIST_ROW(class, id, active,                                                          \
+                       "Values of the state attribute that mean active, besides Postroad's own "   \
+                       "words; any other then means suspended."),                                  \
+        CLASS_LIST_ROW(class, id, deny, "Attributes with functions that are withheld."),           \
+        CLASS_LIST_ROW(class, id, quota, "Attributes with the quota, see directory.quota_unit."),  \
+        CLASS_LIST_ROW(class, id, member, "Attributes with members' addresses."),                  \
+        CLASS_LIST_ROW(class, id, member_dn, "Attributes with members' distinguished names."),     \
+        CLASS_LIST_ROW(class, id, sender, "Attributes with those who may write to the list."),     \
+        CLASS_LIST_ROW(class, id, domain,                                                          \
+                       "Attributes with domain names: the one in the RDN, else the first, is the " \
+                       "primary one."),                                                            \
+        CLASS_LIST_ROW(class, id, catch_all,                                                       \
+                       "Attributes with the address that takes mail for unknown users."),          \
         CLASS_LIST_ROW(class, id, name, "Attributes with a name for people to read.")
 
 const struct conf_row conf_rows[] = {

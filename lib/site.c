@@ -380,7 +380,7 @@ site_find(const struct site_table *t, struct span name)
 
     if (name.n > 0 && name.p[name.n - 1] == '.')
         name.n--;
-    if (name.n == 0)
+    if (t == NULL || name.n == 0)
         return NULL;
     found = site_named(t, name);
     if (found != NULL)

@@ -68,7 +68,10 @@ void site_add_server(struct site_table *t, struct site *s, struct span name,
  * transport. Hops that are down are left out unless all are.
  */
 void site_table_seal(struct site_table *t);
-/* By site name, else by the name of one of its servers; without case. NULL when unknown. */
+/*
+ * By site name, else by the name of one of its servers; without case. NULL when unknown, or when
+ * servers of two sites have that name. t may be NULL: no site is known.
+ */
 const struct site *site_find(const struct site_table *t, struct span name);
 /* The site that owns a certificate fingerprint, compared without case. NULL when none. */
 const struct site *site_by_print(const struct site_table *t, struct span print);

@@ -221,6 +221,13 @@ bad_directory(void)
         "%s:1: directory.sasl_mech: can't be given together with directory.bind_dn: choose one");
     bad(D("ldif = \"/x\"; tls_key_file = \"/k\";"),
         "%s:1: directory.tls_key_file: needs directory.tls_cert_file");
+    bad(D("ldif = \"/x\"; map: { list: { filter = \"(&(mail=*)(uid>=x))\"; }; };"),
+        "%s:1: directory.map.list.filter: is no filter we can evaluate, from \">=x))\" on");
+    bad(D("ldif = \"/x\"; map: { account: { filter = \"objectClass=*\"; }; };"),
+        "%s:1: directory.map.account.filter: is no filter we can evaluate, from "
+        "\"objectClass=*\" on");
+    bad(D("ldif = \"/x\"; map: { department: { filter = \"(&(ou=*)\"; }; };"),
+        "%s:1: directory.map.department.filter: is no filter we can evaluate, from \"\" on");
     bad(D("ldif = \"/x\"; retry_min = 61;"),
         "%s:1: directory.retry_min: is more than directory.retry_max (60)");
 }

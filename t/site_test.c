@@ -226,6 +226,7 @@ test_find(void)
     is_str(found(site_find(&t, span_of(""))), "none", "no name");
     is_str(found(site_find(&t, span_of("."))), "none", "a dot");
     is_str(found(site_find(&t, (struct span){NULL, 0})), "none", "nothing");
+    is_str(found(site_find(NULL, span_of("hebei"))), "none", "no table");
     is_str(found(site_by_print(&t, span_of("AA:bb:0C"))), "hebei", "by fingerprint");
     is_str(found(site_by_print(&t, span_of("11:22"))), "shandong", "by a server's fingerprint");
     is_str(found(site_by_print(&t, span_of("11:23"))), "none", "by a stranger's");
