@@ -67,28 +67,79 @@ sub log_text {
     return eval { Inside::slurp($self->root($site) . '/var/log/mail.log') } // '';
 }
 
-# What a site's Postfix did with the message, in order: a list of {id, service, to, orig_to, relay,
-# dsn, status, text}; one for each attempt at each recipient.
+# The log lines of the message with this mark at a site: pairs of queue id and text, in order.
+sub trail {
+    my ($self, $site, $mark) = @_;
+    my (%ours, @trail);
+    for my $line (split /\n/, $self->log_text($site)) {
+        my ($service, $id, $text) = $line =~ m{ postfix/(\S+)\[\d+\]: ([0-9A-Za-z]+): (.*)} or next;
+        $ours{$id} = 1 if index($text, "message-id=<$mark\@") == 0;
+        push @trail, { service => $service, id => $id, text => $text } if $ours{$id};
+    }
+    return @trail;
+}
+
+# What a site's Postfix did with the message: a list of {id, service, to, orig_to, relay, dsn,
+# status, text}; one for each attempt at each recipient.
 sub deliveries {
     my ($self, $site, $mark) = @_;
-    my (%ours, @done);
-    for my $line (split /\n/, $self->log_text($site)) {
-        my ($service, $id, $rest) = $line =~ m{ (postfix\S*)\[\d+\]: ([0-9A-Za-z]+): (.*)} or next;
-        $ours{$id} = 1 if index($rest, "message-id=<$mark\@") == 0;
-        next if !$ours{$id} || $rest !~ /^to=</;
-        my %field = (id => $id, service => $service);
-        $field{$1} = $2 while $rest =~ /(\w+)=<?([^,>]*)>?,/g;
-        ($field{status}, $field{text}) = $rest =~ /status=(\w+) \((.*)\)$/;
+    my @done;
+    for my $step (grep { $_->{text} =~ /^to=</ } $self->trail($site, $mark)) {
+        my %field = (site => $site, id => $step->{id}, service => $step->{service});
+        $field{$1} = $2 while $step->{text} =~ /(\w+)=<?([^,>]*)>?,/g;
+        ($field{status}, $field{text}) = $step->{text} =~ /status=(\w+) \((.*)\)$/;
         push @done, \%field;
     }
     return @done;
 }
 
-# How the last attempt for a recipient at a site ended; undef while there was none.
-sub delivery {
-    my ($self, $site, $mark, $to) = @_;
-    my ($last) = reverse grep { lc $_->{to} eq lc $to } $self->deliveries($site, $mark);
-    return $last;
+# Wait until the last attempt for a recipient at a site ended so (sent, deferred, bounced); that attempt.
+sub await_delivery {
+    my ($self, $site, $mark, $to, $status) = @_;
+    my $last;
+    my $ended = sub {
+        ($last) = reverse grep { lc $_->{to} eq lc $to } $self->deliveries($site, $mark);
+        return $last && $last->{status} eq $status;
+    };
+    return $last if eval { Inside::wait_for('', 20, $ended) };
+    my $is = $last ? in_words($last) : 'nothing was done';
+    die "$site should have $status it to $to, but: $is\n";
+}
+
+# One attempt, in words.
+sub in_words {
+    my ($try) = @_;
+    return "$try->{site}'s $try->{service}: $try->{to} by $try->{relay}: $try->{status} ($try->{text})";
+}
+
+# Wait until no site has the message in its queue any more, nor is it on its way between two.
+sub await_settled {
+    my ($self, $mark) = @_;
+    my $settled = sub {
+        my (%seen, %removed, %next);
+        for my $site ($self->sites) {
+            for my $step ($self->trail($site, $mark)) {
+                $seen{ $step->{id} } = 1;
+                $removed{ $step->{id} } = 1 if $step->{text} eq 'removed';
+                $next{$1} = 1 if $step->{text} =~ /status=sent \(.* queued as (\w+)\)/;
+            }
+        }
+        return %seen && !grep { !$removed{$_} } keys %seen, keys %next;
+    };
+    Inside::wait_for("the message $mark has left all queues", 20, $settled);
+    return;
+}
+
+# Wait until the message is at rest, then: it must be in these mailboxes, once in each, and in
+# no others. Written as "hebei alice@corp.example".
+sub found_in {
+    my ($self, $mark, @expected) = @_;
+    $self->await_settled($mark);
+    my $found = $self->whereabouts($mark);
+    my $is = join ', ', map { $found->{$_} == 1 ? $_ : "$_ ($found->{$_} times)" } sort keys %$found;
+    my $should = join ', ', sort @expected;
+    die "found in the mailboxes: $is; should be: $should\n" if $is ne $should;
+    return "mailboxes that hold it: $is";
 }
 
 # The ids of messages that are still in a site's queue.
