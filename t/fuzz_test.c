@@ -14,6 +14,10 @@
 #include "fuzz/addr.c"
 #undef LLVMFuzzerTestOneInput
 #undef POSTROAD_FUZZ_H
+#define LLVMFuzzerTestOneInput fuzz_attrs
+#include "fuzz/attrs.c"
+#undef LLVMFuzzerTestOneInput
+#undef POSTROAD_FUZZ_H
 #define LLVMFuzzerTestOneInput fuzz_filter
 #include "fuzz/filter.c"
 #undef LLVMFuzzerTestOneInput
@@ -106,6 +110,7 @@ main(void)
 {
     setvbuf(stdout, NULL, _IOLBF, 0);
     ok(corpus("addr", fuzz_addr) > 0, "addr");
+    ok(corpus("attrs", fuzz_attrs) > 0, "attrs");
     ok(corpus("filter", fuzz_filter) > 0, "filter");
     ok(corpus("record", fuzz_record) > 0, "record");
     ok(corpus("socketmap", fuzz_socketmap) > 0, "socketmap");
