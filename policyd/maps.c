@@ -14,7 +14,6 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define RETRY_MS 50   /* between attempts to open a mirror that is not there */
 #define CHECK_MS 1000 /* between looks whether the store is still the one we opened */
 
 static int64_t
@@ -26,30 +25,21 @@ coarse_ms(void)
     return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
-static void
-mirror_connect(struct maps *m, int64_t now)
-{
-    if (m->mirror || now - m->tried_ms < RETRY_MS)
-        return;
-    m->tried_ms = m->checked_ms = now;
-    m->complete = 0;
-    m->mirror =
-        mirror_open(m->conf->state_dir, (size_t)m->conf->mirror.size, m->error, sizeof(m->error));
-}
-
-/* Have the mirror open, and be it the one that sync writes. */
+/* Have the mirror open, and be it the one that sync writes. While there is none, each batch tries. */
 static void
 mirror_keep(struct maps *m)
 {
     int64_t now = coarse_ms();
 
-    if (m->mirror && now - m->checked_ms >= CHECK_MS) {
+    if (m->mirror && now - m->checked_ms >= CHECK_MS && mirror_replaced(m->mirror))
+        mirror_close(&m->mirror);
+    if (!m->mirror || now - m->checked_ms >= CHECK_MS)
         m->checked_ms = now;
-        if (mirror_replaced(m->mirror))
-            mirror_close(&m->mirror);
-    }
-    if (!m->mirror)
-        mirror_connect(m, now);
+    if (m->mirror)
+        return;
+    m->complete = 0;
+    m->mirror =
+        mirror_open(m->conf->state_dir, (size_t)m->conf->mirror.size, m->error, sizeof(m->error));
 }
 
 struct maps *
@@ -65,7 +55,6 @@ maps_new(const struct conf *conf, const struct board *board)
     m->domains = calloc(MAPS_SLOTS, sizeof(*m->domains));
     m->orgs = calloc(MAPS_SLOTS, sizeof(*m->orgs));
     m->seen = calloc(SEEN_SLOTS, sizeof(*m->seen));
-    m->tried_ms = -RETRY_MS;
     if (!m->sites || !m->domains || !m->orgs || !m->seen) {
         maps_free(&m);
         return NULL;

@@ -81,8 +81,9 @@ maps_proven(const struct maps *m)
                           .last_beat_ms = (int64_t)board_get(b, BOARD_SYNC, BOARD_SYNC_BEAT_MS)};
     const char *why;
 
-    /* The mirror on disk may be older than the file: sync has to have looked at it once. */
-    if (f.source == FRESHNESS_LDIF && (phase == PHASE_NONE || phase == PHASE_CONNECTING))
+    /* A file that is being read, or was refused, may hold what the mirror doesn't; one that is broken
+     * has changed nothing. */
+    if (f.source == FRESHNESS_LDIF && phase != PHASE_LOADED && phase != PHASE_ERROR)
         return 0;
     return freshness_decide(&f, (int64_t)board_now_ms(), silence_ms > 5000 ? silence_ms : 5000,
                             &why) == FRESH_CURRENT;

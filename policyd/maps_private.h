@@ -69,7 +69,7 @@ struct maps {
     struct mirror *mirror;
     struct site_table *sites;
     uint64_t structure, epoch;
-    int64_t tried_ms, checked_ms;
+    int64_t checked_ms;
     int depth, readable, complete;
     char error[256];
     struct domain_slot *domains;

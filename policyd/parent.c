@@ -31,6 +31,7 @@
 
 #define TICK_MS   500   /* at rest */
 #define HURRY_MS  20    /* while starting, reloading or stopping */
+#define READY_MS  5000  /* so long the start waits for a first refresh */
 #define PROVE_MS  10000 /* so long new workers may take to beat */
 #define PAUSED_MS 1500  /* a tick that late: we stood still ourselves */
 
@@ -45,7 +46,7 @@ struct parent {
     struct listen_set listen;
     struct generation *now, *next; /* next: during a reload */
     unsigned generations;
-    int64_t prove_until_ms, last_tick_ms, patient_until_ms, ping_ms;
+    int64_t ready_at_ms, prove_until_ms, last_tick_ms, patient_until_ms, ping_ms;
     int reload_again, stopping, ready;
     uint64_t phase_told;
 };
@@ -172,13 +173,21 @@ tell_phase(struct parent *p)
     sd_notifyf(0, "STATUS=site %s answers; directory: %s", p->now->conf->site, words[phase]);
 }
 
-static void
-tell_ready(struct parent *p)
+/* Ready is who answers from a filled mirror; but a directory that is away must not hold up the start. */
+static int
+is_ready(const struct parent *p, int64_t now)
 {
-    if (p->ready || p->stopping ||
-        child_beating(&p->children, &role_answer, p->now) < p->now->conf->answer.workers ||
-        child_beating(&p->children, &role_control, p->now) < 1 ||
-        board_get(&p->board, BOARD_SYNC, BOARD_SYNC_PHASE) == PHASE_NONE)
+    uint64_t phase = board_get(&p->board, BOARD_SYNC, BOARD_SYNC_PHASE);
+
+    return child_beating(&p->children, &role_answer, p->now) >= p->now->conf->answer.workers &&
+           child_beating(&p->children, &role_control, p->now) > 0 && phase != PHASE_NONE &&
+           (now >= p->ready_at_ms || (phase != PHASE_CONNECTING && phase != PHASE_REFRESH));
+}
+
+static void
+tell_ready(struct parent *p, int64_t now)
+{
+    if (p->ready || p->stopping || !is_ready(p, now))
         return;
     p->ready = 1;
     log_notice("ready site=%s generation=%u workers=%d", p->now->conf->site, p->now->number,
@@ -338,7 +347,7 @@ advance(struct parent *p)
     reload_advance(p, now);
     stop_advance(p, now);
     tell_phase(p);
-    tell_ready(p);
+    tell_ready(p, now);
     ping_watchdog(p, now);
     schedule(p, now);
 }
@@ -468,6 +477,7 @@ parent_run(const char *conf_path)
     rc = set_up(p);
     if (rc == PARENT_OK) {
         p->last_tick_ms = clock_ms();
+        p->ready_at_ms = p->last_tick_ms + READY_MS;
         start_roles(p, p->now, p->last_tick_ms);
         advance(p);
         event_base_dispatch(p->base);
