@@ -152,7 +152,9 @@ print_domains(json_t *list)
 
         snprintf(n, sizeof n, "%.0f", show_number(domain, "entries"));
         snprintf(digest, sizeof digest, "%.16s", show_text(domain, "digest"));
-        text_row(&t, (const char *[]){show_text(domain, "name"), n, digest});
+        text_row(&t, (const char *[]){*show_text(domain, "name") ? show_text(domain, "name")
+                                                                 : "(outside any domain)",
+                                      n, digest});
     }
     putchar('\n');
     text_table_end(&t, 2);

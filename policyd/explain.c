@@ -120,10 +120,13 @@ trace_origins(struct explain *x, struct mirror *m)
     if (x->t.in.home.n > 0)
         trace_origin(x, m, TAG_HOME, &x->home);
     trace_standby(x, m);
+    if (x->t.in.state == STATE_UNSET) {
+        copy(x->state.value, span_of(record_state_word(STATE_ACTIVE)));
+        x->state.from = "default";
+        return;
+    }
     copy(x->state.value, span_of(record_state_word(x->t.in.state)));
     trace_origin(x, m, 0, &x->state);
-    if (!*x->state.from)
-        x->state.from = "default";
 }
 
 static json_t *

@@ -64,6 +64,8 @@ say_origin(const struct origin *o, const char *what, struct words *w)
 {
     if (!*o->value)
         say(w, "no %s is set", what);
+    else if (strcmp(o->from, "default") == 0)
+        say(w, "%s %s (nobody says otherwise)", what, o->value);
     else if (*o->from)
         say(w, "%s %s (from the %s)", what, o->value, o->from);
     else

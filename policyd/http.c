@@ -2,33 +2,32 @@
 /*
  * http: the loopback endpoints for monitoring: /metrics, /healthz, /readyz.
  *
- * Promises: small headers, no bodies, bounded connections: with WEB_CONNECTIONS
- * open it accepts no more, and when that lasts WEB_STUCK_S it drops them all, so
- * that slow writers can't keep monitoring out. Must not answer anything that
- * needs authority: whoever may connect to the port may read this.
+ * Promises: small headers, no bodies, at most WEB_CONNECTIONS connections: for one
+ * more the oldest is cut off, so that idle or slow ones can't keep monitoring out.
+ * Must not answer anything that needs authority: whoever may connect to the port
+ * may read this.
  */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include <event2/buffer.h>
+#include <event2/bufferevent.h>
 #include <event2/event.h>
 #include <event2/http.h>
 #include <event2/listener.h>
 
 #include "control.h"
-#include "log.h"
 
-#define WEB_CONNECTIONS 256 /* events of the loop, nearly all of them connections here */
-#define WEB_TIMEOUT_S   5   /* between two bytes */
-#define WEB_STUCK_S     10
+#define WEB_CONNECTIONS 128
+#define WEB_TIMEOUT_S   5 /* between two bytes */
 #define WEB_HEADERS_MAX 8192
 
 struct web {
     struct control *control;
     struct evhttp *http;
-    struct evconnlistener *listener[ROLE_LISTEN_MAX];
-    int n;
-    int64_t full_ms; /* since when nobody is accepted; 0: accepting */
+    struct bufferevent *conn[WEB_CONNECTIONS]; /* a reference to each, oldest first */
+    unsigned n;
 };
 
 static void
@@ -113,77 +112,66 @@ on_metrics(struct evhttp_request *req, void *ctx)
     evbuffer_free(body);
 }
 
-static int
-too_many(const struct web *w)
+/*
+ * evhttp doesn't say when it is done with a connection, but then it frees the bufferevent, which
+ * takes its callbacks off; ours is the last reference, and gives the descriptor back.
+ */
+static void
+forget_closed(struct web *w)
 {
-    return event_base_get_num_events(w->control->base, EVENT_BASE_COUNT_ADDED) > WEB_CONNECTIONS;
+    unsigned kept = 0;
+
+    for (unsigned i = 0; i < w->n; i++) {
+        bufferevent_event_cb in_use;
+
+        bufferevent_getcb(w->conn[i], NULL, NULL, &in_use, NULL);
+        if (in_use)
+            w->conn[kept++] = w->conn[i];
+        else
+            bufferevent_decref(w->conn[i]);
+    }
+    w->n = kept;
 }
 
-/* For each new connection: the default bufferevent, and no further ones when we are full. */
+/* evhttp sees the end of the connection, and frees it. */
+static void
+cut_off_oldest(struct web *w)
+{
+    shutdown(bufferevent_getfd(w->conn[0]), SHUT_RDWR);
+    bufferevent_decref(w->conn[0]);
+    memmove(w->conn, w->conn + 1, --w->n * sizeof *w->conn);
+}
+
 static struct bufferevent *
 on_connection(struct event_base *base, void *ctx)
 {
     struct web *w = ctx;
+    struct bufferevent *bev = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
 
-    (void)base;
-    if (w->full_ms == 0 && too_many(w)) {
-        w->full_ms = control_now().mono_ms;
-        for (int i = 0; i < w->n; i++)
-            evconnlistener_disable(w->listener[i]);
-    }
-    return NULL;
+    forget_closed(w);
+    if (!bev)
+        return NULL;
+    if (w->n == WEB_CONNECTIONS)
+        cut_off_oldest(w);
+    bufferevent_incref(bev);
+    bufferevent_setwatermark(bev, EV_READ, 0, 2 * WEB_HEADERS_MAX);
+    w->conn[w->n++] = bev;
+    return bev;
 }
 
 static int
-web_start(struct web *w)
+listen_on(struct web *w, int fd)
 {
-    struct evhttp *http = evhttp_new(w->control->base);
-    struct role_env *env = w->control->env;
+    struct evconnlistener *l;
 
-    if (!http)
+    evutil_make_socket_nonblocking(fd);
+    l = evconnlistener_new(w->control->base, NULL, NULL, LEV_OPT_CLOSE_ON_EXEC, 0, fd);
+    if (!l)
         return -1;
-    w->http = http;
-    w->n = 0;
-    w->full_ms = 0;
-    evhttp_set_timeout(http, WEB_TIMEOUT_S);
-    evhttp_set_max_headers_size(http, WEB_HEADERS_MAX);
-    evhttp_set_max_body_size(http, 0);
-    evhttp_set_allowed_methods(http, EVHTTP_REQ_GET | EVHTTP_REQ_HEAD);
-    evhttp_set_bevcb(http, on_connection, w);
-    evhttp_set_gencb(http, on_other, w->control);
-    evhttp_set_cb(http, "/metrics", on_metrics, w->control);
-    evhttp_set_cb(http, "/healthz", on_healthz, w->control);
-    evhttp_set_cb(http, "/readyz", on_readyz, w->control);
-    for (int i = 1; i < env->nlisten; i++) {
-        struct evconnlistener *l = evconnlistener_new(w->control->base, NULL, NULL,
-                                                      LEV_OPT_CLOSE_ON_EXEC, 0, env->listen_fd[i]);
-
-        if (!l || !evhttp_bind_listener(http, l))
-            return -1;
-        w->listener[w->n++] = l;
-    }
-    return 0;
-}
-
-/* Called at every beat. */
-void
-web_tick(struct web *w)
-{
-    int64_t now = control_now().mono_ms;
-
-    if (w->full_ms == 0)
-        return;
-    if (!too_many(w)) {
-        w->full_ms = 0;
-        for (int i = 0; i < w->n; i++)
-            evconnlistener_enable(w->listener[i]);
-    } else if (now - w->full_ms > WEB_STUCK_S * 1000) {
-        log_warning("HTTP: all connections were taken for %d s, dropping them", WEB_STUCK_S);
-        evhttp_free(w->http);
-        w->http = NULL;
-        if (web_start(w) == -1)
-            log_error("HTTP: can't start again, /metrics is off until the next reload");
-    }
+    if (evhttp_bind_listener(w->http, l))
+        return 0;
+    evconnlistener_free(l);
+    return -1;
 }
 
 struct web *
@@ -194,11 +182,30 @@ web_open(struct control *c)
     if (!w)
         return NULL;
     w->control = c;
-    for (int i = 1; i < c->env->nlisten; i++)
-        evutil_make_socket_nonblocking(c->env->listen_fd[i]);
-    if (web_start(w) == -1)
-        web_close(&w);
+    w->http = evhttp_new(c->base);
+    if (!w->http) {
+        free(w);
+        return NULL;
+    }
+    evhttp_set_timeout(w->http, WEB_TIMEOUT_S);
+    evhttp_set_max_headers_size(w->http, WEB_HEADERS_MAX);
+    evhttp_set_max_body_size(w->http, 0);
+    evhttp_set_allowed_methods(w->http, EVHTTP_REQ_GET | EVHTTP_REQ_HEAD);
+    evhttp_set_bevcb(w->http, on_connection, w);
+    evhttp_set_gencb(w->http, on_other, c);
+    evhttp_set_cb(w->http, "/metrics", on_metrics, c);
+    evhttp_set_cb(w->http, "/healthz", on_healthz, c);
+    evhttp_set_cb(w->http, "/readyz", on_readyz, c);
+    for (int i = 1; w && i < c->env->nlisten; i++)
+        if (listen_on(w, c->env->listen_fd[i]) == -1)
+            web_close(&w);
     return w;
+}
+
+void
+web_tick(struct web *w)
+{
+    forget_closed(w);
 }
 
 void
@@ -208,8 +215,8 @@ web_close(struct web **web)
 
     if (!w)
         return;
-    if (w->http)
-        evhttp_free(w->http);
+    evhttp_free(w->http);
+    forget_closed(w);
     free(w);
     *web = NULL;
 }

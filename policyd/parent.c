@@ -23,6 +23,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <systemd/sd-daemon.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "child.h"
@@ -411,6 +412,7 @@ board_open(struct parent *p)
     if (fd < 0 || board_attach(&p->board, fd, BOARD_PARENT, 1) < 0)
         return -1;
     board_set(&p->board, BOARD_PID, (uint64_t)getpid());
+    board_set(&p->board, BOARD_STARTED_MS, (uint64_t)time(NULL) * 1000);
     p->children = (struct children){.board = &p->board,
                                     .board_fd = fd,
                                     .conf_path = p->conf_path,
