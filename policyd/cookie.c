@@ -129,21 +129,6 @@ csns_merge(struct cookie *c, struct span list)
 }
 
 static int
-rid_take(struct cookie *c, struct span rid)
-{
-    size_t i;
-
-    if (rid.n == 0 || rid.n >= sizeof c->rid)
-        return -1;
-    for (i = 0; i < rid.n; i++)
-        if (rid.p[i] < '0' || rid.p[i] > '9')
-            return -1;
-    memcpy(c->rid, rid.p, rid.n);
-    c->rid[rid.n] = '\0';
-    return 0;
-}
-
-static int
 openldap_merge(struct cookie *c, struct span text)
 {
     int changed = 0, rc = 0;
@@ -152,9 +137,7 @@ openldap_merge(struct cookie *c, struct span text)
         struct span field = next_part(&text, ',');
 
         rc = 0;
-        if (has_prefix(field, "rid="))
-            rc = rid_take(c, (struct span){field.p + 4, field.n - 4});
-        else if (has_prefix(field, "csn="))
+        if (has_prefix(field, "csn="))
             rc = csns_merge(c, (struct span){field.p + 4, field.n - 4});
         changed |= rc > 0;
     }
@@ -214,9 +197,7 @@ cookie_write(const struct cookie *c, char *out, size_t cap)
         return append(out, cap, &at, c->opaque, c->opaque_n) < 0 ? -1 : (long)at;
     if (c->n == 0)
         return append(out, cap, &at, "", 0) < 0 ? -1 : 0;
-    rc |= append(out, cap, &at, "rid=", 4);
-    rc |= append(out, cap, &at, c->rid[0] ? c->rid : "000", c->rid[0] ? strlen(c->rid) : 3);
-    rc |= append(out, cap, &at, ",csn=", 5);
+    rc |= append(out, cap, &at, "rid=000,csn=", 12);
     for (i = 0; i < c->n; i++) {
         if (i)
             rc |= append(out, cap, &at, ";", 1);

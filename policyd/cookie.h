@@ -5,8 +5,9 @@
  *
  * A provider's cookie names only the server that changed last, so cookies are
  * merged; and it names the provider itself (sid=), which must not be shown to
- * another one, or that takes us for the first and withholds its changes. Cookies
- * of other servers than OpenLDAP are opaque: the newest counts. Pure.
+ * another one, or that takes us for the first and withholds its changes. The
+ * replica id (rid=) is that of whoever relayed a change: ours is 000. Cookies of
+ * other servers than OpenLDAP are opaque: the newest counts. Pure.
  */
 #ifndef POSTROAD_COOKIE_H
 #define POSTROAD_COOKIE_H

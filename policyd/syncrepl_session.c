@@ -542,7 +542,19 @@ follow(struct session *t)
         sync_wait(t->s, more ? -1 : syncrepl_conn_fd(t->ld), more ? 0 : 500);
     }
     t->end = END_STOP;
-    commit(t);
+}
+
+/* What has come is whole, however the session ended: keep it, and the cookie that stands for it. */
+static void
+keep(struct session *t)
+{
+    enum syncrepl_end end = t->end;
+
+    t->end = END_NONE;
+    if (end == END_STORE || commit(t) < 0)
+        abort_open(t);
+    if (t->end == END_NONE)
+        t->end = end;
 }
 
 enum syncrepl_end
@@ -565,7 +577,7 @@ syncrepl_session(struct syncrepl *y)
     board_add(&s->env->board, BOARD_SYNC_CONNECTS, 1);
     if (search(&t) == 0)
         follow(&t);
-    abort_open(&t);
+    keep(&t);
     beat_step();
     syncrepl_conn_close(&t.ld);
     beat_now();

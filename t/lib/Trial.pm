@@ -21,7 +21,7 @@ our @EXPORT = qw($top $dir spew slurp run needs wait_for policyd_start policyd_s
     control status source slapd_conf slapd_add slapd_start slapd_stop ldap_change ldap_search stop_pid);
 
 our $top = abs_path(dirname(__FILE__) . '/../..');
-our $dir = tempdir('postroad-trial.XXXXXX', TMPDIR => 1, CLEANUP => 1);
+our $dir = tempdir('postroad-trial.XXXXXX', TMPDIR => 1, CLEANUP => !$ENV{KEEP});
 my $POLICYD = "$top/policyd/postroad-policyd";
 my %children; # pid => 1
 my $policyd;
