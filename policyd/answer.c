@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #define ACCEPT_BATCH 16 /* at once, so that workers share */
@@ -94,8 +95,11 @@ on_tick(evutil_socket_t fd, short what, void *ctx)
 {
     struct worker *w = ctx;
 
-    (void)fd;
+    uint64_t ticks;
+
     (void)what;
+    if (fd >= 0 && read(fd, &ticks, sizeof(ticks)) < 0)
+        return;
     w->tick++;
     board_beat(w->board);
     if (w->draining) {
@@ -163,12 +167,31 @@ make_base(void)
     return base;
 }
 
+/*
+ * The tick comes from a descriptor, not from libevent's timers: with those every wait
+ * for the next question has a time-out, and setting the kernel's timer anew each time
+ * costs more than the answer.
+ */
+static int
+open_tick(void)
+{
+    static const struct timespec tick = {ANSWER_TICK_MS / 1000, ANSWER_TICK_MS % 1000 * 1000000L};
+    const struct itimerspec every = {tick, tick};
+    int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+
+    if (fd >= 0 && timerfd_settime(fd, 0, &every, NULL) < 0) {
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
 static int
 open_worker(struct worker *w, struct role_env *env)
 {
-    static const struct timeval tick = {0, ANSWER_TICK_MS * 1000};
     struct event **all[] = {&w->listener, &w->parent, &w->ends[0], &w->ends[1], &w->timer};
 
+    w->tick_fd = -1;
     w->env = env;
     w->board = &env->board;
     TAILQ_INIT(&w->idle);
@@ -182,9 +205,12 @@ open_worker(struct worker *w, struct role_env *env)
     w->parent = event_new(w->base, env->parent_fd, EV_READ | EV_PERSIST, on_parent, w);
     w->ends[0] = evsignal_new(w->base, SIGTERM, on_end, w);
     w->ends[1] = evsignal_new(w->base, SIGINT, on_end, w);
-    w->timer = event_new(w->base, -1, EV_PERSIST, on_tick, w);
+    w->tick_fd = open_tick();
+    if (w->tick_fd < 0)
+        return -1;
+    w->timer = event_new(w->base, w->tick_fd, EV_READ | EV_PERSIST, on_tick, w);
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
-        if (!*all[i] || event_add(*all[i], all[i] == &w->timer ? &tick : NULL) < 0)
+        if (!*all[i] || event_add(*all[i], NULL) < 0)
             return -1;
     return 0;
 }
@@ -199,6 +225,8 @@ close_worker(struct worker *w)
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
         if (all[i])
             event_free(all[i]);
+    if (w->tick_fd >= 0)
+        close(w->tick_fd);
     maps_free(&w->maps);
     if (w->base)
         event_base_free(w->base);

@@ -45,6 +45,7 @@ struct worker {
     unsigned nconns, max_conns;
     uint32_t tick; /* counts up twice a second: the clock of time-outs */
     uint32_t drain_until;
+    int tick_fd;
     int draining, not_accepting;
     size_t held;
     struct log_limit bad_limit, slow_limit, accept_limit, request_limit;
