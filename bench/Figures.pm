@@ -11,9 +11,10 @@ use warnings;
 
 my @figures;
 
+# undef, not an empty list, without values: it is called within hashes.
 sub median {
 	my @v = sort { $a <=> $b } @_;
-	return unless @v;
+	return undef unless @v;
 	return @v % 2 ? $v[ @v / 2 ] : ($v[ @v / 2 - 1 ] + $v[ @v / 2 ]) / 2;
 }
 
