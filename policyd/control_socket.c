@@ -28,6 +28,7 @@
 #endif
 
 #define DOOR_CONNECTIONS 64
+#define DOOR_DROP_MAX    (16u << 20)
 #define DOOR_TIMEOUT_S   10 /* for a request to arrive, for a reply to be taken */
 
 struct caller_conn {
@@ -35,7 +36,9 @@ struct caller_conn {
     struct door *door;
     struct bufferevent *bev;
     struct caller who;
-    int last; /* close when the reply is taken */
+    int may_ask;
+    size_t dropped; /* bytes of a request that is too long */
+    int last;       /* close when the reply is taken */
 };
 
 struct door {
@@ -72,7 +75,38 @@ conn_send(struct caller_conn *k, json_t *reply)
     free(text);
 }
 
-/* Answer one whole line if there is one. Reading rests until the reply is taken. */
+/* Said in answer to his request: who closes before that makes the caller's write fail instead. */
+static json_t *
+refusal(struct caller_conn *k)
+{
+    unsigned skipped;
+
+    if (log_limit(&k->door->refused, 10, 60, &skipped))
+        log_warning("control socket: refused, neither root nor in our group uid=%ld pid=%ld "
+                    "skipped=%u",
+                    (long)k->who.uid, (long)k->who.pid, skipped);
+    k->last = 1;
+    return control_error(CONTROL_USAGE,
+                         "you may not use the control socket: only root, the daemon's user and "
+                         "members of its group (\"group\" in postroad.conf) may");
+}
+
+static json_t *
+reply_to(struct caller_conn *k, const char *line, size_t n)
+{
+    if (!k->may_ask)
+        return refusal(k);
+    if (k->dropped == 0)
+        return control_reply(k->door->control, &k->who, line, n);
+    k->last = 1;
+    return control_error(CONTROL_USAGE, "a request is one line of at most %d bytes",
+                         CONTROL_REQUEST_MAX);
+}
+
+/*
+ * Answer one whole line if there is one; reading rests until the reply is taken. What is too long
+ * is dropped until its line ends, so that the caller gets to hear the error.
+ */
 static void
 conn_advance(struct caller_conn *k)
 {
@@ -84,15 +118,17 @@ conn_advance(struct caller_conn *k)
         TAILQ_REMOVE(&k->door->conns, k, link);
         TAILQ_INSERT_TAIL(&k->door->conns, k, link);
         bufferevent_disable(k->bev, EV_READ);
-        conn_send(k, control_reply(k->door->control, &k->who, line, n));
+        conn_send(k, reply_to(k, line, n));
         free(line);
-    } else if (evbuffer_get_length(in) >= CONTROL_REQUEST_MAX) {
-        k->last = 1;
-        bufferevent_disable(k->bev, EV_READ);
-        evbuffer_drain(in, evbuffer_get_length(in));
-        conn_send(k, control_error(CONTROL_USAGE, "a request is one line of at most %d bytes",
-                                   CONTROL_REQUEST_MAX));
+        return;
     }
+    n = evbuffer_get_length(in);
+    if (n < CONTROL_REQUEST_MAX)
+        return;
+    evbuffer_drain(in, n);
+    k->dropped += n;
+    if (k->dropped > DOOR_DROP_MAX)
+        conn_close(k);
 }
 
 static void
@@ -142,36 +178,19 @@ in_group(int fd, gid_t primary, gid_t group)
     return 0;
 }
 
-/* 1 and who is calling when he may ask at all; 0; -1 can't tell, which is no. */
+/* Who is calling, and whether he may ask at all: 1 or 0; whom we can't tell may not. */
 static int
 caller_check(const struct control *c, int fd, struct caller *who)
 {
     struct ucred cred;
     socklen_t n = sizeof cred;
 
-    memset(who, 0, sizeof *who);
     if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &n) == -1)
-        return -1;
+        return 0;
     who->pid = cred.pid;
     who->uid = cred.uid;
     who->may_change = cred.uid == 0 || cred.uid == c->own_uid;
     return who->may_change || (c->has_group && in_group(fd, cred.gid, c->group));
-}
-
-static void
-refuse(struct door *d, struct caller_conn *k)
-{
-    unsigned skipped;
-
-    if (log_limit(&d->refused, 10, 60, &skipped))
-        log_warning("control socket: refused, neither root nor in our group uid=%ld pid=%ld "
-                    "skipped=%u",
-                    (long)k->who.uid, (long)k->who.pid, skipped);
-    k->last = 1;
-    bufferevent_disable(k->bev, EV_READ);
-    conn_send(k, control_error(CONTROL_USAGE,
-                               "you may not use the control socket: only root, the daemon's user "
-                               "and members of its group (\"group\" in postroad.conf) may"));
 }
 
 /* The one idle for longest makes room; one whose reply is under way is younger. */
@@ -209,8 +228,6 @@ on_accept(struct evconnlistener *l, evutil_socket_t fd, struct sockaddr *sa, int
 {
     struct door *d = ctx;
     struct caller_conn *k;
-    struct caller who;
-    int may = caller_check(d->control, fd, &who);
 
     (void)l;
     (void)sa;
@@ -221,11 +238,8 @@ on_accept(struct evconnlistener *l, evutil_socket_t fd, struct sockaddr *sa, int
         close(fd);
         return;
     }
-    k->who = who;
-    if (may != 1)
-        refuse(d, k);
-    else
-        bufferevent_enable(k->bev, EV_READ | EV_WRITE);
+    k->may_ask = caller_check(d->control, fd, &k->who);
+    bufferevent_enable(k->bev, EV_READ | EV_WRITE);
 }
 
 static void
