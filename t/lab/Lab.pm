@@ -163,6 +163,17 @@ sub try {
     return Inside::succeeds($self->at($site, @command));
 }
 
+# The numbers, as a site has them, of its processes whose command line is like this.
+sub processes_at {
+    my ($self, $site, $like) = @_;
+    my @found;
+    for my $dir (glob $self->root($site) . '/proc/[0-9]*') {
+        my $line = join ' ', split /\0/, eval { Inside::slurp("$dir/cmdline") } // '';
+        push @found, $dir =~ /([0-9]+)$/ if $line =~ $like;
+    }
+    return @found;
+}
+
 # stop, start, crash a daemon at a site: slapd, postfix, dovecot, policyd.
 sub daemon {
     my ($self, $verb, $site, @names) = @_;
@@ -191,6 +202,14 @@ sub modify {
     open my $to, '|-', 'sh', '-c', '"$@" >/dev/null', 'sh', @command or die "ldapmodify: $!\n";
     print $to $ldif;
     close $to or die "ldapmodify at $site failed\n";
+    return;
+}
+
+# Wait until policyd there has heard all of its directory: then it says no where it means no.
+sub await_directory {
+    my ($self, $site) = @_;
+    my @ask = ('sh', '-c', 'postroad lookup mailbox nobody@corp.example; test $? = 1');
+    Inside::wait_for("policyd at $site has its directory", 20, sub { $self->try($site, @ask) });
     return;
 }
 

@@ -9,8 +9,12 @@
 package Lab::Cases;
 use strict;
 use warnings;
+use Exporter 'import';
 use Time::HiRes 'time';
 use Lab::Mail;
+
+# For further cases, in the same words.
+our @EXPORT_OK = qw(post post_outside sent_by refused afterwards $guest);
 
 our @cases = (
     {
@@ -65,7 +69,7 @@ our @cases = (
     },
 );
 
-my $guest = 'guest@outside.example';
+our $guest = 'guest@outside.example';
 
 # Somebody of ours sends, with his password, at a site.
 sub post {
@@ -82,6 +86,25 @@ sub post_outside {
     my $sent = $lab->send(site => 'outside', from => $guest, to => $to, server => $server);
     $sent->{accepted} or die "it was not taken:\n$sent->{dialog}";
     return $sent->{mark};
+}
+
+# What an address is told at RCPT that must be refused with an answer like this.
+sub refused {
+    my ($lab, $to, $server, $like) = @_;
+    my $sent = $lab->send(site => 'outside', from => $guest, to => $to, server => $server, check => 1);
+    my $reply = $sent->{rcpt}{$to} // 'nothing';
+    $reply =~ $like or die "$server told $to: $reply\n";
+    return "$server: $reply";
+}
+
+# What do returns; undo follows, however it ends.
+sub afterwards {
+    my ($undo, $do) = @_;
+    my @happened = eval { $do->() };
+    my $error = $@;
+    $undo->();
+    die $error if $error;
+    return @happened;
 }
 
 # Wait until it was sent on, and by the right way; in words.
@@ -137,19 +160,13 @@ sub handed_on {
 sub other_mx {
     my ($lab) = @_;
     my $to = 'alice@corp.example';
+    my $mark;
     $lab->daemon('stop', 'hebei', 'postfix');
-    my @happened = eval {
-        my $mark = post_outside($lab, $to);
-        (
-            $mark,
-            sent_by($lab, 'outside', $mark, $to, qr/ mx1\.shandong\.example\[/),
-            Lab::Mail::in_words($lab->await_delivery('shandong', $mark, $to, 'deferred'))
-        );
-    };
-    my $error = $@;
-    $lab->daemon('start', 'hebei', 'postfix');
-    die $error if $error;
-    my $mark = shift @happened;
+    my @happened = afterwards(sub { $lab->daemon('start', 'hebei', 'postfix') }, sub {
+        $mark = post_outside($lab, $to);
+        return (sent_by($lab, 'outside', $mark, $to, qr/ mx1\.shandong\.example\[/),
+            Lab::Mail::in_words($lab->await_delivery('shandong', $mark, $to, 'deferred')));
+    });
     return (@happened, 'hebei\'s Postfix is back', sent_by($lab, 'shandong', $mark, $to, $line{hebei}),
         $lab->found_in($mark, "hebei $to"));
 }
@@ -168,15 +185,7 @@ sub outside_mail {
 
 sub unknown {
     my ($lab) = @_;
-    my @happened;
-    for my $site (qw(hebei shandong)) {
-        my $server = "mx1.$site.example";
-        my $sent = $lab->send(site => 'outside', from => $guest, to => 'nobody@corp.example', server => "$server:25");
-        my $reply = $sent->{rcpt}{'nobody@corp.example'} // 'nothing';
-        die "$server answered: $reply\n" if $reply !~ /^550 5\.1\.1 /;
-        push @happened, "$server: $reply";
-    }
-    return @happened;
+    return map { refused($lab, 'nobody@corp.example', "mx1.$_.example:25", qr/^550 5\.1\.1 /) } qw(hebei shandong);
 }
 
 sub list {
@@ -195,45 +204,38 @@ my $zhuxin = 'uid=zhuxin,ou=east,ou=sales,dc=corp.example,ou=domains,o=corp';
 sub new_user {
     my ($lab) = @_;
     my $to = 'zhuxin@corp.example';
-    my $ask = sub { $lab->send(site => 'outside', from => $guest, to => $to, server => 'mx1.hebei.example:25') };
-    my $before = $ask->()->{rcpt}{$to} // 'nothing';
-    die "before he was there: $before\n" if $before !~ /^550 /;
+    my $mx = 'mx1.hebei.example:25';
+    my $before = refused($lab, $to, $mx, qr/^550 /);
     $lab->modify('shandong', "dn: $zhuxin\nchangetype: add\nobjectClass: inetOrgPerson\n"
           . "objectClass: postroadAccount\nuid: zhuxin\ncn: Zhu Xin\nsn: Zhu\nmail: $to\n");
-    my ($begin, $sent) = time;
-    my @happened = eval {
-        $lab->wait_for("$to is known at hebei", 20, sub { ($sent = $ask->())->{accepted} });
+    my $begin = time;
+    return afterwards(sub { $lab->modify('shandong', "dn: $zhuxin\nchangetype: delete\n") }, sub {
+        my $mark = $lab->wait_for("$to is known at hebei", 20, sub { post_outside($lab, $to, $mx) });
         my $seconds = sprintf '%.2f', time - $begin;
-        ("before: $before", "accepted at hebei $seconds s after shandong's slapd had him",
-            $lab->found_in($sent->{mark}, "shandong $to"));
-    };
-    my $error = $@;
-    $lab->modify('shandong', "dn: $zhuxin\nchangetype: delete\n");
-    die $error if $error;
-    return @happened;
+        return ("before: $before", "accepted at hebei $seconds s after shandong's slapd had him",
+            sent_by($lab, 'hebei', $mark, $to, $line{shandong}), $lab->found_in($mark, "shandong $to"));
+    });
 }
 
 sub no_directory {
     my ($lab) = @_;
-    $lab->daemon('stop', $_, 'slapd') for qw(hebei shandong);
-    my @happened = eval {
-        my $mark = post_outside($lab, [ 'alice@corp.example', 'bob@corp.example' ], 'mx1.hebei.example:25');
-        my $sent = $lab->send(site => 'outside', from => $guest, to => 'nobody@corp.example',
-            server => 'mx1.hebei.example:25');
-        my $reply = $sent->{rcpt}{'nobody@corp.example'} // 'nothing';
-        die "an unknown address was answered: $reply\n" if $reply !~ /^4/;
-        (
-            sent_by($lab, 'hebei',    $mark, 'alice@corp.example', $lmtp),
-            sent_by($lab, 'hebei',    $mark, 'bob@corp.example',   $line{shandong}),
-            sent_by($lab, 'shandong', $mark, 'bob@corp.example',   $lmtp),
-            $lab->found_in($mark, 'hebei alice@corp.example', 'shandong bob@corp.example'),
-            "an unknown address may wait, and is not turned away: $reply"
-        );
+    my ($alice, $bob, $mx) = ('alice@corp.example', 'bob@corp.example', 'mx1.hebei.example:25');
+    my $back = sub {
+        $lab->daemon('start', $_, 'slapd') for qw(hebei shandong);
+        $lab->await_directory($_) for qw(hebei shandong);
     };
-    my $error = $@;
-    $lab->daemon('start', $_, 'slapd') for qw(hebei shandong);
-    die $error if $error;
-    return @happened;
+    $lab->daemon('stop', $_, 'slapd') for qw(hebei shandong);
+    return afterwards($back, sub {
+        my $mark = post_outside($lab, [ $alice, $bob ], $mx);
+        return (
+            sent_by($lab, 'hebei',    $mark, $alice, $lmtp),
+            sent_by($lab, 'hebei',    $mark, $bob,   $line{shandong}),
+            sent_by($lab, 'shandong', $mark, $bob,   $lmtp),
+            $lab->found_in($mark, "hebei $alice", "shandong $bob"),
+            'an unknown address may wait, and is not turned away:',
+            refused($lab, 'nobody@corp.example', $mx, qr/^4/)
+        );
+    });
 }
 
 1;

@@ -10,17 +10,18 @@ use warnings;
 my $sent = 0;
 
 # Send a message from a host of the site. Options: site, from, to (one or several), server ("host:port"
-# as the site knows it; default its own port 25), login and password (then over TLS to port 587),
-# subject, utf8. Returns {mark, rcpt => {address => reply}, reply, accepted, dialog}.
+# as the site knows it; default its own port 25), login and password (then over TLS to port 587), tls,
+# cert (a file there), utf8, check (leave after RCPT). Returns {mark, rcpt => {address => reply}, reply,
+# accepted, dialog}.
 sub send {
     my ($self, %option) = @_;
     my $mark = sprintf 'lab-%d-%d-%d', $$, time, ++$sent;
     my @to = ref $option{to} ? @{ $option{to} } : $option{to};
     my @command = ('send', '--mark', $mark, map { ('--to', $_) } @to);
-    for my $key (qw(from server login password subject)) {
+    for my $key (qw(from server login password cert)) {
         push @command, "--$key", $option{$key} if defined $option{$key};
     }
-    push @command, '--utf8' if $option{utf8};
+    push @command, map { "--$_" } grep { $option{$_} } qw(tls utf8 check);
     open my $out, '-|', $self->at($option{site}, @command) or die "send: $!\n";
     my $dialog = do { local $/; <$out> };
     close $out;
