@@ -108,4 +108,27 @@ my %metric     = map { $_ => 1 } slurp('policyd/metrics.c') =~ /"(postroad_\w+)"
 my %documented = map { $_ => 1 } $policyd =~ /\b(postroad_\w+)\b/g;
 is_deeply(\%documented, \%metric, 'postroad-policyd(8) has all metrics and no other');
 
+# --- messages ---
+# What a message begins with, before the first value.
+sub head_of {
+    my ($format) = @_;
+    $format =~ s/\\"/"/g;
+    $format =~ s/(?:[ :]*%|[ ]\w+=|: \w+=).*//s;
+    return $format;
+}
+
+my %logged;
+for my $file (glob 'policyd/*.c') {
+    my $code = slurp($file);
+    while ($code =~ /\blog_(?:error|warning|notice)\(\s*((?:"(?:[^"\\]|\\.)*"\s*)+)/g) {
+        my $format = $1 =~ s/"\s*"//gr =~ s/^"|"\s*$//gr;
+        $logged{ head_of($format) } = $file if length head_of($format);
+    }
+}
+my ($diagnostics) = $policyd =~ /^\.Sh DIAGNOSTICS\n(.*?)^\.Sh /ms;
+my %explained = map { s/\\-/-/gr =~ s/ ([:;])/$1/gr => 1 } $diagnostics =~ /^\.It Li ([^\n]+)$/mg;
+is_deeply([grep { !$explained{$_} } sort keys %logged], [], 'postroad-policyd(8) explains all messages')
+    or diag(map { "  $_: $logged{$_}\n" } grep { !$explained{$_} } sort keys %logged);
+is_deeply([grep { !$logged{$_} } sort keys %explained], [], 'and no others');
+
 done_testing();
