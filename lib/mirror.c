@@ -244,6 +244,21 @@ mirror_reap_readers(struct mirror *m)
 
 /* --- reading --- */
 
+/* Whether the snapshot that mirror_pause left is still the newest; else it is given up. */
+static int
+resume(struct mirror *m)
+{
+    MDB_envinfo info;
+
+    if (!m->paused)
+        return 0;
+    m->paused = 0;
+    if (mdb_env_info(m->env, &info) == 0 && info.me_last_txnid == mdb_txn_id(m->rtxn))
+        return 1;
+    mdb_txn_reset(m->rtxn);
+    return 0;
+}
+
 int
 mirror_begin(struct mirror *m)
 {
@@ -251,6 +266,10 @@ mirror_begin(struct mirror *m)
 
     if (m->reading)
         return 0;
+    if (resume(m)) {
+        m->reading = 1;
+        return 0;
+    }
     rc = m->rtxn ? mdb_txn_renew(m->rtxn) : mdb_txn_begin(m->env, NULL, MDB_RDONLY, &m->rtxn);
     if (rc) {
         if (m->rtxn)
@@ -265,8 +284,15 @@ mirror_begin(struct mirror *m)
 void
 mirror_end(struct mirror *m)
 {
-    if (m->reading)
+    if (m->reading || m->paused)
         mdb_txn_reset(m->rtxn);
+    m->reading = m->paused = 0;
+}
+
+void
+mirror_pause(struct mirror *m)
+{
+    m->paused = m->reading;
     m->reading = 0;
 }
 

@@ -42,6 +42,12 @@ int mirror_replaced(struct mirror *m);
 /* All reads happen between these two; begin gives the newest snapshot, and is cheap. -1: can't read. */
 int mirror_begin(struct mirror *m);
 void mirror_end(struct mirror *m);
+/*
+ * Like mirror_end, but keeps the snapshot: the next begin takes it up again for next to nothing when
+ * nothing was committed since. Follow with mirror_end before long: it keeps the writer from using
+ * old pages again.
+ */
+void mirror_pause(struct mirror *m);
 
 /* Counts up whenever sites, departments or domains changed: caches of those hold while it stays. */
 uint64_t mirror_structure(struct mirror *m);

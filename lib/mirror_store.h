@@ -53,7 +53,7 @@ struct mirror {
     MDB_env *env;
     MDB_dbi dbi[T_N];
     MDB_txn *rtxn; /* kept between reads: reset and renewed */
-    int reading;
+    int reading, paused; /* paused: rtxn holds a snapshot nobody reads */
     size_t structure_txn;
     uint64_t structure;
     uint64_t dev, ino; /* of the data file, to notice that it was replaced */

@@ -102,6 +102,7 @@ on_tick(evutil_socket_t fd, short what, void *ctx)
         return;
     w->tick++;
     board_beat(w->board);
+    maps_rest(w->maps);
     if (w->draining) {
         drain_advance(w);
         return;

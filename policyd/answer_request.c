@@ -79,6 +79,6 @@ answer_requests(struct worker *w, const char *in, size_t n, size_t *out_n)
         s = answer_one(w, &req, &data);
         *out_n += (size_t)socketmap_reply(w->out + *out_n, sizeof(w->out) - *out_n, s, data);
     }
-    maps_end(w->maps);
+    maps_pause(w->maps);
     return step < 0 ? -1 : (long)used;
 }

@@ -131,6 +131,20 @@ maps_end(struct maps *m)
         mirror_end(m->mirror);
 }
 
+void
+maps_pause(struct maps *m)
+{
+    if (--m->depth == 0 && m->mirror)
+        mirror_pause(m->mirror);
+}
+
+void
+maps_rest(struct maps *m)
+{
+    if (m->depth == 0 && m->mirror)
+        mirror_end(m->mirror);
+}
+
 static uint32_t
 hash_name(struct span s)
 {

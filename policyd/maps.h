@@ -46,6 +46,9 @@ struct mirror *maps_mirror(struct maps *m, const char **why_r);
  */
 int maps_begin(struct maps *m);
 void maps_end(struct maps *m);
+/* As maps_end, while more lookups are likely to come at once; maps_rest within a second. */
+void maps_pause(struct maps *m);
+void maps_rest(struct maps *m);
 
 /* -1: no such map. */
 int map_number(struct span name);
