@@ -71,6 +71,12 @@ sub start {
 	return { name => $name, dir => $dir, port => $port };
 }
 
+# Process id of its master, whose session all its processes are in.
+sub master {
+	my ($instance) = @_;
+	return Rig::slurp("$instance->{dir}/queue/pid/master.pid") =~ /(\d+)/ ? $1 : ();
+}
+
 sub stop {
 	my ($base, @instances) = @_;
 	Rig::must("$base/stop", 'postfix', '-c', "$_->{dir}/config", 'stop') for @instances;

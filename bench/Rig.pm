@@ -144,11 +144,15 @@ sub pin {
 }
 
 # As root: before all other programs of the machine with these processes and what we start (1), or
-# as usual (0).
+# as usual (0). With autogroups the kernel compares sessions, not processes (sched(7)).
 sub hurry {
 	my ($on, @pids) = @_;
+	my $nice = $on ? -20 : 0;
 	return if $>;
-	setpriority(0, $_, $on ? -20 : 0) for 0, @pids;
+	for my $pid ($$, @pids) {
+		setpriority(0, $pid, $nice);
+		spew("/proc/$pid/autogroup", $nice) if -e "/proc/$pid/autogroup";
+	}
 	return;
 }
 
