@@ -195,7 +195,6 @@ value_walk(struct walk *w, struct span *value)
             continue;
         if (hex_value(w->text[w->at + 1]) < 0 || hex_value(w->text[w->at + 2]) < 0)
             return -1;
-        w->at += 2;
     }
     *value = (struct span){w->text + from, w->at - from};
     return 0;

@@ -38,6 +38,9 @@ test_round_trip(void)
     is_int(record_state(&r), STATE_SUSPENDED, "state");
     ok(record_created(&r) == 0x0102030405060708, "created, all eight bytes");
     is_int(record_parent(&r), 0, "no parent yet");
+    record_set_state(buf, STATE_MOVING);
+    is_int(record_state(&r), STATE_MOVING, "state set in place");
+    record_set_state(buf, STATE_SUSPENDED);
     record_set_parent(buf, 0xfedcba98);
     ok(record_parent(&r) == 0xfedcba98, "parent set in place");
     ok(record_created(&r) == 0x0102030405060708 && record_state(&r) == STATE_SUSPENDED,
@@ -105,6 +108,10 @@ test_refused(void)
     refused(0, RECORD_VERSION + 1, "another version is refused");
     refused(0, 0, "version 0 is refused");
     refused(1, KIND_NONE, "no kind is refused");
+    r = sample();
+    buf[1] = KIND_LAST;
+    buf[2] = STATE_LAST;
+    is_int(record_check(r.p, r.n), 0, "the last kind and state are good");
     refused(1, KIND_LAST + 1, "an unknown kind is refused");
     refused(2, STATE_LAST + 1, "an unknown state is refused");
     refused(3, 1, "a set spare byte is refused");
@@ -141,6 +148,9 @@ test_full(void)
     static char big[65535];
     int n = 0;
 
+    memset(buf, 0xff, RECORD_HEADER);
+    record_begin(&b, buf, RECORD_HEADER, KIND_OTHER, STATE_UNSET, 0);
+    ok(record_end(&b, &r) == 0 && record_check(r.p, r.n) == 0, "a header alone, over old bytes");
     is_int(fits(32, 10, &r), 0, "exactly full fits");
     is_int((long long)r.n, 32, "and has that length");
     is_int(fits(31, 10, &r), -1, "one byte too few does not");
@@ -162,12 +172,15 @@ test_words(void)
         is_int(record_state_parse(span_of(record_state_word((enum record_state)s))), s,
                record_state_word((enum record_state)s));
     is_int(record_state_parse(span_of("Moving")), STATE_MOVING, "states are words without case");
+    is_int(record_state_parse(span_of("ACTIVE")), STATE_ACTIVE, "all of them");
+    is_int(record_state_parse(span_of("bctive")), -1, "another first letter is another word");
     is_int(record_state_parse(span_of("activ")), -1, "a shortened state is unknown");
     is_int(record_state_parse(span_of("activex")), -1, "a longer one too");
     is_int(record_state_parse(span_of("")), -1, "the empty one too");
     is_int(record_state_parse((struct span){NULL, 0}), -1, "and none");
     is_str(record_state_word(STATE_UNSET), "", "unset has no word");
     is_str(record_kind_word(KIND_SERVER), "server", "kind word");
+    is_str(record_kind_word(KIND_LAST), "other", "the last kind");
     is_str(record_kind_word((enum record_kind)99), "none", "no such kind");
 }
 

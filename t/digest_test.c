@@ -126,11 +126,31 @@ test_many(void)
     ok(!same(d, one(uuid_a, many(49999, 1, 4096))), "50,000 items");
 }
 
+/* Values that begin alike, in every order: what follows a value must not be compared. */
+static void
+test_prefixes(void)
+{
+    static const char *const v[3] = {"deny=a", "deny=ab", "deny=abc"};
+    static const int order[6][3] = {{0, 1, 2}, {0, 2, 1}, {1, 0, 2},
+                                    {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
+    struct digest d = {0}, e;
+
+    for (int i = 0; i < 6; i++) {
+        const int *o = order[i];
+
+        e = one(uuid_a, RECORD(KIND_ACCOUNT, STATE_ACTIVE, v[o[0]], "mail=x", v[o[1]], v[o[2]]));
+        if (i == 0)
+            d = e;
+        ok(same(d, e), "values that begin alike, order %d", i);
+    }
+}
+
 int
 main(void)
 {
     test_what_counts();
     test_sum();
     test_many();
+    test_prefixes();
     return tap_done();
 }

@@ -44,7 +44,8 @@ static void
 test_names(void)
 {
     static const char *const want[] = {"objectClass", "mail", "cn", "mail"};
-    const char *filter = "( & (objectClass=a\\28b)(|( mail=*)(!(cn;lang-de=x*y)))(&)(mail==))";
+    const char *filter =
+        "( & (objectClass=a\\28b)\t(|\n( mail=*)\r\n(!(cn;lang-de=x*y)))(&)(mail==))\n";
     struct span name;
     size_t at = 0, n = 0;
     int same = 1;
@@ -61,6 +62,8 @@ test_entry_attr(void)
 {
     ok(entry_attr(&entry, span_of("MAIL")) == &attrs[3], "attribute by name, without case");
     ok(entry_attr(&entry, span_of("cn;lang-zh")) == &attrs[1], "options do not count");
+    ok(entry_attr(&entry, span_of("objectclass")) == &attrs[0], "the first one");
+    ok(entry_attr(&entry, span_of("nail")) == NULL, "another first letter");
     ok(entry_attr(&entry, span_of("mai")) == NULL && entry_attr(&entry, span_of("mails")) == NULL,
        "absent");
     ok(entry_attr(&entry, span_of("")) == NULL, "no name");

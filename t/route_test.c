@@ -137,6 +137,22 @@ read_line(char *line)
         ok(0, "unreadable: %s", shown);
 }
 
+static void
+test_edges(void)
+{
+    struct route_input in = {.domain_ours = 1, .found = 1, .kind = KIND_ACCOUNT};
+    struct route r;
+
+    in.home = (struct span){"hebeiX", 5};
+    in.own_site = (struct span){"hebeiY", 5};
+    r = route_decide(&in);
+    ok(r.step == 7 && r.verdict == ROUTE_LOCAL, "no table of sites, names that end nowhere");
+    in.home = in.own_site = (struct span){NULL, 0};
+    r = route_decide(&in);
+    ok(r.step == 9 && r.verdict == ROUTE_WAIT, "neither home nor own name: not equal");
+    is_str(route_verdict_word((enum route_verdict)99), "wait", "no such verdict: wait");
+}
+
 int
 main(void)
 {
@@ -158,5 +174,6 @@ main(void)
     for (int v = 0; v <= ROUTE_WAIT; v++)
         ok(verdict_rows[v] > 0, "verdict %s comes out", route_verdict_word((enum route_verdict)v));
     ok(route_rule_text(0) == NULL && route_rule_text(10) == NULL, "no other rules");
+    test_edges();
     return tap_done();
 }

@@ -64,6 +64,16 @@ test_hop_parse(void)
         {"10 relay:a\x7f", 0, 0, "", ""},
         {"10 relay:\xe4\xb8\xad", 0, 0, "", ""},
         {"10\trelay:a", 0, 0, "", ""},
+        {"10 relay:,a", 0, 0, "", ""},
+        {"10 relay:\"a\"", 0, 0, "", ""},
+        {"10 relay:a[b]", 0, 0, "", ""},
+        {"10 relay:a]", 0, 0, "", ""},
+        {"10 relay:[b]]", 0, 0, "", ""},
+        {"10 relay:[a]:[b]", 0, 0, "", ""},
+        {"10 /relay:a", 0, 0, "", ""},
+        {"10 relay:[", 0, 0, "", ""},
+        {"1 zZ:[a]", 1, 1, "zZ", "[a]"},
+        {"1 r:h", 1, 1, "r", "h"},
     };
     struct site_hop h;
 
@@ -126,6 +136,12 @@ test_order(void)
     is_answer(SITE("hop=10 smtp:a", "hop=10 relay:z"), "relay:z", "equal ones by transport first");
     is_answer(SITE("hop=30 relay:a", "hop=10 relay:A"), "relay:A", "the same twice counts once");
     is_answer(SITE("hop=10 relay:A", "hop=30 relay:a"), "relay:A", "whichever stood first");
+    is_int(t.sites[0].hops[0].priority, 10, "with the better priority");
+    is_answer(SITE("hop=30 relay:a", "hop=20 relay:b", "hop=10 relay:a"), "relay:a, b",
+              "whichever had it");
+    is_answer(SITE("hop=10 relay:a", "hop=20 relay:b", "hop=30 relay:a"), "relay:a, b", "again");
+    site_table_seal(&t);
+    is_str(t.sites[0].answer, "relay:a, b", "sealed twice is the same");
     is_int(t.bad, 0, "nothing of that is bad");
     is_answer(SITE("hop=relay:a", "hop=10 relay:b"), "relay:b", "what can't be read is left out");
     is_int(t.bad, 1, "and counted");
@@ -185,6 +201,10 @@ test_site_fields(void)
     is_int(t.bad, 2, "is counted");
     ok(add("HEBEI", SITE("name=-")) == NULL, "a second site of that name is left out");
     ok(add("", SITE("name=-")) == NULL, "and one without a name");
+    ok(add(".", SITE("name=-")) == NULL, "and one that is a dot");
+    ok(add("!hebei", SITE("name=-")) == NULL, "and one with a mark in front");
+    is_str(add("zZ", SITE("standby=y", "standby=x"))->standby, "y",
+           "short names; the first counts");
     ok(add("he bei", SITE("name=-")) == NULL, "and one with a blank in it");
     memset(name, 'n', sizeof name);
     name[SITE_NAME_MAX] = '\0';
@@ -192,7 +212,7 @@ test_site_fields(void)
     name[SITE_NAME_MAX] = 'n';
     name[SITE_NAME_MAX + 1] = '\0';
     ok(add(name, SITE("name=-")) == NULL, "65 do not");
-    is_int(t.bad, 6, "and each is counted");
+    is_int(t.bad, 8, "and each is counted");
 }
 
 static const char *
@@ -214,7 +234,11 @@ test_find(void)
     add_server(b, "For people only", SERVER("host=[192.0.2.9]", "hop=30 relay:[192.0.2.9]"));
     add_server(b, "hebei", SERVER("name=-"));
     site_table_seal(&t);
+    add_server(a, "mx1", SERVER("host=zz.hebei.example", "host=zz.hebei.example", "print=99:ff"));
+    is_int(a->nhosts, 4, "a host counts once");
     is_int(t.bad, 0, "all of it readable");
+    is_str(found(site_find(&t, span_of("ZZ.Hebei.Example"))), "hebei", "by a second server's host");
+    is_str(found(site_by_print(&t, span_of("99:FF"))), "hebei", "by its fingerprint");
     is_str(found(site_find(&t, span_of("HeBei"))), "hebei", "by name, before any server's");
     is_str(found(site_find(&t, span_of("mx1.hebei.EXAMPLE"))), "hebei", "by host");
     is_str(found(site_find(&t, span_of("mx1.shandong.example."))), "shandong", "with a dot");
@@ -239,6 +263,8 @@ test_find(void)
     is_str(found(site_by_hop(&t, span_of("shared"))), "hebei", "two sites' hop: the first");
     is_str(found(site_by_hop(&t, span_of("[192.0.2.1]"))), "none", "without the port: another hop");
     is_str(found(site_by_hop(&t, span_of("relay:"))), "none", "a transport only");
+    is_str(found(site_by_hop(&t, span_of("relay;[192.0.2.1]:25"))), "none", "no colon");
+    is_str(found(site_by_hop(&t, span_of("delay:[192.0.2.1]:25"))), "none", "another letter");
     is_str(found(site_by_hop(&t, span_of("relay"))), "none", "its name only");
     is_str(found(site_by_hop(&t, (struct span){NULL, 0})), "none", "nothing");
 }
