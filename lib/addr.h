@@ -23,7 +23,7 @@ struct addr {
     char text[ADDR_MAX + 1]; /* canonical "local@domain", NUL-terminated */
     uint16_t len;            /* strlen(text) */
     uint16_t at;             /* offset of the '@' before the domain */
-    uint16_t base;           /* bytes of local part before the extension's delimiter; at: no extension */
+    uint16_t base; /* bytes of local part before the extension's delimiter; at: no extension */
 };
 
 /*

@@ -7,7 +7,13 @@
 #ifndef POSTROAD_LOG_H
 #define POSTROAD_LOG_H
 
-enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_NOTICE, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
+enum log_level {
+    LOG_LEVEL_ERROR,
+    LOG_LEVEL_WARNING,
+    LOG_LEVEL_NOTICE,
+    LOG_LEVEL_INFO,
+    LOG_LEVEL_DEBUG
+};
 
 /* to: "stderr" or "syslog"; ident: "postroad-policyd/answer"; facility: "mail", "daemon", "local0".. */
 void log_open(const char *to, const char *facility, const char *level, const char *ident);

@@ -52,7 +52,7 @@ struct org_row {
 struct mirror {
     MDB_env *env;
     MDB_dbi dbi[T_N];
-    MDB_txn *rtxn; /* kept between reads: reset and renewed */
+    MDB_txn *rtxn;       /* kept between reads: reset and renewed */
     int reading, paused; /* paused: rtxn holds a snapshot nobody reads */
     size_t structure_txn;
     uint64_t structure;

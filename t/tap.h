@@ -12,7 +12,9 @@
 
 static int tap_n, tap_bad;
 
-static inline int __attribute__((format(printf, 2, 3)))
+static inline int ok(int good, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+static inline int
 ok(int good, const char *fmt, ...)
 {
     va_list ap;
