@@ -83,6 +83,7 @@ on_tick(evutil_socket_t fd, short what, void *ctx)
     (void)fd;
     (void)what;
     board_set(&c->env->board, BOARD_BEAT_MS, (uint64_t)now.mono_ms);
+    status_confirm(c, &now);
     rates_sample(&c->rates, now.mono_ms, lookups_total(&c->env->board));
     if (c->door)
         door_tick(c->door);

@@ -29,6 +29,7 @@ struct control {
     struct rates rates;
     struct door *door;
     struct web *web;
+    int64_t confirmed_ms; /* see status_confirm */
     uid_t own_uid;
     gid_t group; /* conf.group; its members may ask */
     int has_group;
@@ -72,8 +73,10 @@ json_t *explain_json(struct control *c, struct span address, const struct moment
 /* status.c: the mirror's state and age, in status and in explain. */
 json_t *status_mirror_json(struct control *c, const struct moment *now);
 /* Wall clock at which the mirror was last known to hold what its source holds; 0 never. */
-int64_t status_confirmed_ms(const struct board *b, const struct mirror_info *info,
+int64_t status_confirmed_ms(struct control *c, const struct mirror_info *info,
                             const struct moment *now);
+/* At every beat: note when the source confirmed the mirror, for when it no longer does. */
+void status_confirm(struct control *c, const struct moment *now);
 const char *status_phase_word(unsigned phase); /* "none" for a number we don't know */
 
 /* http.c, metrics.c */

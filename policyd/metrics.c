@@ -128,10 +128,10 @@ roles(const struct board *b, const struct moment *now, struct evbuffer *out)
 }
 
 static void
-mirror_figures(const struct board *b, const struct mirror_info *i, const struct moment *now,
+mirror_figures(struct control *c, const struct mirror_info *i, const struct moment *now,
                struct evbuffer *out)
 {
-    int64_t confirmed = status_confirmed_ms(b, i, now);
+    int64_t confirmed = status_confirmed_ms(c, i, now);
 
     single(out, "postroad_mirror_complete", "gauge", "1 when the mirror was filled once.",
            i->complete);
@@ -179,5 +179,5 @@ metrics_write(struct control *c, const struct moment *now, struct evbuffer *out)
     roles(b, now, out);
     single(out, "postroad_mirror_readable", "gauge", "1 when the mirror can be read.", readable);
     if (readable)
-        mirror_figures(b, &info, now, out);
+        mirror_figures(c, &info, now, out);
 }

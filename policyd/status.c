@@ -41,22 +41,30 @@ status_phase_word(unsigned phase)
 
 /*
  * A loaded file is watched, so what it says is what the mirror holds. A provider confirms with
- * each answer, once a refresh was completed; before that the last commit counts.
+ * each answer while it is followed; its answers before and after that confirm nothing.
  */
-int64_t
-status_confirmed_ms(const struct board *b, const struct mirror_info *info, const struct moment *now)
+void
+status_confirm(struct control *c, const struct moment *now)
 {
+    const struct board *b = &c->env->board;
     uint64_t phase = board_get(b, BOARD_SYNC, BOARD_SYNC_PHASE);
     int64_t beat = (int64_t)board_get(b, BOARD_SYNC, BOARD_SYNC_BEAT_MS);
-    int64_t at = (int64_t)info->refreshed_ms;
 
     if (phase == PHASE_LOADED)
-        return now->wall_ms;
+        c->confirmed_ms = now->wall_ms;
+    else if (phase == PHASE_PERSIST && beat > 0)
+        c->confirmed_ms = now->wall_ms - (now->mono_ms - beat);
+}
+
+int64_t
+status_confirmed_ms(struct control *c, const struct mirror_info *info, const struct moment *now)
+{
+    int64_t at = (int64_t)info->refreshed_ms;
+
+    status_confirm(c, now);
     if ((int64_t)info->updated_ms > at)
         at = (int64_t)info->updated_ms;
-    if (phase == PHASE_PERSIST && beat > 0 && now->wall_ms - (now->mono_ms - beat) > at)
-        at = now->wall_ms - (now->mono_ms - beat);
-    return at;
+    return c->confirmed_ms > at ? c->confirmed_ms : at;
 }
 
 static json_t *
@@ -113,7 +121,7 @@ status_mirror_json(struct control *c, const struct moment *now)
         return error;
     }
     control_mirror_end(c);
-    confirmed = status_confirmed_ms(&c->env->board, &i, now);
+    confirmed = status_confirmed_ms(c, &i, now);
     return json_pack("{s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "readable", 1,
                      "complete", i.complete, "updated", control_time((int64_t)i.updated_ms),
                      "refreshed", control_time((int64_t)i.refreshed_ms), "age_s",
