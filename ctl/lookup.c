@@ -5,6 +5,7 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "ask.h"
 #include "ctl.h"
@@ -25,6 +26,23 @@ exit_code(enum socketmap_status s)
     default:
         return CTL_USAGE;
     }
+}
+
+/* JSON is UTF-8; a key or an answer need not be. */
+static json_t *
+json_text(const char *s)
+{
+    json_t *j = json_string(s);
+    char *copy = j ? NULL : strdup(s);
+
+    if (!copy)
+        return j;
+    for (char *p = copy; *p; p++)
+        if ((unsigned char)*p >= 0x80)
+            *p = '?';
+    j = json_string(copy);
+    free(copy);
+    return j;
 }
 
 static void
@@ -65,8 +83,9 @@ verb_lookup(struct ctl *ctl)
     }
     code = exit_code(status);
     if (ctl->json)
-        ctl_print_json(json_pack("{s:b, s:s, s:s, s:s, s:s}", "ok", 1, "map", map, "key", key,
-                                 "status", socketmap_status_word(status), "data", data));
+        ctl_print_json(json_pack("{s:b, s:o, s:o, s:s, s:o}", "ok", 1, "map", json_text(map), "key",
+                                 json_text(key), "status", socketmap_status_word(status), "data",
+                                 json_text(data)));
     else
         print_text(status, map, key, data);
     free(data);

@@ -18,7 +18,9 @@
 #include <event2/event.h>
 
 #include "control.h"
+#include "http.h"
 #include "log.h"
+#include "status.h"
 
 #define BEAT_MS 500
 

@@ -18,7 +18,6 @@
 #define CONTROL_REQUEST_MAX 65536 /* bytes of one request line */
 
 struct event_base;
-struct evbuffer;
 struct door; /* the control socket */
 struct web;  /* the HTTP endpoints */
 
@@ -66,23 +65,5 @@ json_t *control_time(int64_t wall_ms);
  */
 struct mirror *control_mirror(struct control *c, const char **why_r);
 void control_mirror_end(struct control *c);
-
-/* status.c, explain.c: the members of the reply, beside "ok". */
-json_t *status_json(struct control *c, const struct moment *now);
-json_t *explain_json(struct control *c, struct span address, const struct moment *now);
-/* status.c: the mirror's state and age, in status and in explain. */
-json_t *status_mirror_json(struct control *c, const struct moment *now);
-/* Wall clock at which the mirror was last known to hold what its source holds; 0 never. */
-int64_t status_confirmed_ms(struct control *c, const struct mirror_info *info,
-                            const struct moment *now);
-/* At every beat: note when the source confirmed the mirror, for when it no longer does. */
-void status_confirm(struct control *c, const struct moment *now);
-const char *status_phase_word(unsigned phase); /* "none" for a number we don't know */
-
-/* http.c, metrics.c */
-struct web *web_open(struct control *c);
-void web_tick(struct web *w);
-void web_close(struct web **w);
-void metrics_write(struct control *c, const struct moment *now, struct evbuffer *out);
 
 #endif

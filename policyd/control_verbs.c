@@ -17,6 +17,7 @@
 #include "config.h"
 #include "control.h"
 #include "log.h"
+#include "status.h"
 
 #define REASON_MAX 200 /* characters in a log line */
 

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "explain.h"
+#include "status.h"
 
 #define DEPTH_MAX 64 /* levels between an account and the base */
 

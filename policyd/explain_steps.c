@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "explain.h"
+#include "status.h"
 
 struct words {
     char text[1024];

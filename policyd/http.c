@@ -17,7 +17,7 @@
 #include <event2/http.h>
 #include <event2/listener.h>
 
-#include "control.h"
+#include "http.h"
 
 #define WEB_CONNECTIONS 128
 #define WEB_TIMEOUT_S   5 /* between two bytes */

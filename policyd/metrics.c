@@ -10,7 +10,8 @@
 #include <event2/buffer.h>
 
 #include "config.h"
-#include "control.h"
+#include "http.h"
+#include "status.h"
 
 static void
 head(struct evbuffer *out, const char *name, const char *type, const char *help)

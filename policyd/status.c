@@ -11,7 +11,7 @@
 #include <stdlib.h>
 
 #include "config.h"
-#include "control.h"
+#include "status.h"
 
 #define STATUS_LIST    100
 #define STATUS_DOMAINS 1000

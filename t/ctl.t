@@ -98,6 +98,10 @@ is_run(['-c', $conf, 'lookup', 'mailbox', '--', '-x@corp.example'], 1, $nothing,
 my $l = decode_json(is_run(['-c', $conf, '--json', 'lookup', 'mailbox', 'nobody@corp.example'], 1, qr/\A\{.*\}\n\z/, $nothing, 'lookup --json'));
 is_deeply([@$l{qw(map key status data)}], ['mailbox', 'nobody@corp.example', 'NOTFOUND', ''], 'with all members');
 
+$l = decode_json(is_run(['-c', $conf, '--json', 'lookup', 'mailbox', "a\xff\@corp.example"], 1, qr/\A\{.*\}\n\z/, $nothing, 'a key that is no UTF-8'));
+is($l->{key}, 'a?@corp.example', 'is shown as far as it can be');
+is_run(['-c', $conf, 'explain', "a\xff\@corp.example"], 2, $nothing, qr/not UTF-8/, 'explain refuses it');
+
 my $e = is_run(['-c', $conf, 'explain', 'anything@post.example'], 0, qr/\Aanything\@post\.example: hand-off to shandong, because of rule 8: /, $nothing, 'explain');
 like($e, qr/^  home      shandong  \(from the domain dc=post\.example,/m, 'where the home site comes from');
 like($e, qr/^-> 8  .*\n      yes: next hops of shandong: relay:/m, 'the rule that decides');

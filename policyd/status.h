@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * status: the two long replies of role control, and the mirror's age, which
+ * status, explain and /metrics must agree on.
+ */
+#ifndef POSTROAD_STATUS_H
+#define POSTROAD_STATUS_H
+
+#include "control.h"
+
+/* status.c, explain.c: the members of the reply, beside "ok". */
+json_t *status_json(struct control *c, const struct moment *now);
+json_t *explain_json(struct control *c, struct span address, const struct moment *now);
+/* status.c: the mirror's state and age, in status and in explain. */
+json_t *status_mirror_json(struct control *c, const struct moment *now);
+/* Wall clock at which the mirror was last known to hold what its source holds; 0 never. */
+int64_t status_confirmed_ms(struct control *c, const struct mirror_info *info,
+                            const struct moment *now);
+/* At every beat: note when the source confirmed the mirror, for when it no longer does. */
+void status_confirm(struct control *c, const struct moment *now);
+const char *status_phase_word(unsigned phase); /* "none" for a number we don't know */
+
+#endif
