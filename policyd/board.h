@@ -54,7 +54,7 @@ enum board_counter {
 
 enum board_phase {
     PHASE_NONE,
-    PHASE_CONNECTING,
+    PHASE_CONNECTING, /* text: why it has to, "" the first time */
     PHASE_REFRESH,
     PHASE_PERSIST, /* refresh complete, changes arrive as they happen */
     PHASE_LOADED,  /* LDIF: the file is loaded */

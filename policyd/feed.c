@@ -16,11 +16,9 @@
 #define COMPLAINTS_PER_S 10
 
 int
-feed_open(struct feed *f, const struct conf *conf, struct mirror *mirror, char *error,
-          size_t error_n)
+feed_open(struct feed *f, const struct conf *conf, char *error, size_t error_n)
 {
     memset(f, 0, sizeof *f);
-    f->mirror = mirror;
     f->quota_unit = conf->directory.quota_unit;
     memcpy(f->map, conf->directory.map, sizeof f->map);
     if (attrs_preset(conf->directory.preset, f->map) < 0) {

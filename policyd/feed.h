@@ -24,12 +24,11 @@ struct feed {
     struct collect entry; /* fill it, then feed_put */
     unsigned char *record;
     char ndn[MIRROR_DN_MAX + 1];
-    uint64_t puts, deletes, complaints; /* since feed_open */
+    uint64_t puts, complaints; /* since feed_open */
 };
 
-/* 0, or -1 and a text in error. The mirror is borrowed. */
-int feed_open(struct feed *f, const struct conf *conf, struct mirror *mirror, char *error,
-              size_t error_n);
+/* 0, or -1 and a text in error. The caller sets f->mirror, which is borrowed. */
+int feed_open(struct feed *f, const struct conf *conf, char *error, size_t error_n);
 void feed_close(struct feed *f);
 
 /*

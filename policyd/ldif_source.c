@@ -24,8 +24,9 @@
 #include "uuid.h"
 
 #define POLL_MS    250
-#define OLD_MS     2000 /* a file left alone for so long needs no second look */
-#define BEAT_EVERY 1024 /* records */
+#define OLD_MS     2000  /* a file left alone for so long needs no second look */
+#define BEAT_EVERY 1024  /* records */
+#define LARGE      50000 /* entries: their transaction leaves memory behind */
 
 /* Which version of the file: changes with every write, and with every rename over it. */
 struct version {
@@ -486,9 +487,12 @@ ldif_source_run(struct sync *s)
     while (!s->stop) {
         version_look(s->conf->directory.ldif, &now);
         if (!version_same(&now, &done) && (version_same(&now, &last) || version_old(&now))) {
+            s->accept = 0; /* what was said of another version */
             result = look(s, &now);
             done = now;
-        } else if (s->accept) {
+            if (result == LOAD_DONE && s->entries > LARGE && sync_reopen(s) < 0)
+                return -1;
+        } else if (s->accept && version_same(&now, &done)) {
             result = accepted(s, &now, result);
         }
         last = now;

@@ -77,7 +77,7 @@ source_json(const struct control *c, const struct moment *now)
     size_t uri = (size_t)board_get(b, BOARD_SYNC, BOARD_SYNC_URI);
     int ldif = conf->directory.ldif && *conf->directory.ldif;
     const char *name = conf->directory.ldif;
-    int failing = phase == PHASE_ERROR || phase == PHASE_REFUSED;
+    int failing = phase == PHASE_ERROR || phase == PHASE_REFUSED || phase == PHASE_CONNECTING;
     char text[BOARD_TEXT_MAX];
 
     if (!ldif)
@@ -88,7 +88,7 @@ source_json(const struct control *c, const struct moment *now)
                      status_phase_word(phase), "since",
                      control_time((int64_t)board_get(b, BOARD_SYNC, BOARD_SYNC_SINCE_MS)),
                      "last_answer_ms", beat > 0 ? json_integer(now->mono_ms - beat) : json_null(),
-                     "error", failing ? control_text(span_of(text)) : json_null(), "would_sweep",
+                     "error", failing && *text ? control_text(span_of(text)) : json_null(), "would_sweep",
                      number(board_get(b, BOARD_SYNC, BOARD_SYNC_WOULD_SWEEP)), "connects",
                      number(board_get(b, BOARD_SYNC, BOARD_SYNC_CONNECTS)), "refreshes",
                      number(board_get(b, BOARD_SYNC, BOARD_SYNC_REFRESHES)), "changes",

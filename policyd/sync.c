@@ -185,16 +185,36 @@ prepare(struct role_env *env)
 }
 
 static int
+open_store(struct sync *s, char *error, size_t error_n)
+{
+    beat_step();
+    s->mirror =
+        mirror_open_writer(s->conf->state_dir, (size_t)s->conf->mirror.size, error, error_n);
+    s->feed.mirror = s->mirror;
+    beat_now();
+    return s->mirror ? 0 : -1;
+}
+
+int
+sync_reopen(struct sync *s)
+{
+    char error[512];
+
+    mirror_close(&s->mirror);
+    if (open_store(s, error, sizeof error) == 0)
+        return 0;
+    sync_error(s, error);
+    return -1;
+}
+
+static int
 open_mirror(struct sync *s)
 {
     struct mirror_info info;
     char error[512];
 
-    beat_step();
-    s->mirror =
-        mirror_open_writer(s->conf->state_dir, (size_t)s->conf->mirror.size, error, sizeof error);
-    beat_now();
-    if (!s->mirror || feed_open(&s->feed, s->conf, s->mirror, error, sizeof error) < 0) {
+    if (feed_open(&s->feed, s->conf, error, sizeof error) < 0 ||
+        open_store(s, error, sizeof error) < 0) {
         sync_error(s, error);
         return -1;
     }
@@ -221,10 +241,9 @@ run(struct role_env *env)
         log_error("sync role not started errno=%d", errno);
     else if (open_mirror(&s) == 0)
         rc = ldap ? syncrepl_run(&s) : ldif_source_run(&s);
-    if (s.mirror) {
-        feed_close(&s.feed);
+    feed_close(&s.feed);
+    if (s.mirror)
         mirror_close(&s.mirror);
-    }
     return rc < 0 ? 75 : 0;
 }
 

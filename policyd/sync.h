@@ -45,6 +45,8 @@ uint64_t sync_wall_ms(void);
 
 /* A commit, which may take long, with the heart-beat kept up. 0, or -1 after logging. */
 int sync_commit(struct sync *s);
+/* Close and open the store, to give the memory of a large transaction back. 0, or -1: it is closed. */
+int sync_reopen(struct sync *s);
 /* Log what the mirror's last call ran into. */
 void sync_store_error(struct sync *s, const char *doing);
 /* A sweep was refused: log, show. */

@@ -168,10 +168,8 @@ next_uri(struct syncrepl *y, struct round *r)
 static void
 report(struct syncrepl *y)
 {
-    char text[BOARD_TEXT_MAX];
-
-    snprintf(text, sizeof text, "%s: %s", y->uri, y->error);
-    sync_error(y->sync, text);
+    snprintf(y->told, sizeof y->told, "%s: %s", y->uri, y->error);
+    sync_error(y->sync, y->told);
 }
 
 /* What follows from the end of a session that lasted ms. */

@@ -23,10 +23,11 @@ struct syncrepl {
     const char *uri;
     char base[MIRROR_DN_MAX + 1]; /* normalised */
     size_t base_n;
-    struct cookie cookie; /* of what was received; stored with the data it stands for */
-    int had_cookie;       /* one was presented: what isn't mentioned is unchanged */
-    int persisted;        /* the session got as far as a complete refresh */
-    char error[512];      /* why it ended */
+    struct cookie cookie;      /* of what was received; stored with the data it stands for */
+    int had_cookie;            /* one was presented: what isn't mentioned is unchanged */
+    int persisted;             /* the session got as far as a complete refresh */
+    char error[512];           /* why it ended */
+    char told[BOARD_TEXT_MAX]; /* that, with the URI, until all is well again */
 };
 
 /* One session, from connecting to its end. Applies changes as they come. */

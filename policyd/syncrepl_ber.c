@@ -55,6 +55,13 @@ as_span(const struct berval *bv)
     return (struct span){bv->bv_val, bv->bv_len};
 }
 
+/* The next OCTET STRING, in place. ber_scanf's "m" would write a NUL byte behind it. 0 or -1. */
+static int
+read_string(BerElement *ber, struct berval *bv)
+{
+    return ber_get_stringbv(ber, bv, LBER_BV_NOTERM) == LBER_ERROR ? -1 : 0;
+}
+
 /* An optional cookie, the next element if it is an OCTET STRING. 0 or -1. */
 static int
 read_cookie(BerElement *ber, struct span *cookie)
@@ -65,7 +72,7 @@ read_cookie(BerElement *ber, struct span *cookie)
     *cookie = (struct span){NULL, 0};
     if (ber_peek_tag(ber, &len) != LDAP_TAG_SYNC_COOKIE)
         return 0;
-    if (ber_scanf(ber, "m", &bv) == LBER_ERROR)
+    if (read_string(ber, &bv) < 0)
         return -1;
     *cookie = as_span(&bv);
     return 0;
@@ -93,7 +100,8 @@ state_value(BerElement *ber, struct syncrepl_state *out)
     struct berval uuid;
     ber_int_t state;
 
-    if (ber_scanf(ber, "{em", &state, &uuid) == LBER_ERROR || uuid.bv_len != UUID_LEN)
+    if (ber_scanf(ber, "{e", &state) == LBER_ERROR || read_string(ber, &uuid) < 0 ||
+        uuid.bv_len != UUID_LEN)
         return -1;
     if (state < LDAP_SYNC_PRESENT || state > LDAP_SYNC_DELETE)
         return -1;
@@ -138,7 +146,7 @@ read_set(BerElement *ber, struct syncrepl_info *out,
         return -1;
     for (tag = ber_first_element(ber, &len, &last); tag != LBER_DEFAULT;
          tag = ber_next_element(ber, &len, last)) {
-        if (ber_scanf(ber, "m", &uuid) == LBER_ERROR || uuid.bv_len != UUID_LEN)
+        if (read_string(ber, &uuid) < 0 || uuid.bv_len != UUID_LEN)
             return -1;
         if (fn && fn(ctx, out, (const unsigned char *)uuid.bv_val) != 0)
             return -1;
@@ -156,7 +164,7 @@ info_value(BerElement *ber, struct syncrepl_info *out,
     switch (ber_peek_tag(ber, &len)) {
     case LDAP_TAG_SYNC_NEW_COOKIE:
         out->kind = INFO_NEW_COOKIE;
-        if (ber_scanf(ber, "m", &bv) == LBER_ERROR)
+        if (read_string(ber, &bv) < 0)
             return -1;
         out->cookie = as_span(&bv);
         return 0;

@@ -3,15 +3,22 @@
  * syncrepl_conn: see syncrepl_conn.h. Never logs; must not put the password into
  * any text. The TLS context is the library's default one, made by setup: a later
  * connection, without privileges, can't read the key any more.
+ *
+ * libldap bounds the connect and each answer, but not a TLS handshake: with a
+ * network timeout set and GnuTLS it spins for ever on a server that says nothing.
+ * So that timeout ends with the connect, and an alarm shuts the socket down when
+ * the steps after it take too long. One connection is opened at a time.
  */
 #include "syncrepl_conn.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -165,6 +172,42 @@ syncrepl_conn_reason(LDAP *ld, int code, char *out, size_t cap)
     ldap_memfree(diagnostic);
 }
 
+static volatile sig_atomic_t guarded = -1; /* the socket, while a connection is being opened */
+
+static void
+on_alarm(int signal_number)
+{
+    (void)signal_number;
+    if (guarded >= 0)
+        shutdown(guarded, SHUT_RDWR);
+}
+
+/* The socket is connected: from here on the alarm watches. */
+static int
+on_connected(LDAP *ld, Sockbuf *sb, LDAPURLDesc *url, struct sockaddr *address,
+             struct ldap_conncb *context)
+{
+    const int *timeout = context->lc_arg;
+    int fd = -1;
+
+    (void)url;
+    (void)address;
+    ber_sockbuf_ctrl(sb, LBER_SB_OPT_GET_FD, &fd);
+    guarded = fd;
+    alarm((unsigned)*timeout + 1);
+    ldap_set_option(ld, LDAP_OPT_NETWORK_TIMEOUT, NULL);
+    return 0;
+}
+
+static void
+on_disconnected(LDAP *ld, Sockbuf *sb, struct ldap_conncb *context)
+{
+    (void)ld;
+    (void)sb;
+    (void)context;
+    guarded = -1;
+}
+
 static void
 set_options(LDAP *ld, const struct conf *conf)
 {
@@ -245,15 +288,26 @@ open_steps(LDAP *ld, const struct conf *conf, const char *uri, char *error, size
 LDAP *
 syncrepl_conn_open(const struct conf *conf, const char *uri, char *error, size_t error_n)
 {
+    static struct ldap_conncb callback = {on_connected, on_disconnected, NULL};
+    const struct sigaction alarmed = {.sa_handler = on_alarm};
+    int timeout = conf->directory.timeout;
     LDAP *ld = NULL;
     int rc = ldap_initialize(&ld, uri);
+
+    callback.lc_arg = &timeout;
 
     if (rc != LDAP_SUCCESS) {
         snprintf(error, error_n, "not usable: %s", ldap_err2string(rc));
         return NULL;
     }
     set_options(ld, conf);
-    if (open_steps(ld, conf, uri, error, error_n) < 0)
+    sigaction(SIGALRM, &alarmed, NULL);
+    ldap_set_option(ld, LDAP_OPT_CONNECT_CB, &callback);
+    rc = open_steps(ld, conf, uri, error, error_n);
+    guarded = -1;
+    alarm(0);
+    ldap_get_option(ld, LDAP_OPT_CONNECT_CB, &callback); /* takes it off again */
+    if (rc < 0)
         syncrepl_conn_close(&ld);
     return ld;
 }

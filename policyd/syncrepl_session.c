@@ -308,6 +308,7 @@ complete(struct session *t)
     s->complete = 1;
     board_set(&s->env->board, BOARD_SYNC_WOULD_SWEEP, 0);
     board_add(&s->env->board, BOARD_SYNC_REFRESHES, 1);
+    t->y->told[0] = '\0';
     sync_phase(s, PHASE_PERSIST, t->y->uri);
     log_refreshed(t);
     return 0;
@@ -564,7 +565,7 @@ syncrepl_session(struct syncrepl *y)
     struct sync *s = y->sync;
 
     y->persisted = y->had_cookie = 0;
-    sync_phase(s, PHASE_CONNECTING, y->uri);
+    sync_phase(s, PHASE_CONNECTING, y->told);
     if (syncrepl_load(y) < 0) {
         end_by_store(&t);
         return t.end;
