@@ -41,9 +41,11 @@ clean_bytes(struct span s)
 int
 text_clean(struct span s)
 {
-    for (size_t n; s.n > 0; s.p += n, s.n -= n)
-        if ((n = clean_bytes(s)) == 0)
+    for (size_t n; s.n > 0; s.p += n, s.n -= n) {
+        n = s.p[0] >= ' ' && s.p[0] < 0x7f ? 1 : clean_bytes(s);
+        if (n == 0)
             return 0;
+    }
     return 1;
 }
 

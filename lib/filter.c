@@ -24,13 +24,14 @@ lower(unsigned char c)
     return c >= 'A' && c <= 'Z' ? c + 32 : c;
 }
 
+/* Whether an attribute's name, its options aside, is the bare one. */
 static int
-same_name(struct span a, struct span b)
+is_named(struct span name, struct span bare_name)
 {
-    if (a.n != b.n)
+    if (name.n < bare_name.n || (name.n > bare_name.n && name.p[bare_name.n] != ';'))
         return 0;
-    for (size_t i = 0; i < a.n; i++)
-        if (lower((unsigned char)a.p[i]) != lower((unsigned char)b.p[i]))
+    for (size_t i = 0; i < bare_name.n; i++)
+        if (lower((unsigned char)name.p[i]) != lower((unsigned char)bare_name.p[i]))
             return 0;
     return 1;
 }
@@ -47,8 +48,9 @@ bare(struct span name)
 const struct entry_attr *
 entry_attr(const struct entry_view *e, struct span name)
 {
+    name = bare(name);
     for (size_t i = 0; i < e->n; i++)
-        if (same_name(bare(e->attrs[i].name), bare(name)))
+        if (is_named(e->attrs[i].name, name))
             return &e->attrs[i];
     return NULL;
 }
@@ -143,8 +145,9 @@ item_matches(const struct entry_view *e, struct span name, struct span pattern)
 {
     int presence = pattern.n == 1 && pattern.p[0] == '*';
 
+    name = bare(name);
     for (size_t i = 0; i < e->n; i++) {
-        if (!same_name(bare(e->attrs[i].name), bare(name)))
+        if (!is_named(e->attrs[i].name, name))
             continue;
         for (size_t k = 0; k < e->attrs[i].n; k++)
             if (presence || value_matches(pattern, e->attrs[i].values[k]))
