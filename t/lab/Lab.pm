@@ -209,7 +209,7 @@ sub modify {
 sub await_directory {
     my ($self, $site) = @_;
     my @ask = ('sh', '-c', 'postroad lookup mailbox nobody@corp.example; test $? = 1');
-    Inside::wait_for("policyd at $site has its directory", 20, sub { $self->try($site, @ask) });
+    Inside::wait_for("policyd at $site has its directory", 60, sub { $self->try($site, @ask) });
     return;
 }
 
