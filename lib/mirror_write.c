@@ -163,6 +163,7 @@ mirror_set_base(struct mirror *m, struct span ndn)
     static const unsigned char key[4] = {0, 0, 0, BASE_NUMBER};
     struct org_row org = {.nrdn = ndn};
     struct dn_row row = {.number = BASE_NUMBER};
+    uint64_t structure = meta_get_u64(m, "structure"); /* readers' caches go by it: never back */
     MDB_val v;
 
     if (ndn.n == 0 || ndn.n > MIRROR_RDN_MAX)
@@ -183,7 +184,8 @@ mirror_set_base(struct mirror *m, struct span ndn)
     m->last_parent_n = 0;
     memcpy(m->base, ndn.p, ndn.n);
     m->base_n = ndn.n;
-    if (mirror_org_put(m, BASE_NUMBER, &org) < 0 || mirror_dn_put(m, 0, ndn, &row) < 0)
+    if (mirror_org_put(m, BASE_NUMBER, &org) < 0 || mirror_dn_put(m, 0, ndn, &row) < 0 ||
+        meta_put_u64(m, "structure", structure) < 0)
         return -1;
     return mirror_meta_put(m, "base", ndn.p, ndn.n);
 }
