@@ -166,6 +166,16 @@ like(lookup('mailbox', 'p7@a.example'), qr/^NOTFOUND/, 'and they are gone');
 is(source()->{would_sweep}, 0, 'nothing is waiting');
 ok(!control(verb => 'sweep-accept', reason => 'a test')->{ok}, 'there is nothing more to accept');
 
+# --- another tree altogether
+policyd_stop();
+run('', 'rm', '-r', "$dir/state");
+spew($file, "$base$alice");
+policyd_start(qq(ldif = "$file";));
+ok(wait_for(5, sub { lookup('transport', 'alice@a.example') =~ /192\.0\.2\.2/ }), 'a small tree');
+spew($file, "$base$alice" =~ s/o=corp/o=other/gr =~ s/^o: corp/o: other/r =~ s/192\.0\.2\.2/192.0.2.9/r);
+ok(wait_for(5, sub { lookup('transport', 'alice@a.example') =~ /192\.0\.2\.9/ }), 'one with another base takes its place');
+is(status()->{mirror}{entries}, 8, 'whole');
+
 my ($deaths) = grep { $_->{name} eq 'sync' } @{ status()->{roles} };
 is($deaths->{restarts}, 0, 'the role was never restarted');
 is(policyd_stop(), 0, 'policyd ends in order');

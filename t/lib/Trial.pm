@@ -18,7 +18,7 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 our @EXPORT = qw($top $dir spew slurp run needs wait_for policyd_start policyd_stop policyd_log lookup
-    control status source slapd_conf slapd_add slapd_start slapd_stop ldap_change ldap_search stop_pid);
+    control status source slapd_conf slapd_add slapd_start slapd_stop ldap_change ldap_search stop_pid spawn_sub);
 
 our $top = abs_path(dirname(__FILE__) . '/../..');
 our $dir = tempdir('postroad-trial.XXXXXX', TMPDIR => 1, CLEANUP => !$ENV{KEEP});
@@ -76,6 +76,19 @@ sub wait_for {
     my $got;
     sleep 0.02 until ($got = $what->()) || time > $end;
     return $got;
+}
+
+# Run a function in a process of its own, until stop_pid.
+sub spawn_sub {
+    my ($run) = @_;
+    my $pid = fork // die "fork: $!";
+    if (!$pid) {
+        $SIG{TERM} = 'DEFAULT';
+        $run->();
+        POSIX::_exit(0);
+    }
+    $children{$pid} = 1;
+    return $pid;
 }
 
 sub spawn {
