@@ -231,7 +231,7 @@ is((cookies())[-1], '-', 'without a cookie');
 ok(wait_for(5, sub { found('e') && !found('c') }), 'and swept');
 
 # --- refusals: the mirror answers on
-for my $case ([50, 'Insufficient access'], [4, 'Size limit'], [11, 'Administrative limit'], [12, 'Critical extension'], [2, 'Protocol error'], [53, 'unwilling']) {
+for my $case ([50, 'Insufficient access'], [4, 'Size limit'], [11, 'Administrative limit'], [12, 'Critical extension'], [2, 'Protocol error'], [53, 'Server is unwilling']) {
     my ($code, $text) = @$case;
     begin([result($code, 'because')]);
     again("result $code");
