@@ -128,13 +128,13 @@ check-debian13:
 # --- the lab and the figures ---
 
 .PHONY: demo lab bench bench-quick
-demo: all tests
+demo: all $(TOOLS)
 	t/lab/demo
-lab: all tests
+lab: all $(TOOLS)
 	t/lab/lab up
-bench: all tests $(BENCHES)
+bench: all $(TOOLS) $(BENCHES)
 	bench/run
-bench-quick: all tests $(BENCHES)
+bench-quick: all $(TOOLS) $(BENCHES)
 	bench/run --quick
 
 # --- schema ---
