@@ -159,7 +159,7 @@ format-check:
 MAN_PAGES   := $(wildcard man/*.[1-8])
 COMPLETIONS := $(wildcard ctl/*.bash-completion)
 UNITS       := $(wildcard examples/systemd/*.service examples/systemd/*.socket)
-SAMPLE_CONF := $(firstword $(wildcard examples/single-site/postroad.conf examples/single-site/*/postroad.conf))
+SAMPLE_CONF := examples/postroad.conf
 EXAMPLES     = $(shell find examples -type f ! -path 'examples/systemd/*' | LC_ALL=C sort)
 SCHEMA       = $(shell find ldap-schema -maxdepth 1 -type f | LC_ALL=C sort)
 confdir      = $(sysconfdir)/postroad
@@ -174,7 +174,7 @@ WITH_PATHS = $(foreach f,$(MAN_PAGES),$f:$(mandir)/man$(subst .,,$(suffix $f))/$
 	$(foreach f,$(UNITS),$f:$(unitdir)/$(notdir $f)) \
 	examples/systemd/sysusers.conf:$(sysusersdir)/postroad.conf \
 	examples/systemd/tmpfiles.conf:$(tmpfilesdir)/postroad.conf \
-	$(foreach f,$(SAMPLE_CONF),$f:$(confdir)/postroad.conf.sample)
+	$(SAMPLE_CONF):$(confdir)/postroad.conf.sample
 PATHS = sed -e 's,/usr/sbin/postroad,$(sbindir)/postroad,g' -e 's,/usr/bin/postroad,$(bindir)/postroad,g' \
 	-e 's,/etc/postroad,$(sysconfdir)/postroad,g' -e 's,/var/lib/postroad,$(localstatedir)/lib/postroad,g' \
 	-e 's,/run/postroad,$(runstatedir)/postroad,g'
