@@ -25,7 +25,7 @@ static const struct {
     [T_DN] = {"dn", 0},
     [T_ORG] = {"org", 0},
     [T_NUMBER] = {"number", 0},
-    [T_ADDR] = {"addr", MDB_DUPSORT},
+    [T_ADDR] = {"addr", MDB_INTEGERKEY},
     [T_DOMAIN] = {"domain", MDB_DUPSORT},
     [T_SITE] = {"site", 0},
     [T_DIGEST] = {"digest", 0},
@@ -216,6 +216,7 @@ mirror_close(struct mirror **mp)
     if (!m)
         return;
     mirror_write_abort(m);
+    mirror_addr_close(m);
     if (m->rtxn)
         mdb_txn_abort(m->rtxn);
     if (m->env)
@@ -277,7 +278,7 @@ mirror_begin(struct mirror *m)
         m->rtxn = NULL;
         return mirror_fail(m, rc, "begin");
     }
-    m->reading = 1;
+    m->reading = m->addr_stale = 1;
     return 0;
 }
 
@@ -357,17 +358,6 @@ mirror_claim_decode(const MDB_val *v, struct mirror_claim *out)
     p += 32;
     out->home = take_short(&p, end);
     out->standby = take_short(&p, end);
-}
-
-int
-mirror_claim(struct mirror *m, struct span address, struct mirror_claim *out)
-{
-    MDB_val v;
-    int found = mirror_get(m, T_ADDR, address.p, address.n, &v);
-
-    if (found == 1)
-        mirror_claim_decode(&v, out);
-    return found;
 }
 
 int

@@ -29,64 +29,65 @@ put_le(unsigned char *p, uint64_t v, int n)
 
 /* --- claims and duplicates --- */
 
+/* Keep T_DUP in step with how many claim this name. */
 static int
-count_claims(struct mirror *m, enum table t, MDB_val *key, size_t *n)
+note_dup(struct mirror *m, struct span name, size_t claims)
+{
+    unsigned char v[4];
+
+    if (claims < 2)
+        return mirror_tables_del(m, T_DUP, name.p, name.n);
+    put_le(v, claims, 4);
+    return mirror_tables_put(m, T_DUP, name.p, name.n, v, 4);
+}
+
+static int
+address_change(struct mirror *m, struct span address, struct span claim, int add)
+{
+    unsigned claims;
+
+    if (address.n == 0 || address.n > CLAIM_MAX)
+        return 0;
+    if (add)
+        return mirror_addr_add(m, address, claim, &claims) < 0 ? -1
+               : claims > 1                                    ? note_dup(m, address, claims)
+                                                               : 0;
+    if (mirror_addr_del(m, address, claim, &claims) < 0)
+        return -1;
+    return claims > 0 ? note_dup(m, address, claims) : 0;
+}
+
+static int
+count_claims(struct mirror *m, MDB_val *name, size_t *n)
 {
     MDB_cursor *c;
     MDB_val v;
-    int rc = mdb_cursor_open(m->wtxn, m->dbi[t], &c);
+    int rc = mdb_cursor_open(m->wtxn, m->dbi[T_DOMAIN], &c);
 
     *n = 0;
     if (rc)
         return mirror_fail(m, rc, "claims");
-    rc = mdb_cursor_get(c, key, &v, MDB_SET_KEY);
+    rc = mdb_cursor_get(c, name, &v, MDB_SET_KEY);
     if (!rc)
         rc = mdb_cursor_count(c, n);
     mdb_cursor_close(c);
     return rc && rc != MDB_NOTFOUND ? mirror_fail(m, rc, "claims") : 0;
 }
 
-/* Keep T_DUP in step with how many claim this key. */
 static int
-note_dup(struct mirror *m, enum table t, struct span name)
-{
-    MDB_val key = {name.n, (void *)name.p};
-    unsigned char v[4];
-    size_t n;
-
-    if (count_claims(m, t, &key, &n) < 0)
-        return -1;
-    if (n < 2)
-        return mirror_tables_del(m, T_DUP, name.p, name.n);
-    put_le(v, n, 4);
-    return mirror_tables_put(m, T_DUP, name.p, name.n, v, 4);
-}
-
-static int
-claim_change(struct mirror *m, enum table t, struct span name, unsigned char *row, size_t n,
-             int add)
+domain_change(struct mirror *m, struct span name, unsigned char *row, size_t n, int add)
 {
     MDB_val k = {name.n, (void *)name.p}, v = {n, row};
+    size_t claims;
     int rc;
 
     if (name.n == 0 || name.n > CLAIM_MAX)
         return 0;
-    if (add) {
-        rc = mdb_put(m->wtxn, m->dbi[t], &k, &v, MDB_NOOVERWRITE);
-        if (rc != MDB_KEYEXIST)
-            return rc ? mirror_fail(m, rc, "claim") : 0;
-        v.mv_data = row; /* NOOVERWRITE made it point at the present value */
-        v.mv_size = n;
-        rc = mdb_put(m->wtxn, m->dbi[t], &k, &v, MDB_NODUPDATA);
-        if (rc && rc != MDB_KEYEXIST)
-            return mirror_fail(m, rc, "claim");
-        return note_dup(m, t, name);
-    }
-    rc = mdb_del(m->wtxn, m->dbi[t], &k, &v);
-    if (rc && rc != MDB_NOTFOUND)
+    rc = add ? mdb_put(m->wtxn, m->dbi[T_DOMAIN], &k, &v, MDB_NODUPDATA)
+             : mdb_del(m->wtxn, m->dbi[T_DOMAIN], &k, &v);
+    if (rc && rc != MDB_KEYEXIST && rc != MDB_NOTFOUND)
         return mirror_fail(m, rc, "claim");
-    rc = mirror_get(m, T_DUP, name.p, name.n, &v);
-    return rc == 1 ? note_dup(m, t, name) : rc;
+    return count_claims(m, &k, &claims) < 0 ? -1 : note_dup(m, name, claims);
 }
 
 static size_t
@@ -123,7 +124,7 @@ index_addresses(struct mirror *m, const unsigned char *uuid, const struct record
         if (tag != TAG_MAIL && (tag != TAG_ALIAS || span_same(v, mail)))
             continue;
         row[30] = tag == TAG_MAIL ? CLAIM_PRIMARY : CLAIM_ALIAS;
-        if (claim_change(m, T_ADDR, v, row, n, add) < 0)
+        if (address_change(m, v, (struct span){(char *)row, n}, add) < 0)
             return -1;
     }
     return 0;
@@ -150,7 +151,7 @@ index_domain(struct mirror *m, const unsigned char *uuid, const struct record *r
         if (tag != TAG_DOMAIN)
             continue;
         row[28] = !span_same(v, primary);
-        if (claim_change(m, T_DOMAIN, v, row, 30 + primary.n, add) < 0)
+        if (domain_change(m, v, row, 30 + primary.n, add) < 0)
             return -1;
     }
     return 0;

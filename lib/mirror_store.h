@@ -20,7 +20,7 @@ enum table {
     T_DN,      /* parent u32 BE, normalised RDN -> UUID, own number u32 (0: no children yet) */
     T_ORG,     /* number u32 BE -> org row */
     T_NUMBER,  /* UUID -> number u32, for entries that have one */
-    T_ADDR,    /* canonical address -> claim rows, best first */
+    T_ADDR,    /* highest hash u32 -> bucket of claims on addresses, see mirror_addr.c */
     T_DOMAIN,  /* canonical domain name -> domain rows, best first */
     T_SITE,    /* UUID of sites and servers -> kind u8 */
     T_DIGEST,  /* "d" domain name -> four lanes, count: u64 each */
@@ -49,6 +49,8 @@ struct org_row {
 
 #define MIRROR_CACHE 32 /* changed digests and site counts kept until commit */
 
+enum { SCRATCH_WHOLE, SCRATCH_LOW, SCRATCH_HIGH, SCRATCH_PUT, SCRATCH_N };
+
 struct mirror {
     MDB_env *env;
     MDB_dbi dbi[T_N];
@@ -56,14 +58,19 @@ struct mirror {
     int reading, paused; /* paused: rtxn holds a snapshot nobody reads */
     size_t structure_txn;
     uint64_t structure;
-    uint64_t dev, ino; /* of the data file, to notice that it was replaced */
+    uint64_t dev, ino;       /* of the data file, to notice that it was replaced */
+    MDB_cursor *addr_cursor; /* goes with rtxn */
+    int addr_stale;          /* and is to be renewed as that was */
     char path[1024];
     char error[256];
 
     /* the writer's */
     MDB_txn *wtxn;
     int changed, org_dirty, structure_dirty, collect;
-    uint64_t accounts;
+    uint64_t accounts, addresses;
+    MDB_cursor *addr_wcursor; /* goes with wtxn, and ends with it */
+    unsigned char *addr_scratch[SCRATCH_N];
+    size_t addr_scratch_n[SCRATCH_N];
     uint32_t next_number;
     char base[MIRROR_DN_MAX + 1];
     size_t base_n;
@@ -94,6 +101,15 @@ int mirror_org_row(struct mirror *m, uint32_t number, struct org_row *out);
 void mirror_claim_decode(const MDB_val *v, struct mirror_claim *out);
 uint32_t mirror_u32(const void *p);
 uint64_t mirror_u64(const void *p);
+
+/*
+ * mirror_addr.c: claims on addresses (reading is mirror_claim). add, del: one claim row; how many
+ * there are on the address then. 0, or -1.
+ */
+int mirror_addr_add(struct mirror *m, struct span address, struct span claim, unsigned *claims_r);
+int mirror_addr_del(struct mirror *m, struct span address, struct span claim, unsigned *claims_r);
+void mirror_addr_forget(struct mirror *m); /* the table is about to be emptied */
+void mirror_addr_close(struct mirror *m);
 
 /* mirror_index.c: what follows from a record */
 int mirror_index(struct mirror *m, const unsigned char uuid[UUID_LEN], const struct record *r,

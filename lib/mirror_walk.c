@@ -10,6 +10,22 @@
 
 #define DEPTH_MAX 64
 
+/* Split at the first comma that is not escaped. parent is empty when there is none. */
+void
+mirror_dn_split(struct span ndn, struct span *nrdn, struct span *parent)
+{
+    size_t i = 0;
+
+    while (i < ndn.n && ndn.p[i] != ',')
+        i += ndn.p[i] == '\\' ? 2 : 1;
+    if (i > ndn.n)
+        i = ndn.n;
+    *nrdn = (struct span){ndn.p, i};
+    *parent = (struct span){ndn.p + i, 0};
+    if (i < ndn.n)
+        *parent = (struct span){ndn.p + i + 1, ndn.n - i - 1};
+}
+
 int
 mirror_by_dn(struct mirror *m, struct span ndn, unsigned char uuid[UUID_LEN])
 {
@@ -188,7 +204,7 @@ mirror_info(struct mirror *m, struct mirror_info *out)
     out->refreshed_ms = meta_u64(m, "refreshed");
     out->accounts = meta_u64(m, "accounts");
     out->entries = rows(m, T_ENTRY);
-    out->addresses = rows(m, T_ADDR);
+    out->addresses = meta_u64(m, "addresses");
     out->domains = rows(m, T_DOMAIN);
     out->dups = rows(m, T_DUP);
     out->bad = rows(m, T_BAD);
@@ -265,25 +281,6 @@ mirror_each_dup(struct mirror *m, int (*fn)(void *, struct span, unsigned), void
     struct walk_dup w = {fn, ctx};
 
     walk(m, T_DUP, dup_row, &w);
-}
-
-void
-mirror_each_claim(struct mirror *m, struct span address,
-                  int (*fn)(void *, const struct mirror_claim *), void *ctx)
-{
-    MDB_val k = {address.n, (void *)address.p}, v;
-    MDB_txn *txn = mirror_txn(m);
-    struct mirror_claim claim;
-    MDB_cursor *c;
-
-    if (!txn || address.n == 0 || mdb_cursor_open(txn, m->dbi[T_ADDR], &c))
-        return;
-    for (int op = MDB_SET_KEY; mdb_cursor_get(c, &k, &v, op) == 0; op = MDB_NEXT_DUP) {
-        mirror_claim_decode(&v, &claim);
-        if (fn(ctx, &claim))
-            break;
-    }
-    mdb_cursor_close(c);
 }
 
 struct walk_bad {

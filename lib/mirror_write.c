@@ -20,22 +20,6 @@ mirror_is_base(const struct mirror *m, struct span ndn)
     return ndn.n == m->base_n && memcmp(ndn.p, m->base, ndn.n) == 0;
 }
 
-/* Split at the first comma that is not escaped. parent is empty when there is none. */
-void
-mirror_dn_split(struct span ndn, struct span *nrdn, struct span *parent)
-{
-    size_t i = 0;
-
-    while (i < ndn.n && ndn.p[i] != ',')
-        i += ndn.p[i] == '\\' ? 2 : 1;
-    if (i > ndn.n)
-        i = ndn.n;
-    *nrdn = (struct span){ndn.p, i};
-    *parent = (struct span){ndn.p + i, 0};
-    if (i < ndn.n)
-        *parent = (struct span){ndn.p + i + 1, ndn.n - i - 1};
-}
-
 static int
 inside_base(const struct mirror *m, struct span ndn)
 {
@@ -92,6 +76,8 @@ mirror_write_begin(struct mirror *m)
     memset(m->digests, 0, sizeof m->digests);
     memset(m->siterefs, 0, sizeof m->siterefs);
     m->accounts = meta_get_u64(m, "accounts");
+    m->addresses = meta_get_u64(m, "addresses");
+    m->addr_wcursor = NULL;
     m->next_number = (uint32_t)meta_get_u64(m, "next");
     if (m->next_number <= BASE_NUMBER)
         m->next_number = BASE_NUMBER + 1;
@@ -130,7 +116,9 @@ finish(struct mirror *m)
         return -1;
     if (m->changed && meta_put_u64(m, "updated", wall_ms()) < 0)
         return -1;
-    if (meta_put_u64(m, "accounts", m->accounts) < 0 || meta_put_u64(m, "next", m->next_number) < 0)
+    if (meta_put_u64(m, "accounts", m->accounts) < 0 ||
+        meta_put_u64(m, "addresses", m->addresses) < 0 ||
+        meta_put_u64(m, "next", m->next_number) < 0)
         return -1;
     return meta_put_u64(m, "format", MIRROR_FORMAT);
 }
@@ -170,6 +158,7 @@ mirror_set_base(struct mirror *m, struct span ndn)
         return mirror_fail(m, EINVAL, "base");
     if (mirror_is_base(m, ndn) && mirror_get(m, T_ORG, key, 4, &v) == 1)
         return 0;
+    mirror_addr_forget(m);
     for (int t = 0; t < T_N; t++) {
         int rc = mdb_drop(m->wtxn, m->dbi[t], 0);
 
@@ -178,7 +167,7 @@ mirror_set_base(struct mirror *m, struct span ndn)
     }
     memset(m->digests, 0, sizeof m->digests);
     memset(m->siterefs, 0, sizeof m->siterefs);
-    m->accounts = 0;
+    m->accounts = m->addresses = 0;
     m->next_number = BASE_NUMBER + 1;
     m->changed = m->structure_dirty = m->org_dirty = 1;
     m->last_parent_n = 0;

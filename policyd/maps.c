@@ -52,10 +52,11 @@ maps_new(const struct conf *conf, const struct board *board)
     m->conf = conf;
     m->board = board;
     m->sites = calloc(1, sizeof(*m->sites));
-    m->domains = calloc(MAPS_SLOTS, sizeof(*m->domains));
-    m->orgs = calloc(MAPS_SLOTS, sizeof(*m->orgs));
+    m->domains = calloc(MAPS_DOMAINS, sizeof(*m->domains));
+    m->orgs = calloc(MAPS_ORGS, sizeof(*m->orgs));
+    m->names = calloc(MAPS_NAMES, sizeof(*m->names));
     m->seen = calloc(SEEN_SLOTS, sizeof(*m->seen));
-    if (!m->sites || !m->domains || !m->orgs || !m->seen) {
+    if (!m->sites || !m->domains || !m->orgs || !m->names || !m->seen) {
         maps_free(&m);
         return NULL;
     }
@@ -74,6 +75,7 @@ maps_free(struct maps **mp)
     free(m->sites);
     free(m->domains);
     free(m->orgs);
+    free(m->names);
     free(m->seen);
     free(m);
     *mp = NULL;
@@ -88,6 +90,13 @@ maps_mirror(struct maps *m, const char **why_r)
     return m->mirror;
 }
 
+static void
+caches_empty(struct maps *m)
+{
+    m->epoch++;
+    m->nnames = 1; /* 0 is "none" */
+}
+
 /* Fill anew what depends on the snapshot that was just begun. 0, or -1. */
 static int
 snapshot_open(struct maps *m)
@@ -97,7 +106,7 @@ snapshot_open(struct maps *m)
 
     if (m->complete && structure == m->structure)
         return 0;
-    m->epoch++;
+    caches_empty(m);
     m->complete = 0;
     if (mirror_info(m->mirror, &info) < 0 || mirror_sites(m->mirror, m->sites) < 0)
         return -1;
@@ -169,7 +178,7 @@ keep(char *out, size_t cap, struct span s)
 const struct domain_slot *
 maps_domain(struct maps *m, struct span name)
 {
-    struct domain_slot *d = &m->domains[hash_name(name) % MAPS_SLOTS];
+    struct domain_slot *d = &m->domains[hash_name(name) % MAPS_DOMAINS];
     struct mirror_domain row;
     int found;
 
@@ -191,10 +200,30 @@ maps_domain(struct maps *m, struct span name)
     return d;
 }
 
+/* The number of a name. There is room for it: see maps_org. */
+static uint16_t
+intern(struct maps *m, struct span name)
+{
+    if (name.n == 0 || name.n > MAPS_NAME_MAX)
+        return 0;
+    for (uint16_t i = 1; i < m->nnames; i++)
+        if (m->names[i].n == name.n && memcmp(m->names[i].text, name.p, name.n) == 0)
+            return i;
+    m->names[m->nnames].n = (uint8_t)name.n;
+    memcpy(m->names[m->nnames].text, name.p, name.n);
+    return m->nnames++;
+}
+
+struct span
+maps_org_name(const struct maps *m, uint16_t name)
+{
+    return name ? (struct span){m->names[name].text, m->names[name].n} : (struct span){"", 0};
+}
+
 const struct org_slot *
 maps_org(struct maps *m, uint32_t number)
 {
-    struct org_slot *o = &m->orgs[number % MAPS_SLOTS];
+    struct org_slot *o = &m->orgs[number % MAPS_ORGS];
     struct mirror_org row;
     int found;
 
@@ -203,13 +232,14 @@ maps_org(struct maps *m, uint32_t number)
     found = mirror_org(m->mirror, number, &row);
     if (found < 0)
         return NULL;
-    o->epoch = m->epoch;
-    o->number = number;
-    o->found = (uint8_t)found;
+    *o = (struct org_slot){.number = number, .found = (uint8_t)found};
     if (found) {
+        if (m->nnames > MAPS_NAMES - 2) /* no room for two more names: begin anew */
+            caches_empty(m);
         o->state = row.state;
-        o->home_n = (uint8_t)keep(o->home, sizeof(o->home), row.home);
-        o->standby_n = (uint8_t)keep(o->standby, sizeof(o->standby), row.standby);
+        o->home = intern(m, row.home);
+        o->standby = intern(m, row.standby);
     }
+    o->epoch = m->epoch;
     return o;
 }

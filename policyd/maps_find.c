@@ -194,8 +194,8 @@ inherit_home(struct maps *m, const struct hit *h, struct route_input *in)
             return -1;
         if (!o->found)
             continue;
-        take(&in->home, m->home, (struct span){o->home, o->home_n});
-        take(&in->standby, m->standby, (struct span){o->standby, o->standby_n});
+        take(&in->home, m->home, maps_org_name(m, o->home));
+        take(&in->standby, m->standby, maps_org_name(m, o->standby));
     }
     return 0;
 }

@@ -12,26 +12,33 @@
 #include "log.h"
 #include "maps.h"
 
-#define MAPS_SLOTS    1024 /* of each cache, direct-mapped */
-#define MAPS_NAME_MAX 255  /* bytes of a home site or host */
+#define MAPS_DOMAINS  1024  /* slots of the caches, direct-mapped */
+#define MAPS_ORGS     16384 /* small ones: a large tree has tens of thousands of departments */
+#define MAPS_NAMES    1024
+#define MAPS_NAME_MAX 255 /* bytes of a home site or host */
 /* What fits in a reply beside "OK ". */
 #define MAPS_DATA_MAX (SOCKETMAP_REPLY_MAX - 16)
 
 /* A domain we asked the mirror for, found or not. */
 struct domain_slot {
-    uint64_t epoch; /* valid while it is that of the maps */
+    uint32_t epoch; /* valid while it is that of the maps */
     uint32_t number;
     uint8_t found, is_alias, catch_all;
     unsigned char uuid[UUID_LEN];
     char name[ADDR_DOMAIN_MAX + 1], primary[ADDR_DOMAIN_MAX + 1];
 };
 
-/* A container's inherited settings. */
+/* A container's inherited settings; names are numbers in maps.names, 0 none. */
 struct org_slot {
-    uint64_t epoch;
-    uint32_t number;
-    uint8_t found, state, home_n, standby_n;
-    char home[MAPS_NAME_MAX + 1], standby[MAPS_NAME_MAX + 1];
+    uint32_t epoch, number;
+    uint16_t home, standby;
+    uint8_t found, state;
+};
+
+/* Sites' and hosts' names, each kept once: there are few, whatever the number of containers. */
+struct name_slot {
+    uint8_t n;
+    char text[MAPS_NAME_MAX];
 };
 
 /* Who has an address. */
@@ -68,12 +75,15 @@ struct maps {
     const struct board *board;
     struct mirror *mirror;
     struct site_table *sites;
-    uint64_t structure, epoch;
+    uint64_t structure;
+    uint32_t epoch;
     int64_t checked_ms;
     int depth, readable, complete;
     char error[256];
     struct domain_slot *domains;
     struct org_slot *orgs;
+    struct name_slot *names;
+    uint16_t nnames;
     struct seen *seen;
     uint32_t round;
     struct log_limit large_limit;
@@ -87,9 +97,10 @@ struct maps {
     char home[MAPS_NAME_MAX + 1], standby[MAPS_NAME_MAX + 1];
 };
 
-/* maps.c: cached rows; NULL when the mirror can't be read. Valid until the next call of the same. */
+/* maps.c: cached rows; NULL when the mirror can't be read. Valid until the next call of either. */
 const struct domain_slot *maps_domain(struct maps *m, struct span name);
 const struct org_slot *maps_org(struct maps *m, uint32_t number);
+struct span maps_org_name(const struct maps *m, uint16_t name);
 
 /* maps_find.c. 1 found, 0 not, -1 can't read. maps_resolve knows no catch-all. */
 int maps_resolve(struct maps *m, const struct addr *a, struct hit *h);
