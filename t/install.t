@@ -6,6 +6,7 @@
 use strict;
 use warnings;
 use Test::More;
+use Cwd qw(getcwd);
 use File::Find;
 use File::Path qw(make_path);
 use File::Temp qw(tempdir);
@@ -84,10 +85,10 @@ SKIP: {
 }
 is(slurp("$root$confdir/postroad.conf"), "# mine\n", "the administrator's postroad.conf is left alone");
 
-# The user and the directory it names aren't there yet; others have to do.
-(my $sample = slurp("$root$confdir/postroad.conf.sample")) =~ s{"[^"]*/directory\.ldif"}{"ldap-schema/two-sites.ldif"};
+# The user and the folders it names aren't there yet; others have to do.
+(my $sample = slurp("$root$confdir/postroad.conf.sample")) =~ s{"[^"]*/directory\.ldif"}{'"' . getcwd() . '/ldap-schema/two-sites.ldif"'}e;
 open $conf, '>', "$root/checked.conf" or die;
-print $conf $sample, map { "$_;\n" } 'user = "nobody"',
+print $conf $sample, map { "$_;\n" } 'user = "nobody"', "state_dir = \"$root/state\"",
     map { $_ . ' = "' . getgrgid((getpwnam 'nobody')[3]) . '"' } qw(group socket_group);
 close $conf;
 my $checked = `'$root$sbin' -t -c '$root/checked.conf' 2>&1`;
