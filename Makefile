@@ -109,7 +109,7 @@ $(TOOLS) $(BENCHES): %: %.o lib/libpostroad.a
 # --- tests ---
 
 .PHONY: tests check unit fuzz check-debian12 check-debian13
-tests: $(TESTS) $(TOOLS)
+tests: $(TESTS) $(TOOLS) $(BENCHES)
 # Everything. Scripts that need root, namespaces or a server skip themselves and say why.
 check: all tests
 	$(PROVE) --exec '' -j$(JOBS) $(PROVE_FLAGS) $(or $(T),$(filter-out $(SKIP),$(TESTS) $(SCRIPTS)))
@@ -132,9 +132,9 @@ demo: all $(TOOLS)
 	t/lab/demo
 lab: all $(TOOLS)
 	t/lab/lab up
-bench: all $(TOOLS) $(BENCHES)
+bench: all $(BENCHES)
 	bench/run
-bench-quick: all $(TOOLS) $(BENCHES)
+bench-quick: all $(BENCHES)
 	bench/run --quick
 
 # --- schema ---
