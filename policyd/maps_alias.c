@@ -14,9 +14,9 @@
 
 #include <strings.h>
 
-#define NESTED_MAX 64 /* lists looked at for one answer */
+#define NESTED_MAX 1024 /* lists looked at for one answer */
 
-/* A list being written out: the lists whose members are in it, and those already looked through. */
+/* A list being written out: the lists whose members are in it, and those known not to lead back. */
 struct expansion {
     struct listing *out;
     unsigned char in_place[NESTED_MAX][UUID_LEN], looked[NESTED_MAX][UUID_LEN];
@@ -209,16 +209,18 @@ static int expand_list(struct maps *m, struct expansion *x, const unsigned char 
 static int
 expand_nested(struct maps *m, struct expansion *x, const struct addr *a, const struct hit *h)
 {
+    unsigned known = x->nlooked;
     int back;
 
     if (is_among(x->in_place, x->nin_place, h->claim.uuid))
         return 0;
-    x->nlooked = 0;
     back = leads_back(m, x, h->claim.uuid);
     if (back < 0)
         return -1;
-    if (back)
+    if (back) {
+        x->nlooked = known; /* some of those may lead back by this one */
         return expand_list(m, x, h->claim.uuid);
+    }
     listing_add(m, x->out, a->text, a->len);
     return 0;
 }

@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the maps answer while the mirror is not proven current, not filled, replaced
+ * or changed under them, and at the limits of lists. What they answer at rest is in
+ * t/tables/maps.tbl, by t/protocol.t.
+ */
+#include "policyd/maps.h"
+#include "log.h"
+#include "tap.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define MIB 64
+
+static char dir[64], out[SOCKETMAP_REPLY_MAX];
+static unsigned char buf[1 << 20];
+static struct board board, sync_board;
+static struct conf conf;
+static struct mirror *writer;
+static struct maps *maps;
+
+struct item {
+    int tag;
+    const char *value;
+};
+#define ITEMS(...) ((const struct item[]){__VA_ARGS__, {0, NULL}})
+
+static unsigned char *
+id(const char *dn)
+{
+    static unsigned char uuid[UUID_LEN];
+
+    memset(uuid, 0, sizeof uuid);
+    for (size_t i = 0; dn[i]; i++)
+        uuid[i % UUID_LEN] = (unsigned char)(uuid[i % UUID_LEN] * 31 + dn[i]);
+    return uuid;
+}
+
+static struct record_builder builder;
+
+static void
+begin(enum record_kind kind, const char *dn)
+{
+    char rdn[128];
+
+    snprintf(rdn, sizeof rdn, "%.*s", (int)strcspn(dn, ","), dn);
+    record_begin(&builder, buf, sizeof buf, kind, STATE_UNSET, 1);
+    record_add(&builder, TAG_RDN, span_of(rdn));
+}
+
+static void
+end(const char *dn)
+{
+    struct record r;
+
+    if (record_end(&builder, &r) < 0 || mirror_put(writer, id(dn), span_of(dn), buf, r.n, "") < 0)
+        printf("Bail out! %s: %s\n", dn, mirror_error(writer));
+}
+
+static void
+put(enum record_kind kind, const char *dn, const struct item *items)
+{
+    begin(kind, dn);
+    for (; items->tag; items++)
+        record_add(&builder, (enum record_tag)items->tag, span_of(items->value));
+    end(dn);
+}
+
+static void
+fill(void)
+{
+    char error[256];
+
+    writer = mirror_open_writer(dir, MIB, error, sizeof error);
+    if (!writer || mirror_write_begin(writer) || mirror_set_base(writer, span_of("o=t"))) {
+        printf("Bail out! %s\n", error);
+        exit(1);
+    }
+    put(KIND_SITE, "cn=hebei,o=t", ITEMS({TAG_NEXTHOP, "10 relay:[192.0.2.1]:25"}));
+    put(KIND_SITE, "cn=shandong,o=t", ITEMS({TAG_NEXTHOP, "10 relay:[192.0.2.2]:25"}));
+    put(KIND_DOMAIN, "dc=a.example,o=t", ITEMS({TAG_DOMAIN, "a.example"}, {TAG_HOME, "hebei"}));
+    put(KIND_DOMAIN, "dc=c.example,o=t",
+        ITEMS({TAG_DOMAIN, "c.example"}, {TAG_HOME, "hebei"}, {TAG_CATCHALL, "anna@a.example"}));
+    put(KIND_ACCOUNT, "uid=anna,dc=a.example,o=t",
+        ITEMS({TAG_MAIL, "anna@a.example"}, {TAG_ALIAS, "anne@a.example"}));
+    put(KIND_LIST, "cn=all,dc=a.example,o=t",
+        ITEMS({TAG_MAIL, "all@a.example"}, {TAG_MEMBER, "anna@a.example"},
+              {TAG_MEMBER, "new@a.example"}));
+}
+
+static void
+ask(enum map_id map, const char *key, const char *want)
+{
+    enum socketmap_status s;
+    char got[256], what[128];
+    size_t n;
+
+    s = maps_lookup(maps, map, span_of(key), out, sizeof out, &n, NULL);
+    snprintf(got, sizeof got, "%s%s%.*s", socketmap_status_word(s), n ? " " : "",
+             (int)(n < 200 ? n : 200), out);
+    snprintf(what, sizeof what, "%s %s", map_name(map), key);
+    is_str(got, want, what);
+}
+
+static void
+set_phase(enum board_phase phase, int64_t beat_age_ms)
+{
+    board_set(&sync_board, BOARD_SYNC_PHASE, phase);
+    board_set(&sync_board, BOARD_SYNC_BEAT_MS, board_now_ms() - (uint64_t)beat_age_ms);
+}
+
+static void
+ask_unproven(const char *why)
+{
+    printf("# %s\n", why);
+    ask(MAP_TRANSPORT, "ghost@a.example", "NOTFOUND");
+    ask(MAP_MAILBOX, "ghost@a.example", "TEMP");
+    ask(MAP_ALIAS, "ghost@a.example", "TEMP");
+    ask(MAP_SENDER, "ghost@a.example", "TEMP");
+    ask(MAP_TRANSPORT, "ghost@c.example", "NOTFOUND");
+    ask(MAP_MAILBOX, "ghost@c.example", "TEMP");
+    ask(MAP_ALIAS, "ghost@c.example", "TEMP");
+    ask(MAP_TRANSPORT, "anna@a.example", "OK lmtp:x");
+    ask(MAP_MAILBOX, "anna@a.example", "OK OK");
+    ask(MAP_ALIAS, "anne@a.example", "OK anna@a.example");
+    ask(MAP_SENDER, "anna@a.example", "OK anna@a.example");
+    ask(MAP_DOMAIN, "a.example", "OK OK");
+    ask(MAP_DOMAIN, "outside.example", "NOTFOUND");
+    ask(MAP_MAILBOX, "x@outside.example", "NOTFOUND");
+    ask(MAP_ALIAS, "all@a.example", "OK anna@a.example, new@a.example");
+}
+
+static void
+ask_proven(const char *why)
+{
+    printf("# %s\n", why);
+    ask(MAP_MAILBOX, "ghost@a.example", "NOTFOUND");
+    ask(MAP_ALIAS, "ghost@a.example", "NOTFOUND");
+    ask(MAP_SENDER, "ghost@a.example", "NOTFOUND");
+    ask(MAP_TRANSPORT, "ghost@c.example", "OK lmtp:x");
+    ask(MAP_MAILBOX, "ghost@c.example", "OK OK");
+    ask(MAP_ALIAS, "ghost@c.example", "OK anna@a.example");
+    ask(MAP_ALIAS, "all@a.example", "OK anna@a.example");
+}
+
+static void
+test_filling(void)
+{
+    maps = maps_new(&conf, &board);
+    set_phase(PHASE_PERSIST, 0);
+    printf("# no mirror yet\n");
+    for (int i = 0; i < MAP_N; i++)
+        ask((enum map_id)i, "anna@a.example", "TEMP");
+    fill();
+    mirror_write_commit(writer);
+    printf("# a mirror that is being filled\n");
+    for (int i = 0; i < MAP_N; i++)
+        ask((enum map_id)i, "anna@a.example", "TEMP");
+    mirror_write_begin(writer);
+    mirror_set_complete(writer, 1);
+    mirror_write_commit(writer);
+    ask(MAP_MAILBOX, "anna@a.example", "OK OK");
+}
+
+static void
+test_freshness(void)
+{
+    ask_proven("connected, and the server has just answered");
+    set_phase(PHASE_PERSIST, 4500);
+    ask_proven("the server answered 4.5 s ago");
+    set_phase(PHASE_PERSIST, 5500);
+    ask_unproven("the server answered 5.5 s ago");
+    conf.directory.heartbeat = 10;
+    ask_proven("the same with a heart-beat each 10 s");
+    conf.directory.heartbeat = 1;
+    set_phase(PHASE_CONNECTING, 0);
+    ask_unproven("not connected");
+    set_phase(PHASE_REFRESH, 0);
+    ask_unproven("in the middle of a refresh");
+    set_phase(PHASE_REFUSED, 0);
+    ask_unproven("a refused sweep");
+    conf.directory.ldif = (char *)"/x";
+    set_phase(PHASE_LOADED, 0);
+    ask_proven("a file that is loaded");
+    set_phase(PHASE_ERROR, 0);
+    ask_proven("a file that was broken later");
+    set_phase(PHASE_NONE, 0);
+    ask_unproven("a file that nobody has looked at yet");
+    set_phase(PHASE_REFRESH, 0);
+    ask_unproven("a file that is being read");
+    set_phase(PHASE_LOADED, 0);
+}
+
+/* Changes are seen by the next lookup, also where the maps remember domains and departments. */
+static void
+test_changes(void)
+{
+    printf("# changes\n");
+    mirror_write_begin(writer);
+    put(KIND_DOMAIN, "dc=a.example,o=t", ITEMS({TAG_DOMAIN, "a.example"}, {TAG_HOME, "shandong"}));
+    put(KIND_DOMAIN, "dc=n.example,o=t", ITEMS({TAG_DOMAIN, "n.example"}));
+    ask(MAP_TRANSPORT, "anna@a.example", "OK lmtp:x");
+    ask(MAP_DOMAIN, "n.example", "NOTFOUND");
+    mirror_write_commit(writer);
+    ask(MAP_TRANSPORT, "anna@a.example", "OK relay:[192.0.2.2]:25");
+    ask(MAP_DOMAIN, "n.example", "OK OK");
+    mirror_write_begin(writer);
+    mirror_delete(writer, id("uid=anna,dc=a.example,o=t"));
+    mirror_write_commit(writer);
+    ask(MAP_MAILBOX, "anna@a.example", "NOTFOUND");
+    mirror_write_begin(writer);
+    mirror_set_base(writer, span_of("o=u"));
+    mirror_write_commit(writer);
+    ask(MAP_TRANSPORT, "all@a.example", "TEMP");
+    ask(MAP_DOMAIN, "a.example", "TEMP");
+    mirror_close(&writer);
+}
+
+/* Another store in the same place, as after a change of format. */
+static void
+test_replaced(void)
+{
+    char path[128], aside[160];
+
+    snprintf(path, sizeof path, "%s/mirror/data.mdb", dir);
+    snprintf(aside, sizeof aside, "%s.aside", path);
+    rename(path, aside);
+    snprintf(path, sizeof path, "%s/mirror/lock.mdb", dir);
+    unlink(path);
+    fill();
+    mirror_set_complete(writer, 1);
+    mirror_write_commit(writer);
+    for (uint64_t start = board_now_ms(); board_now_ms() - start < 10000;) {
+        size_t n;
+
+        if (maps_lookup(maps, MAP_MAILBOX, span_of("anna@a.example"), out, sizeof out, &n, NULL) ==
+            SOCKETMAP_OK)
+            break;
+        usleep(10000);
+    }
+    ask(MAP_MAILBOX, "anna@a.example", "OK OK");
+}
+
+static void
+put_list(const char *dn, const char *mail, int members, const char *prefix)
+{
+    char text[128];
+
+    begin(KIND_LIST, dn);
+    record_add(&builder, TAG_MAIL, span_of(mail));
+    for (int i = 0; i < members; i++) {
+        snprintf(text, sizeof text, "%s%06d@outside.example", prefix, i);
+        record_add(&builder, TAG_MEMBER, span_of(text));
+    }
+    end(dn);
+}
+
+/* Lists each of which has the next one as its member, and the last one the first. */
+static void
+put_ring(const char *name, int n, int closed)
+{
+    char dn[64], next[64], mail[64];
+
+    for (int i = 0; i < n; i++) {
+        snprintf(dn, sizeof dn, "cn=%s%d,dc=a.example,o=t", name, i);
+        snprintf(mail, sizeof mail, "%s%d@a.example", name, i);
+        snprintf(next, sizeof next, "cn=%s%d,dc=a.example,o=t", name, (i + 1) % n);
+        begin(KIND_LIST, dn);
+        record_add(&builder, TAG_MAIL, span_of(mail));
+        record_add(&builder, TAG_MEMBER, span_of("anna@a.example"));
+        if (closed || i + 1 < n)
+            record_add(&builder, TAG_MEMBER_DN, span_of(next));
+        end(dn);
+    }
+}
+
+static void
+test_lists(void)
+{
+    enum socketmap_status s;
+    size_t n;
+
+    printf("# lists at their limits\n");
+    log_open("stderr", "mail", "error", "test");
+    mirror_write_begin(writer);
+    put_list("cn=big,dc=a.example,o=t", "big@a.example", 3900, "m");
+    put_list("cn=huge,dc=a.example,o=t", "huge@a.example", 5000, "m");
+    put_ring("ring", 20, 1);
+    put_ring("maze", 1100, 1);
+    put_ring("chain", 100, 0);
+    mirror_write_commit(writer);
+    s = maps_lookup(maps, MAP_ALIAS, span_of("big@a.example"), out, sizeof out, &n, NULL);
+    ok(s == SOCKETMAP_OK && n == 3900 * 25 - 2, "3,900 members fit in one answer");
+    ask(MAP_ALIAS, "huge@a.example", "TEMP");
+    ask(MAP_TRANSPORT, "huge@a.example", "OK wait:");
+    ask(MAP_MAILBOX, "huge@a.example", "OK OK");
+    ask(MAP_ALIAS, "ring7@a.example", "OK anna@a.example");
+    ask(MAP_ALIAS, "maze7@a.example", "TEMP");
+    ask(MAP_TRANSPORT, "maze7@a.example", "OK wait:");
+    ask(MAP_ALIAS, "chain0@a.example", "OK anna@a.example, chain1@a.example");
+    ask(MAP_ALIAS, "chain99@a.example", "OK anna@a.example");
+    ask(MAP_ALIAS, "chain50@a.example", "OK anna@a.example, chain51@a.example");
+}
+
+static void
+set_up(void)
+{
+    int fd = board_create(), other = dup(fd);
+
+    if (fd < 0 || board_attach(&board, fd, BOARD_ANSWER, 0) < 0 ||
+        board_attach(&sync_board, other, BOARD_SYNC, 0) < 0) {
+        printf("Bail out! no board\n");
+        exit(1);
+    }
+    conf.site = (char *)"hebei";
+    conf.state_dir = dir;
+    conf.local_transport = (char *)"lmtp:x";
+    conf.wait_transport = (char *)"wait:";
+    conf.recipient_delimiter = (char *)"+";
+    conf.directory.ldif = (char *)"";
+    conf.directory.heartbeat = 1;
+    conf.mirror.size = MIB;
+}
+
+int
+main(void)
+{
+    char command[128];
+
+    snprintf(dir, sizeof dir, "/tmp/postroad-maps.XXXXXX");
+    if (!mkdtemp(dir))
+        return 1;
+    set_up();
+    test_filling();
+    test_freshness();
+    test_changes();
+    test_replaced();
+    test_lists();
+    maps_free(&maps);
+    mirror_close(&writer);
+    snprintf(command, sizeof command, "rm -rf %s", dir);
+    if (system(command) != 0)
+        printf("# %s is left behind\n", dir);
+    return tap_done();
+}
