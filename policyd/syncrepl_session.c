@@ -446,6 +446,7 @@ receive(struct session *t)
             return 0;
         if (rc < 0)
             return end_by_code(t, END_LOST, "connection", LDAP_SERVER_DOWN);
+        beat_step(); /* a slow disk may keep one entry waiting for long */
         rc = on_message(t, message);
         ldap_msgfree(message);
         if (rc < 0 || commit_when_due(t, 0) < 0)

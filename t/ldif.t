@@ -176,6 +176,19 @@ spew($file, "$base$alice" =~ s/o=corp/o=other/gr =~ s/^o: corp/o: other/r =~ s/1
 ok(wait_for(5, sub { lookup('transport', 'alice@a.example') =~ /192\.0\.2\.9/ }), 'one with another base takes its place');
 is(status()->{mirror}{entries}, 8, 'whole');
 
+# --- no room
+policyd_stop();
+run('', 'rm', '-r', "$dir/state");
+spew($file, "$base$alice");
+policyd_start(qq(ldif = "$file";), "mirror: { size = 1; };\n");
+ok(wait_for(5, sub { lookup('mailbox', 'alice@a.example') eq 'OK OK' }), 'a store of 1 MiB');
+spew($file, $base . join '', map { person("q$_") } 1 .. 6000);
+ok(wait_for(8, phase_is('error')), 'is too small for 6,000 people');
+like(source()->{error}, qr/ldif:\d+: mirror: .*(MDB_MAP_FULL|full)/, 'which is said');
+is(lookup('mailbox', 'alice@a.example'), 'OK OK', 'and changes nothing');
+spew($file, "$base$alice" . person('bob'));
+ok(wait_for(5, sub { lookup('mailbox', 'bob@a.example') eq 'OK OK' }), 'nor is the store any the worse');
+
 my ($deaths) = grep { $_->{name} eq 'sync' } @{ status()->{roles} };
 is($deaths->{restarts}, 0, 'the role was never restarted');
 is(policyd_stop(), 0, 'policyd ends in order');
