@@ -50,18 +50,48 @@ check_names(const struct check *c)
     return 0;
 }
 
+/* Root looks at what roles need after they dropped their privileges with the eyes of their user. */
+struct eyes {
+    gid_t groups[64];
+    int ngroups; /* -1: nothing was changed */
+};
+
+static void
+eyes_of_roles(const struct conf *conf, struct eyes *e)
+{
+    const struct passwd *pw = geteuid() == 0 ? getpwnam(conf->user) : NULL;
+    const struct group *gr = pw && pw->pw_uid != 0 ? getgrnam(conf->group) : NULL;
+
+    e->ngroups = gr ? getgroups(64, e->groups) : -1;
+    if (e->ngroups < 0)
+        return;
+    if (setgroups(1, &gr->gr_gid) < 0 || setegid(gr->gr_gid) < 0 || seteuid(pw->pw_uid) < 0)
+        abort(); /* root can do that */
+}
+
+static void
+eyes_back(const struct eyes *e)
+{
+    if (e->ngroups >= 0 &&
+        (seteuid(0) < 0 || setegid(getgid()) < 0 || setgroups((size_t)e->ngroups, e->groups) < 0))
+        abort();
+}
+
 static int
 check_state_dir(const struct check *c)
 {
     char above[1100];
     struct stat st;
+    struct eyes e;
+    int rc;
 
     if (stat(c->conf->state_dir, &st) == 0) {
         if (!S_ISDIR(st.st_mode))
             return wrong(c, "state_dir", c->conf->state_dir, "is no folder");
-        if (geteuid() != 0 && access(c->conf->state_dir, W_OK | X_OK) < 0)
-            return wrong(c, "state_dir", c->conf->state_dir, strerror(errno));
-        return 0;
+        eyes_of_roles(c->conf, &e);
+        rc = faccessat(AT_FDCWD, c->conf->state_dir, W_OK | X_OK, AT_EACCESS);
+        eyes_back(&e);
+        return rc < 0 ? wrong(c, "state_dir", c->conf->state_dir, strerror(errno)) : 0;
     }
     snprintf(above, sizeof(above), "%s", c->conf->state_dir);
     if (errno == ENOENT && access(dirname(above), W_OK | X_OK) == 0)
@@ -69,15 +99,20 @@ check_state_dir(const struct check *c)
     return wrong(c, "state_dir", c->conf->state_dir, strerror(errno));
 }
 
+/* dropped: it is read by a role that has dropped its privileges. */
 static int
-check_file(const struct check *c, const char *key, const char *path)
+check_file(const struct check *c, const char *key, const char *path, int dropped)
 {
+    struct eyes e = {.ngroups = -1};
     struct stat st;
     int fd;
 
     if (!*path)
         return 0;
+    if (dropped)
+        eyes_of_roles(c->conf, &e);
     fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    eyes_back(&e);
     if (fd < 0)
         return wrong(c, key, path, strerror(errno));
     if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
@@ -93,11 +128,11 @@ check_files(const struct check *c)
 {
     const struct conf *f = c->conf;
 
-    if (check_file(c, "directory.ldif", f->directory.ldif) < 0 ||
-        check_file(c, "directory.password_file", f->directory.password_file) < 0 ||
-        check_file(c, "directory.tls_ca_file", f->directory.tls_ca_file) < 0 ||
-        check_file(c, "directory.tls_cert_file", f->directory.tls_cert_file) < 0 ||
-        check_file(c, "directory.tls_key_file", f->directory.tls_key_file) < 0)
+    if (check_file(c, "directory.ldif", f->directory.ldif, 1) < 0 ||
+        check_file(c, "directory.password_file", f->directory.password_file, 0) < 0 ||
+        check_file(c, "directory.tls_ca_file", f->directory.tls_ca_file, 0) < 0 ||
+        check_file(c, "directory.tls_cert_file", f->directory.tls_cert_file, 0) < 0 ||
+        check_file(c, "directory.tls_key_file", f->directory.tls_key_file, 0) < 0)
         return -1;
     return 0;
 }

@@ -274,7 +274,7 @@ ok($d->start, 'it starts again, with the mirror on disk');
 
 # --- privileges ---
 SKIP: {
-    skip 'only root can give up privileges', 5 if $> != 0;
+    skip 'only root can give up privileges', 8 if $> != 0;
     my $p = Policyd->new(settings => { user => '"nobody"', group => '"' . getgrgid((getpwnam 'nobody')[3]) . '"' });
     chmod 0755, $p->{dir};
     # The tree may be where only root can read.
@@ -291,6 +291,27 @@ SKIP: {
         ok($status =~ /^Uid:(\s+$uid){4}$/m && $status =~ /^CapEff:\s+0+$/m && $status =~ /^NoNewPrivs:\s+1$/m
             && $status =~ /^Groups:\s+\d+ ?$/m, "$role has no privileges left") or diag $status;
     }
+    chmod 0600, "$p->{dir}/directory.ldif";
+    ($code, $text) = run($program, '-t', '-c', $p->{conf});
+    like("$code $text", qr/^2 .*directory\.ldif: .*Permission denied/, '-t finds a file that the roles could not read');
+    chmod 0644, "$p->{dir}/directory.ldif";
+    mkdir "$p->{dir}/closed", 0755;
+    $p->write_conf(state_dir => "\"$p->{dir}/closed\"");
+    ($code, $text) = run($program, '-t', '-c', $p->{conf});
+    like("$code $text", qr/^2 .*state_dir: .*Permission denied/, '-t finds a folder that the roles could not write');
+    chown $uid, -1, "$p->{dir}/closed";
+    is((run($program, '-t', '-c', $p->{conf}))[0], 0, '-t is content when they can');
+}
+
+# --- a line for each lookup, when that is wanted ---
+{
+    my $l = Policyd->new(settings => { log => '{ lookups = true; }' });
+    $l->start or diag $l->log_text;
+    $l->ask('alias', 'Anne+x@B.example');
+    like($l->log_text, qr/lookup map=alias status=OK answer="anna\+x\@a\.example" matched="anne\@a\.example" how="alias domain" step=7 why="[^"]+" key=Anne\+x\@B\.example$/m,
+        'log.lookups writes question, answer and reason');
+    $l->ask('mailbox', "a\nb=\"c\" key=x\@a.example");
+    unlike($l->log_text, qr/^b=/m, 'a key can not begin a line of its own');
 }
 
 done_testing;
