@@ -1,43 +1,99 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# README's first configuration, taken from the text as it stands and run: a new
-# administrator who follows it must see what it promises.
+# readme: that the README's first configuration works as it stands, on a Postfix that had tables of its
+# own before, and that taking it out leaves that Postfix as it was.
 use strict;
 use warnings;
-use File::Basename qw(dirname);
-use lib dirname(__FILE__) . '/lib';
+use FindBin;
+use lib "$FindBin::Bin/lab";
+use Lab;
+use Lab::Cases qw(post_outside sent_by refused $guest);
 use Test::More;
-use Trial;
 
-plan(skip_all => 'the programs are not built') if grep { !-x "$top/$_" } qw(policyd/postroad-policyd ctl/postroad);
+my $root = "$FindBin::Bin/..";
+my $readme = Inside::slurp("$root/README.md");
 
-my $readme = slurp("$top/README.md");
-my ($ldif) = $readme =~ /^```ldif\n(.*?)^```$/ms;
-my ($conf) = $readme =~ /^```\n(site = .*?)^```$/ms;
-my ($main) = $readme =~ /^```\n(virtual_mailbox_domains.*?)^```$/ms;
-my ($says) = $readme =~ /postroad lookup transport bob\@corp\.example +# (\S+)/;
+# The first block of text in the README after these words.
+sub block {
+    my ($words) = @_;
+    return $readme =~ /\Q$words\E.*?\n```\w*\n(.*?)```/s ? $1 : die "README: no block after $words\n";
+}
 
-spew("$dir/directory.ldif", $ldif);
-(my $here = $conf) =~ s{/etc/postroad/}{$dir/}g;
-my ($user, $group) = (scalar getpwuid $>, scalar getgrgid $));
-spew("$dir/postroad.conf", <<"CONF");
-$here
-state_dir = "$dir/state"; user = "$user"; group = "$group"; socket_group = "$group";
-sockets: { map = "unix:$dir/map"; policy = ""; access = ""; control = "unix:$dir/control"; http = ""; };
-CONF
-my @c = ('-c', "$dir/postroad.conf");
-is((run('', "$top/policyd/postroad-policyd", '-t', @c))[0], 0, 'the configuration is right');
-Trial::spawn("$dir/log", "$top/policyd/postroad-policyd", @c);
-ok(wait_for(10, sub { status()->{mirror}{complete} }), 'the daemon loads the directory');
-is(status()->{mirror}{entries}, scalar(() = $ldif =~ /^dn:/mg), 'all of it');
-is_deeply(status()->{bad}, { count => 0, list => [] }, 'and finds nothing odd in it');
-is((run('', "$top/ctl/postroad", @c, 'lookup', 'transport', 'bob@corp.example'))[1], "$says\n", 'bob: as the README says');
-is((run('', "$top/ctl/postroad", @c, 'lookup', 'transport', 'alice@corp.example'))[1], "lmtp:unix:private/dovecot-lmtp\n", 'alice is here');
-is((run('', "$top/ctl/postroad", @c, 'lookup', 'mailbox', 'carol@corp.example'))[0], 1, 'nobody else is anywhere');
-my @lines = grep { /\S/ } split /\n/, $main;
-is(scalar @lines, 5, 'five lines of main.cf');
-is(scalar(grep { -e "$top/$_" } $readme =~ /^\| `(\w[\w-]*)\/`/mg), scalar(() = $readme =~ /^\| `\w[\w-]*\/`/mg), 'the folders exist');
-my %maps = map { $_->{name} => 1 } @{ status()->{maps} };
-ok(!(grep { /socketmap:unix:postroad\/map:(\w+)/ && !$maps{$1} } @lines), 'they name maps that exist');
-done_testing();
+my $tree     = block('`/etc/postroad/directory.ldif`:');
+my $conf     = block('`/etc/postroad/postroad.conf` at hebei');
+my $lines    = block('in `/etc/postfix/main.cf`');
+my %examples = ('directory.ldif' => $tree, 'postroad.conf' => $conf, 'main.cf.lines' => $lines);
+is(Inside::slurp("$root/examples/single-site/$_"), $examples{$_}, "examples/single-site/$_ is the README's")
+  for sort keys %examples;
+
+my @missing = Lab->missing;
+if (@missing) {
+    note(join ', ', @missing);
+    done_testing;
+    exit;
+}
+
+my $lab   = Lab->up;
+my $main  = $lab->root('hebei') . '/etc/postfix/main.cf';
+my $mx    = 'mx1.hebei.example:25';
+my $alice = 'alice@corp.example';
+my $bob   = 'bob@corp.example';
+my $old   = <<'END' . Inside::slurp("$root/t/lab/fast.cf");
+compatibility_level = 3.6
+myhostname = mx1.hebei.example
+mydestination = localhost
+inet_protocols = ipv4
+alias_maps =
+maillog_file = /var/log/mail.log
+handoff_tls_chain_files =
+peer_networks =
+virtual_mailbox_domains = corp.example
+virtual_mailbox_maps = inline:{{alice@corp.example = here}}
+virtual_transport = lmtp:unix:private/dovecot-lmtp
+END
+
+sub configure {
+    my ($text) = @_;
+    Inside::write_file($main, $text);
+    $lab->run('hebei', 'postfix', 'reload');
+    return;
+}
+
+# Alice's mail goes to her mailbox; bob gets an answer like this.
+sub serves {
+    my ($when, $like) = @_;
+    my $mark = post_outside($lab, $alice, $mx);
+    ok(eval { $lab->found_in($mark, "hebei $alice") }, "$when alice has her mail") or diag($@);
+    ok(eval { refused($lab, $bob, $mx, $like) },       "$when bob is told $like")   or diag($@);
+    return;
+}
+
+# An existing server: no Postroad, no directory.
+$lab->daemon('stop', 'hebei', qw(policyd slapd));
+$lab->run('hebei', 'sh', '-c', 'rm -rf /var/lib/postroad/* /etc/postroad/*');
+configure($old);
+serves('before', qr/^550 5\.1\.1 /);
+
+# The first configuration, and the five lines.
+Inside::write_file($lab->root('hebei') . "/etc/postroad/$_", $examples{$_}) for qw(directory.ldif postroad.conf);
+ok($lab->try('hebei', 'postroad-policyd', '-t', '-c', '/etc/postroad/postroad.conf'), 'the configuration is good');
+$lab->daemon('start', 'hebei', 'policyd');
+is($lab->run('hebei', qw(postroad lookup transport), $bob), "relay:[192.0.2.2]:25\n", 'postroad lookup');
+like($lab->run('hebei', qw(postroad explain), $bob), qr/hand-off to shandong/, 'postroad explain');
+is($lab->run('hebei', 'postmap', '-q', $alice, 'socketmap:unix:/var/spool/postfix/postroad/map:mailbox'),
+    "OK\n", 'postmap');
+configure("$old\n$lines");
+serves('with Postroad', qr/^250 /);
+my $mark = post_outside($lab, $bob, $mx);
+my $try = eval { $lab->await_delivery('hebei', $mark, $bob, 'deferred') };
+like($try->{text}, qr/connect to 192\.0\.2\.2/, 'mail for bob goes to shandong\'s server') or diag($@);
+like($try->{service}, qr/^relay/, 'by the transport the directory names');
+ok(eval { refused($lab, 'nobody@corp.example', $mx, qr/^550 5\.1\.1 /) }, 'an unknown address is refused') or diag($@);
+
+# And out again.
+configure($old);
+$lab->daemon('stop', 'hebei', 'policyd');
+serves('afterwards', qr/^550 5\.1\.1 /);
+$lab->down;
+done_testing;
