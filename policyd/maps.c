@@ -25,12 +25,19 @@ coarse_ms(void)
     return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
-/* Have the mirror open, and be it the one that sync writes. While there is none, each batch tries. */
+/*
+ * Have the mirror open, and be it the one that sync writes: looked at now and then, not between
+ * lookups that come one behind the other. While there is none, each batch tries.
+ */
 static void
 mirror_keep(struct maps *m)
 {
-    int64_t now = coarse_ms();
+    int64_t now;
 
+    if (m->mirror && !m->check)
+        return;
+    m->check = 0;
+    now = coarse_ms();
     if (m->mirror && now - m->checked_ms >= CHECK_MS && mirror_replaced(m->mirror))
         mirror_close(&m->mirror);
     if (!m->mirror || now - m->checked_ms >= CHECK_MS)
@@ -84,6 +91,7 @@ maps_free(struct maps **mp)
 struct mirror *
 maps_mirror(struct maps *m, const char **why_r)
 {
+    m->check = 1;
     if (m->depth == 0)
         mirror_keep(m);
     *why_r = m->mirror ? "" : m->error;
@@ -136,7 +144,10 @@ maps_begin(struct maps *m)
 void
 maps_end(struct maps *m)
 {
-    if (--m->depth == 0 && m->mirror)
+    if (--m->depth > 0)
+        return;
+    m->check = 1;
+    if (m->mirror)
         mirror_end(m->mirror);
 }
 
@@ -150,7 +161,10 @@ maps_pause(struct maps *m)
 void
 maps_rest(struct maps *m)
 {
-    if (m->depth == 0 && m->mirror)
+    if (m->depth > 0)
+        return;
+    m->check = 1;
+    if (m->mirror)
         mirror_end(m->mirror);
 }
 

@@ -78,7 +78,7 @@ struct maps {
     uint64_t structure;
     uint32_t epoch;
     int64_t checked_ms;
-    int depth, readable, complete;
+    int depth, readable, complete, check; /* check: look whether the store is the right one */
     char error[256];
     struct domain_slot *domains;
     struct org_slot *orgs;
