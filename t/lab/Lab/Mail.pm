@@ -104,7 +104,8 @@ sub await_delivery {
     };
     return $last if eval { Inside::wait_for('', 20, $ended) };
     my $is = $last ? in_words($last) : 'nothing was done';
-    die "$site should have $status it to $to, but: $is\n";
+    my $log = join '', map { "  $_->{id} $_->{text}\n" } $self->trail($site, $mark);
+    die "$site should have $status it to $to, but: $is\n$log";
 }
 
 # One attempt, in words.
