@@ -58,12 +58,16 @@ maps_new(const struct conf *conf, const struct board *board)
         return NULL;
     m->conf = conf;
     m->board = board;
+    m->own_site = span_of(conf->site);
+    m->local = span_of(conf->local_transport);
+    m->wait = span_of(conf->wait_transport);
     m->sites = calloc(1, sizeof(*m->sites));
     m->domains = calloc(MAPS_DOMAINS, sizeof(*m->domains));
     m->orgs = calloc(MAPS_ORGS, sizeof(*m->orgs));
+    m->ways = calloc(MAPS_ORGS, sizeof(*m->ways));
     m->names = calloc(MAPS_NAMES, sizeof(*m->names));
     m->seen = calloc(SEEN_SLOTS, sizeof(*m->seen));
-    if (!m->sites || !m->domains || !m->orgs || !m->names || !m->seen) {
+    if (!m->sites || !m->domains || !m->orgs || !m->ways || !m->names || !m->seen) {
         maps_free(&m);
         return NULL;
     }
@@ -82,6 +86,7 @@ maps_free(struct maps **mp)
     free(m->sites);
     free(m->domains);
     free(m->orgs);
+    free(m->ways);
     free(m->names);
     free(m->seen);
     free(m);

@@ -47,13 +47,13 @@ answer_transport(struct maps *m, struct span key, struct answer *a)
         list = m->in.kind == KIND_LIST ? maps_list_delivers(m, a->p) : 1;
         if (list != 1) {
             m->why = "list without a member to deliver to";
-            return answer_text(a, span_of(m->conf->wait_transport));
+            return answer_text(a, m->wait);
         }
-        return answer_text(a, span_of(m->conf->local_transport));
+        return answer_text(a, m->local);
     case ROUTE_HANDOFF:
         return answer_text(a, (struct span){m->route.site->answer, m->route.site->answer_len});
     case ROUTE_WAIT:
-        return answer_text(a, span_of(m->conf->wait_transport));
+        return answer_text(a, m->wait);
     default:
         return SOCKETMAP_NOTFOUND;
     }
@@ -230,6 +230,7 @@ maps_lookup(struct maps *m, enum map_id map, struct span key, char *out, size_t 
     m->parsed = 0;
     m->route.step = 0;
     m->why = "no address";
+    m->traced = trace != NULL;
     if (maps_begin(m) < 0)
         s = answer_temp(m, unreadable);
     else if (!m->complete)

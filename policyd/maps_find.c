@@ -200,32 +200,73 @@ inherit_home(struct maps *m, const struct hit *h, struct route_input *in)
     return 0;
 }
 
+/* Fill in what the rules ask about the one who was found. 0, or -1 can't read. */
+static int
+found_input(struct maps *m, struct hit *h, struct route_input *in)
+{
+    int state = maps_state(m, h);
+
+    if (state < 0 || inherit_home(m, h, in) < 0)
+        return -1;
+    in->kind = h->claim.kind;
+    in->state = (enum record_state)state;
+    if (state == STATE_DISABLED)
+        h->proven = maps_proven(m);
+    return 0;
+}
+
+static int
+decide(struct maps *m, struct hit *h)
+{
+    struct route_input *in = &m->in;
+
+    in->domain_ours = h->ours;
+    in->found = h->found;
+    in->own_site = m->own_site;
+    in->sites = m->sites;
+    if (h->found && found_input(m, h, in) < 0)
+        return -1;
+    in->proven = h->proven;
+    m->route = route_decide(in);
+    return 0;
+}
+
+/* The way of those who say nothing of their own is decided once for each container. */
+static int
+decide_once(struct maps *m, struct hit *h)
+{
+    const struct mirror_claim *c = &h->claim;
+    struct way_slot *w = &m->ways[c->parent % MAPS_ORGS];
+
+    if (w->epoch == m->epoch && w->parent == c->parent && w->domain == h->domain &&
+        w->own_state == c->state && w->kind == c->kind) {
+        m->route = w->route;
+        m->in.state = w->state;
+        m->in.kind = w->kind;
+        return 0;
+    }
+    if (decide(m, h) < 0)
+        return -1;
+    if (m->in.state != STATE_DISABLED) /* that depends on what is proven by now */
+        *w = (struct way_slot){
+            m->epoch, c->parent, h->domain, c->state, c->kind, (uint8_t)m->in.state, m->route};
+    return 0;
+}
+
 int
 maps_route(struct maps *m, struct span key)
 {
     struct hit *h = &m->hit;
-    struct route_input *in = &m->in;
-    int state;
+    int rc;
 
     m->parsed = addr_parse(&m->addr, key.p, key.n, m->conf->recipient_delimiter);
     if (m->parsed != 1)
         return 0;
     if (maps_find(m, &m->addr, h) < 0)
         return -1;
-    in->domain_ours = h->ours;
-    in->found = h->found;
-    in->own_site = span_of(m->conf->site);
-    in->sites = m->sites;
-    if (h->found) {
-        state = maps_state(m, h);
-        if (state < 0 || inherit_home(m, h, in) < 0)
-            return -1;
-        in->kind = h->claim.kind;
-        in->state = (enum record_state)state;
-        if (state == STATE_DISABLED)
-            h->proven = maps_proven(m);
-    }
-    in->proven = h->proven;
-    m->route = route_decide(in);
-    return 1;
+    if (h->found && h->inherits && !m->traced && h->claim.home.n == 0 && h->claim.standby.n == 0)
+        rc = decide_once(m, h);
+    else
+        rc = decide(m, h);
+    return rc < 0 ? -1 : 1;
 }

@@ -41,6 +41,16 @@ struct name_slot {
     char text[MAPS_NAME_MAX];
 };
 
+/*
+ * The route of all accounts that stand in one container, have addresses in one domain and say
+ * nothing of their own: nearly everybody's.
+ */
+struct way_slot {
+    uint32_t epoch, parent, domain;
+    uint8_t own_state, kind, state;
+    struct route route;
+};
+
 /* Who has an address. */
 struct hit {
     int ours; /* the domain is ours */
@@ -73,6 +83,7 @@ struct seen {
 struct maps {
     const struct conf *conf;
     const struct board *board;
+    struct span own_site, local, wait; /* of conf */
     struct mirror *mirror;
     struct site_table *sites;
     uint64_t structure;
@@ -82,6 +93,7 @@ struct maps {
     char error[256];
     struct domain_slot *domains;
     struct org_slot *orgs;
+    struct way_slot *ways;
     struct name_slot *names;
     uint16_t nnames;
     struct seen *seen;
@@ -93,6 +105,7 @@ struct maps {
     struct hit hit;
     struct route_input in;
     struct route route;
+    int traced; /* explain wants to see every input: take no short cut */
     const char *why;
     char home[MAPS_NAME_MAX + 1], standby[MAPS_NAME_MAX + 1];
 };
