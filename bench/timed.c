@@ -32,7 +32,7 @@ seconds(struct timeval t)
     return (double)t.tv_sec + (double)t.tv_usec / 1e6;
 }
 
-static void
+static _Noreturn void
 die(const char *what)
 {
     perror(what);
