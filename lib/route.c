@@ -11,7 +11,16 @@
 static struct route
 route_is(int step, enum route_verdict verdict, const struct site *site, const char *why)
 {
-    return (struct route){verdict, step, site, why};
+    return (struct route){.verdict = verdict, .step = step, .site = site, .why = why};
+}
+
+static struct route
+route_list(void)
+{
+    struct route r = route_is(7, ROUTE_LOCAL, NULL, "list, expanded here");
+
+    r.list = 1;
+    return r;
 }
 
 static int
@@ -83,7 +92,7 @@ route_decide(const struct route_input *in)
         return route_is(5, ROUTE_WAIT, NULL, "mailbox is being moved");
     /* 7 a list has no home: its members are expanded wherever it is asked for */
     if (in->kind == KIND_LIST)
-        return route_is(7, ROUTE_LOCAL, NULL, "list, expanded here");
+        return route_list();
     home = site_find(in->sites, in->home);
     /* 6 the home site is declared failed over */
     if (home != NULL && home->failed_over)

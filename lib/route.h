@@ -42,6 +42,7 @@ struct route {
     int step;                /* 1..9, the numbers of DESIGN and the manual */
     const struct site *site; /* target of ROUTE_HANDOFF; points into input's table; else NULL */
     const char *why;         /* a fixed string: log, audit, explain */
+    int list;                /* 1: ROUTE_LOCAL of a list, expanded where the message came in */
 };
 
 struct route route_decide(const struct route_input *in);

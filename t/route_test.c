@@ -112,6 +112,7 @@ test_row(char *c[COLUMNS], const char *line)
              r.site ? " " : "", r.site ? r.site->name : "", r.why);
     snprintf(want, sizeof want, "%s %s | %s", c[0], c[5], c[6]);
     is_str(got, want, line);
+    is_int(r.list, r.verdict == ROUTE_LOCAL && in.kind == KIND_LIST, "a list is marked as one");
     rule_rows[atoi(c[0]) % 10]++;
     verdict_rows[r.verdict]++;
 }
