@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * answer_request: from the bytes a client sent to the bytes it gets.
+ * answer: the role that answers Postfix's lookups, in several processes, and the way
+ * from the bytes a client sent to the bytes it gets. Holds no state that matters, so
+ * it may be killed at any moment.
  *
  * Promises: every whole request gets exactly one reply, in order; a batch shares one
  * snapshot of the mirror; nothing is allocated. PERM is said only to requests no
  * Postfix sends: of an unknown map, or without key. Must not touch descriptors.
  */
-#include "answer.h"
+#include "serve.h"
 
 static void
 log_lookup(enum map_id map, struct span key, enum socketmap_status s, struct span data,
@@ -59,7 +61,7 @@ answer_one(struct worker *w, const struct socketmap_request *req, struct span *d
     return s;
 }
 
-long
+static long
 answer_requests(struct worker *w, const char *in, size_t n, size_t *out_n)
 {
     struct socketmap_request req;
@@ -68,7 +70,7 @@ answer_requests(struct worker *w, const char *in, size_t n, size_t *out_n)
 
     *out_n = 0;
     maps_begin(w->maps);
-    while (used < n && *out_n < ANSWER_OUT_HIGH) {
+    while (used < n && *out_n < SERVE_OUT_HIGH) {
         struct span data = {"", 0};
         enum socketmap_status s;
 
@@ -82,3 +84,22 @@ answer_requests(struct worker *w, const char *in, size_t n, size_t *out_n)
     maps_pause(w->maps);
     return step < 0 ? -1 : (long)used;
 }
+
+static int
+answer_prepare(struct role_env *env)
+{
+    if (env->nlisten == 1)
+        return 0;
+    log_error("answer was given no socket");
+    return -1;
+}
+
+static int
+answer_run(struct role_env *env)
+{
+    static const struct service lookups = {answer_requests, "no netstring"};
+
+    return serve_run(env, &lookups);
+}
+
+const struct role role_answer = {"answer", answer_prepare, answer_run};

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * answer, inside: what the files of the answer worker share. answer.c runs the
- * loop, answer_conn.c moves the bytes of a connection, answer_request.c turns
- * requests into replies. Nobody else includes this.
+ * serve: one process that answers requests on one socket, for the roles answer and
+ * policy. serve.c runs the loop, serve_conn.c moves the bytes of a connection; what
+ * they say is the service's business.
  */
-#ifndef POSTROAD_ANSWER_H
-#define POSTROAD_ANSWER_H
+#ifndef POSTROAD_SERVE_H
+#define POSTROAD_SERVE_H
 
 #include <event2/event.h>
 #include <event2/event_struct.h>
@@ -17,11 +17,25 @@
 #include "maps.h"
 #include "role.h"
 
-#define ANSWER_TICK_MS  500
-#define ANSWER_IN_MAX   65536 /* bytes read at once; the longest request fits several times */
-#define ANSWER_OUT_HIGH 32768 /* bytes of replies collected before they are written */
-#define ANSWER_OUT_MAX  (ANSWER_OUT_HIGH + SOCKETMAP_REPLY_MAX + 64)
-#define ANSWER_HELD_MAX (64u << 20) /* bytes kept for clients that don't read, or write by halves */
+#define SERVE_TICK_MS  500
+#define SERVE_IN_MAX   65536 /* bytes read at once; the longest request fits several times */
+#define SERVE_OUT_HIGH 32768 /* bytes of replies collected before they are written */
+#define SERVE_OUT_MAX  (SERVE_OUT_HIGH + SOCKETMAP_REPLY_MAX + 64)
+#define SERVE_HELD_MAX (64u << 20) /* bytes kept for clients that don't read, or write by halves */
+
+struct worker;
+
+/* What is spoken on the socket. */
+struct service {
+    /*
+     * Answer the whole requests among n bytes of in, replies behind one another into w->out, until
+     * SERVE_OUT_HIGH is reached. Returns how many bytes were used, *out_n replies' bytes; -1: no
+     * request can follow, what was answered before that is in out. Called with n = SERVE_IN_MAX
+     * it must not ask for more.
+     */
+    long (*requests)(struct worker *w, const char *in, size_t n, size_t *out_n);
+    const char *bad; /* why a connection is closed on -1 */
+};
 
 /* An idle connection holds this and nothing else. */
 struct conn {
@@ -36,6 +50,7 @@ struct conn {
 TAILQ_HEAD(conn_list, conn);
 
 struct worker {
+    const struct service *service;
     struct role_env *env;
     struct board *board;
     struct event_base *base;
@@ -49,22 +64,18 @@ struct worker {
     int draining, not_accepting;
     size_t held;
     struct log_limit bad_limit, slow_limit, accept_limit, request_limit;
-    char in[ANSWER_IN_MAX], out[ANSWER_OUT_MAX], data[SOCKETMAP_REPLY_MAX];
+    char in[SERVE_IN_MAX], out[SERVE_OUT_MAX], data[SOCKETMAP_REPLY_MAX];
 };
 
-/* answer_conn.c */
+/* Serve env->listen_fd[0] until told to end; the exit code. Logs. */
+int serve_run(struct role_env *env, const struct service *service);
+
+/* serve_conn.c */
 void conn_open(struct worker *w, int fd);
 void conn_close(struct conn *c);
 /* Close the connection idle longest, else the one blocked longest; 0 when there is none. */
 int conn_close_oldest(struct worker *w);
 /* Close what was idle or blocked for too long; while draining, what can be closed. */
 void conn_sweep(struct worker *w);
-
-/*
- * answer_request.c: answer the whole requests among n bytes of in, replies behind one another into
- * w->out, until ANSWER_OUT_HIGH is reached. Returns how many bytes were used, *out_n replies' bytes;
- * -1: no netstring, what was answered before that is in out.
- */
-long answer_requests(struct worker *w, const char *in, size_t n, size_t *out_n);
 
 #endif

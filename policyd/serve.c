@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * answer: the role that answers Postfix. Several workers accept on one socket, each
- * with one thread and one event loop; they know nothing of one another.
+ * serve: the loop of a process that answers Postfix on one socket, with one thread.
+ * Several may accept on the same socket; they know nothing of one another.
  *
- * Promises: a lookup is answered or its connection closed, within bounded time and
+ * Promises: a request is answered or its connection closed, within bounded time and
  * memory, whatever other clients do; with too many clients the one idle longest goes.
  * Told to end, it takes no more clients, answers what it was asked, and closes the
  * rest: Postfix connects again by itself. Holds no state that matters, so it may be
  * killed at any moment.
  */
-#include "answer.h"
+#include "serve.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -23,15 +23,6 @@
 #define ACCEPT_BATCH 16 /* at once, so that workers share */
 #define SPARE_FILES  64 /* descriptors for other things than clients */
 #define DRAIN_TICKS  4  /* so long ending waits for half requests and slow readers */
-
-static int
-answer_prepare(struct role_env *env)
-{
-    if (env->nlisten == 1)
-        return 0;
-    log_error("answer was given no socket");
-    return -1;
-}
 
 /* --- clients come --- */
 
@@ -176,7 +167,7 @@ make_base(void)
 static int
 open_tick(void)
 {
-    static const struct timespec tick = {ANSWER_TICK_MS / 1000, ANSWER_TICK_MS % 1000 * 1000000L};
+    static const struct timespec tick = {SERVE_TICK_MS / 1000, SERVE_TICK_MS % 1000 * 1000000L};
     const struct itimerspec every = {tick, tick};
     int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 
@@ -234,13 +225,15 @@ close_worker(struct worker *w)
     free(w);
 }
 
-static int
-answer_run(struct role_env *env)
+int
+serve_run(struct role_env *env, const struct service *service)
 {
     struct worker *w = calloc(1, sizeof(*w));
 
+    if (w)
+        w->service = service;
     if (!w || open_worker(w, env) < 0) {
-        log_error("answer can't start: no memory for its event loop");
+        log_error("can't serve: no memory for an event loop");
         if (w)
             close_worker(w);
         return 75;
@@ -257,5 +250,3 @@ answer_run(struct role_env *env)
     close_worker(w);
     return 0;
 }
-
-const struct role role_answer = {"answer", answer_prepare, answer_run};

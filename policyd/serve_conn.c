@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * answer_conn: the connections of an answer worker.
+ * serve_conn: the connections of one process that serves.
  *
  * The usual case, one whole request in one read, is answered by one write out of
  * the worker's own buffers and leaves nothing behind. Only an incomplete request
@@ -9,7 +9,7 @@
  * long. Time-outs cost nothing per request: connections stand in order of their
  * last sign of life, in ticks.
  */
-#include "answer.h"
+#include "serve.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -122,7 +122,7 @@ close_bad(struct conn *c)
 
     board_add(w->board, BOARD_CLOSED_BAD, 1);
     if (log_limit(&w->bad_limit, 5, 60, &skipped))
-        log_warning("closed a connection why=\"no netstring\" skipped=%u", skipped);
+        log_warning("closed a connection why=\"%s\" skipped=%u", w->service->bad, skipped);
     conn_close(c);
 }
 
@@ -133,7 +133,7 @@ hold(struct worker *w, char **buf, uint32_t *held_n, const char *p, size_t n)
     char *copy = NULL;
 
     if (n > 0) {
-        copy = w->held + n <= ANSWER_HELD_MAX ? malloc(n) : NULL;
+        copy = w->held + n <= SERVE_HELD_MAX ? malloc(n) : NULL;
         if (!copy)
             return -1;
         memcpy(copy, p, n);
@@ -195,7 +195,7 @@ serve(struct conn *c, const char *in, size_t n)
     int sent;
 
     do {
-        step = answer_requests(w, in + used, n - used, &out_n);
+        step = w->service->requests(w, in + used, n - used, &out_n);
         sent = send_replies(c, w->out, out_n);
         if (sent < 0)
             return;
@@ -274,8 +274,8 @@ void
 conn_sweep(struct worker *w)
 {
     const struct conf *conf = w->env->conf;
-    uint32_t idle = (uint32_t)conf->answer.idle_timeout * 1000 / ANSWER_TICK_MS;
-    uint32_t slow = (uint32_t)conf->answer.write_timeout * 1000 / ANSWER_TICK_MS;
+    uint32_t idle = (uint32_t)conf->answer.idle_timeout * 1000 / SERVE_TICK_MS;
+    uint32_t slow = (uint32_t)conf->answer.write_timeout * 1000 / SERVE_TICK_MS;
     struct conn *c, *next;
 
     while ((c = TAILQ_FIRST(&w->idle)) && w->tick - c->tick > idle)
