@@ -22,6 +22,10 @@
 #include "fuzz/filter.c"
 #undef LLVMFuzzerTestOneInput
 #undef POSTROAD_FUZZ_H
+#define LLVMFuzzerTestOneInput fuzz_policy
+#include "fuzz/policy.c"
+#undef LLVMFuzzerTestOneInput
+#undef POSTROAD_FUZZ_H
 #define LLVMFuzzerTestOneInput fuzz_record
 #include "fuzz/record.c"
 #undef LLVMFuzzerTestOneInput
@@ -112,6 +116,7 @@ main(void)
     ok(corpus("addr", fuzz_addr) > 0, "addr");
     ok(corpus("attrs", fuzz_attrs) > 0, "attrs");
     ok(corpus("filter", fuzz_filter) > 0, "filter");
+    ok(corpus("policy", fuzz_policy) > 0, "policy");
     ok(corpus("record", fuzz_record) > 0, "record");
     ok(corpus("socketmap", fuzz_socketmap) > 0, "socketmap");
     return tap_done();
