@@ -70,6 +70,16 @@ print_rates(json_t *r)
 }
 
 static void
+print_policy(json_t *p)
+{
+    label("Hand-off");
+    printf("%.0f taken, %.0f deferred, %.0f from strangers, %.0f unanswerable; %.0f connections "
+           "open\n",
+           show_number(p, "taken"), show_number(p, "deferred"), show_number(p, "stranger"),
+           show_number(p, "trouble"), show_number(p, "open"));
+}
+
+static void
 print_roles(json_t *list)
 {
     struct text_table t = {.columns = 5, .right = "lrlrr"};
@@ -282,6 +292,7 @@ print_status(json_t *r)
     print_source(json_object_get(r, "source"));
     print_mirror(json_object_get(r, "mirror"));
     print_rates(r);
+    print_policy(json_object_get(r, "policy"));
     print_roles(json_object_get(r, "roles"));
     print_maps(json_object_get(r, "maps"));
     print_verdicts(json_object_get(r, "verdicts"));

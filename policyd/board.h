@@ -35,6 +35,8 @@ enum board_counter {
     BOARD_CLOSED_IDLE,
     BOARD_LOOKUPS = 16,  /* + map number * 4 + enum socketmap_status; 16 maps */
     BOARD_VERDICTS = 80, /* + enum route_verdict; 8 */
+    /* by policy, beside connections, accepted and closed */
+    BOARD_POLICY_ANSWERS = 88, /* + enum policy_answer; 8 */
     /* by sync */
     BOARD_SYNC_SOURCE = 96, /* enum freshness_source */
     BOARD_SYNC_PHASE,       /* enum board_phase */

@@ -33,6 +33,8 @@ fill_order(const struct children *cs, const struct child *c, struct role_order *
                              .conf_fd = g->conf_fd};
     if (c->role == &role_answer)
         o->listen_fd[o->nlisten++] = g->map_fd;
+    if (c->role == &role_policy)
+        o->listen_fd[o->nlisten++] = g->policy_fd;
     if (c->role == &role_control)
         o->listen_fd[o->nlisten++] = g->control_fd;
     if (c->role == &role_control && g->http_fd >= 0)

@@ -157,7 +157,7 @@ generation_load(const char *conf_path, unsigned number, struct generation **g_r,
         return PARENT_TEMPORARY;
     }
     g->number = number;
-    g->conf_fd = g->map_fd = g->control_fd = g->http_fd = -1;
+    g->conf_fd = g->map_fd = g->control_fd = g->policy_fd = g->http_fd = -1;
     if (conf_load(conf_path, &g->conf, error, error_n) == 0 &&
         parent_check(conf_path, g->conf, error, error_n) == 0) {
         g->conf_fd = role_conf_fd(g->conf);
@@ -217,6 +217,11 @@ generation_open(struct generation *g, struct listen_set *s, char *error, size_t 
     g->control_fd = socket_at(s, conf->sockets.control, conf->group, error, error_n);
     if (g->control_fd < 0)
         return -1;
+    if (*conf->sockets.policy) {
+        g->policy_fd = socket_at(s, conf->sockets.policy, conf->socket_group, error, error_n);
+        if (g->policy_fd < 0)
+            return -1;
+    }
     if (!*conf->sockets.http)
         return 0;
     g->http_fd = socket_at(s, conf->sockets.http, "", error, error_n);
@@ -229,7 +234,7 @@ generation_keep(const struct generation *g, struct listen_set *s)
     for (int i = 0; i < s->n; i++) {
         int fd = s->at[i].fd;
 
-        if (fd == g->map_fd || fd == g->control_fd || fd == g->http_fd)
+        if (fd == g->map_fd || fd == g->policy_fd || fd == g->control_fd || fd == g->http_fd)
             s->at[i].keep = 1;
     }
 }

@@ -60,7 +60,8 @@ on_healthz(struct evhttp_request *req, void *ctx)
     struct moment now = control_now();
     char why[256];
 
-    if (vitals_alive(&c->env->board, c->env->conf->answer.workers, &now, why, sizeof why))
+    if (vitals_alive(&c->env->board, c->env->conf->answer.workers, *c->env->conf->sockets.policy,
+                     &now, why, sizeof why))
         answer(req, HTTP_OK, "OK", "ok");
     else
         answer(req, HTTP_SERVUNAVAIL, "Service Unavailable", why);

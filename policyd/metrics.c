@@ -11,6 +11,7 @@
 
 #include "config.h"
 #include "http.h"
+#include "policy_role.h"
 #include "status.h"
 
 static void
@@ -65,6 +66,20 @@ connections(const struct board *b, struct evbuffer *out)
                             closed[i].reason, (unsigned long long)vitals_sum(b, closed[i].word));
 }
 
+static void
+policy(const struct board *b, struct evbuffer *out)
+{
+    head(out, "postroad_policy_requests_total", "counter",
+         "Policy requests answered, by kind of answer.");
+    for (int a = 0; a < POLICY_ANSWER_N; a++)
+        evbuffer_add_printf(
+            out, "postroad_policy_requests_total{answer=\"%s\"} %llu\n",
+            policy_answer_word((enum policy_answer)a),
+            (unsigned long long)board_get(b, BOARD_POLICY, BOARD_POLICY_ANSWERS + a));
+    single(out, "postroad_policy_connections", "gauge", "Connections open to the policy socket.",
+           (double)board_get(b, BOARD_POLICY, BOARD_CONNECTIONS));
+}
+
 static const struct source_row {
     const char *name, *type, *help;
     int word;
@@ -106,7 +121,8 @@ static void
 roles(const struct board *b, const struct moment *now, struct evbuffer *out)
 {
     /* answer last: its page stands for all workers */
-    static const int shown[] = {BOARD_PARENT, BOARD_SYNC, BOARD_CONTROL, BOARD_ANSWER};
+    static const int shown[] = {BOARD_PARENT, BOARD_SYNC, BOARD_CONTROL, BOARD_POLICY,
+                                BOARD_ANSWER};
     uint64_t n;
 
     head(out, "postroad_role_up", "gauge", "Processes of the role that give a sign of life.");
@@ -176,6 +192,7 @@ metrics_write(struct control *c, const struct moment *now, struct evbuffer *out)
     evbuffer_add_printf(out, "postroad_info{version=\"%s\"} 1\n", PACKAGE_VERSION);
     lookups(b, out);
     connections(b, out);
+    policy(b, out);
     source(b, now, out);
     roles(b, now, out);
     single(out, "postroad_mirror_readable", "gauge", "1 when the mirror can be read.", readable);

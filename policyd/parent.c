@@ -4,10 +4,11 @@
  *
  *   parent ── control   `postroad`, HTTP      (control, http sockets)
  *          ├─ sync      directory -> mirror
+ *          ├─ policy    hand-off -> Postfix   (policy socket, where there is one)
  *          └─ answer ×n mirror -> Postfix     (map socket)
  *
  * Reload makes new answer workers beside the old; once all of them beat, the old
- * ones are told to end, and control and sync are replaced one for one. If a new one
+ * ones are told to end, and the other roles are replaced one for one. If a new one
  * fails, nothing has changed. The one message that is passed on is "sweep-accept",
  * from control to sync. Must not read the directory, the mirror or anything a
  * client sent: it may run as root.
@@ -52,7 +53,8 @@ struct parent {
     uint64_t phase_told;
 };
 
-static const struct role *const stop_order[] = {&role_answer, &role_control, &role_sync};
+static const struct role *const stop_order[] = {&role_answer, &role_policy, &role_control,
+                                                &role_sync};
 
 static int64_t
 clock_ms(void)
@@ -76,7 +78,16 @@ start_roles(struct parent *p, const struct generation *g, int64_t now)
 {
     child_add(&p->children, &role_sync, BOARD_SYNC, g, now);
     child_add(&p->children, &role_control, BOARD_CONTROL, g, now);
+    if (g->policy_fd >= 0)
+        child_add(&p->children, &role_policy, BOARD_POLICY, g, now);
     start_workers(p, g, now);
+}
+
+/* Whether generation g has this role; of answer it has workers of its own. */
+static int
+goes_on(const struct role *role, const struct generation *g)
+{
+    return role != &role_answer && (role != &role_policy || g->policy_fd >= 0);
 }
 
 /* Every role goes over to the generation g: answer workers of another end, the others are replaced. */
@@ -88,10 +99,13 @@ replace_roles(struct parent *p, const struct generation *g, int64_t now)
 
         if (c->state == CHILD_NONE || c->generation == g)
             continue;
-        if (c->role != &role_answer)
-            c->generation = g;
-        child_end(c, c->role != &role_answer, now);
+        c->generation = goes_on(c->role, g) ? g : NULL;
+        if (c->generation && c->state == CHILD_ENDING)
+            c->state = CHILD_REPLACED; /* the last reload took it out, this one wants it again */
+        child_end(c, c->generation != NULL, now);
     }
+    if (g->policy_fd >= 0 && child_count(&p->children, &role_policy) == 0)
+        child_add(&p->children, &role_policy, BOARD_POLICY, g, now);
 }
 
 static void
@@ -181,7 +195,9 @@ is_ready(const struct parent *p, int64_t now)
     uint64_t phase = board_get(&p->board, BOARD_SYNC, BOARD_SYNC_PHASE);
 
     return child_beating(&p->children, &role_answer, p->now) >= p->now->conf->answer.workers &&
-           child_beating(&p->children, &role_control, p->now) > 0 && phase != PHASE_NONE &&
+           child_beating(&p->children, &role_control, p->now) > 0 &&
+           (p->now->policy_fd < 0 || child_beating(&p->children, &role_policy, p->now) > 0) &&
+           phase != PHASE_NONE &&
            (now >= p->ready_at_ms || (phase != PHASE_CONNECTING && phase != PHASE_REFRESH));
 }
 

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "config.h"
+#include "policy_role.h"
 #include "status.h"
 
 #define STATUS_LIST    100
@@ -39,21 +40,13 @@ status_phase_word(unsigned phase)
     return phase < sizeof words / sizeof *words ? words[phase] : words[PHASE_NONE];
 }
 
-/*
- * A loaded file is watched, so what it says is what the mirror holds. A provider confirms with
- * each answer while it is followed; its answers before and after that confirm nothing.
- */
 void
 status_confirm(struct control *c, const struct moment *now)
 {
-    const struct board *b = &c->env->board;
-    uint64_t phase = board_get(b, BOARD_SYNC, BOARD_SYNC_PHASE);
-    int64_t beat = (int64_t)board_get(b, BOARD_SYNC, BOARD_SYNC_BEAT_MS);
+    int64_t at = vitals_confirmed_ms(&c->env->board, now);
 
-    if (phase == PHASE_LOADED)
-        c->confirmed_ms = now->wall_ms;
-    else if (phase == PHASE_PERSIST && beat > 0)
-        c->confirmed_ms = now->wall_ms - (now->mono_ms - beat);
+    if (at != 0)
+        c->confirmed_ms = at;
 }
 
 int64_t
@@ -192,6 +185,17 @@ connections_json(const struct board *b)
                      number(vitals_sum(b, BOARD_CLOSED_IDLE)));
 }
 
+static json_t *
+policy_json(const struct board *b)
+{
+    json_t *o = json_pack("{s:o}", "open", number(board_get(b, BOARD_POLICY, BOARD_CONNECTIONS)));
+
+    for (int a = 0; a < POLICY_ANSWER_N; a++)
+        json_object_set_new(o, policy_answer_word((enum policy_answer)a),
+                            number(board_get(b, BOARD_POLICY, BOARD_POLICY_ANSWERS + a)));
+    return o;
+}
+
 /* What the mirror's walks need: where to put the rows, and how many yet. */
 struct walk {
     struct mirror *m;
@@ -323,6 +327,7 @@ status_json(struct control *c, const struct moment *now)
     json_object_set_new(out, "maps", maps_json(b));
     json_object_set_new(out, "verdicts", verdicts_json(b));
     json_object_set_new(out, "connections", connections_json(b));
+    json_object_set_new(out, "policy", policy_json(b));
     json_object_set_new(out, "rates",
                         json_pack("{s:f, s:f}", "lookups_10s", rates_per_s(&c->rates, 10),
                                   "lookups_60s", rates_per_s(&c->rates, RATES_WINDOW_S)));

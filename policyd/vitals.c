@@ -64,13 +64,14 @@ vitals_answering(const struct board *b, const struct moment *now)
 }
 
 int
-vitals_alive(const struct board *b, int workers, const struct moment *now, char *why, size_t why_n)
+vitals_alive(const struct board *b, int workers, int policy, const struct moment *now, char *why,
+             size_t why_n)
 {
-    static const int needed[] = {BOARD_PARENT, BOARD_SYNC, BOARD_CONTROL};
+    static const int needed[] = {BOARD_PARENT, BOARD_SYNC, BOARD_CONTROL, BOARD_POLICY};
     int answering;
 
     for (size_t i = 0; i < sizeof needed / sizeof *needed; i++)
-        if (!beats(b, needed[i], now)) {
+        if ((needed[i] != BOARD_POLICY || policy) && !beats(b, needed[i], now)) {
             snprintf(why, why_n, "role %s gives no sign of life", vitals_role(needed[i]));
             return 0;
         }
@@ -95,6 +96,21 @@ vitals_ready(const struct board *b, int mirror_complete, const struct moment *no
         return 0;
     }
     return 1;
+}
+
+/*
+ * A loaded file is watched, so what it says is what the mirror holds. A provider confirms with
+ * each answer while it is followed; its answers before and after that confirm nothing.
+ */
+int64_t
+vitals_confirmed_ms(const struct board *b, const struct moment *now)
+{
+    uint64_t phase = board_get(b, BOARD_SYNC, BOARD_SYNC_PHASE);
+    int64_t beat = (int64_t)board_get(b, BOARD_SYNC, BOARD_SYNC_BEAT_MS);
+
+    if (phase == PHASE_LOADED)
+        return now->wall_ms;
+    return phase == PHASE_PERSIST && beat > 0 ? now->wall_ms - (now->mono_ms - beat) : 0;
 }
 
 uint64_t

@@ -27,12 +27,21 @@ int64_t vitals_beat_age(const struct board *b, int number, const struct moment *
 /* How many answer workers beat. */
 int vitals_answering(const struct board *b, const struct moment *now);
 
-/* 1 when parent, sync, control and workers answer workers beat; else 0 and a line in why. */
-int vitals_alive(const struct board *b, int workers, const struct moment *now, char *why,
-                 size_t why_n);
+/*
+ * 1 when parent, sync, control, policy (where there is one) and workers answer workers beat; else 0
+ * and a line in why.
+ */
+int vitals_alive(const struct board *b, int workers, int policy, const struct moment *now,
+                 char *why, size_t why_n);
 /* 1 when lookups get real answers: the mirror was filled once and somebody answers. */
 int vitals_ready(const struct board *b, int mirror_complete, const struct moment *now, char *why,
                  size_t why_n);
+
+/*
+ * Wall clock at which the directory last confirmed what the mirror holds, as far as sync shows it
+ * now; 0: it does not confirm anything at the moment.
+ */
+int64_t vitals_confirmed_ms(const struct board *b, const struct moment *now);
 
 /* Sum of one counter over all answer workers. */
 uint64_t vitals_sum(const struct board *b, int word);

@@ -138,7 +138,7 @@ sub DESTROY {
     my ($self) = @_;
     local ($?, $@);
     return if !$self->{pid} || $self->{owner_gone};
-    my @roles = map { $self->pids($_) } qw(answer control sync);
+    my @roles = map { $self->pids($_) } qw(answer policy control sync);
     kill 'KILL', $self->{pid}, @roles;
     waitpid $self->{pid}, 0;
 }
