@@ -147,9 +147,9 @@ $lab->run('hebei', qw(openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-
     $stranger, '-out', "$stranger.crt");
 $lab->run('hebei', 'sh', '-c', "cat $stranger.crt >>$stranger");
 like(handoff(), qr/^S: 530 /m, 'hand-off: not without TLS');
-like(handoff(tls => 1), qr/^554 5\.7\.1 /, 'hand-off: not without a certificate');
-like(handoff(cert => $pem), qr/^450 4\.1\.1 /, 'hand-off: a site is told to try later, never that somebody is unknown');
-like(handoff(cert => $stranger), qr/^554 5\.7\.1 /, 'hand-off: not with any certificate');
+like(handoff(tls => 1), qr/^454 4\.7\.0 /, 'hand-off: not without a certificate');
+like(handoff(cert => $pem), qr/^451 4\.1\.1 /, 'hand-off: a site is told to try later, never that somebody is unknown');
+like(handoff(cert => $stranger), qr/^454 4\.7\.0 /, 'hand-off: not with any certificate');
 
 # --- what may break
 
