@@ -42,12 +42,12 @@ fill_order(const struct children *cs, const struct child *c, struct role_order *
 }
 
 static void
-start_later(struct child *c, int64_t now)
+start_later(struct child *c, int most_ms, int64_t now)
 {
     c->state = CHILD_WAITING;
     c->backoff_ms = c->backoff_ms ? c->backoff_ms * 2 : CHILD_BACKOFF_MIN_MS;
-    if (c->backoff_ms > CHILD_BACKOFF_MAX_MS)
-        c->backoff_ms = CHILD_BACKOFF_MAX_MS;
+    if (c->backoff_ms > most_ms)
+        c->backoff_ms = most_ms;
     c->start_ms = now + c->backoff_ms;
 }
 
@@ -91,7 +91,7 @@ child_start(struct children *cs, struct child *c, int64_t now)
     }
     if (c->pid < 0) {
         log_error("can't start role=%s error=\"%s\"", c->role->name, strerror(errno));
-        start_later(c, now);
+        start_later(c, CHILD_BACKOFF_MAX_MS, now);
         return;
     }
     c->fd = pair[0];
@@ -170,17 +170,25 @@ find_pid(struct children *cs, pid_t pid)
     return NULL;
 }
 
+static int
+has_beaten(const struct children *cs, const struct child *c)
+{
+    return (int64_t)board_get(cs->board, c->page, BOARD_BEAT_MS) >= c->started_ms;
+}
+
 void
 child_died(struct children *cs, pid_t pid, int status, int64_t now)
 {
     struct child *c = find_pid(cs, pid);
     enum child_state was;
+    int had_beaten;
 
     if (!c)
         return;
     log_death(c, status, now);
     cs->gone(cs->ctx, c);
     close(c->fd);
+    had_beaten = has_beaten(cs, c);
     board_bury(cs->board, c->page);
     was = c->state;
     c->state = CHILD_NONE;
@@ -189,7 +197,7 @@ child_died(struct children *cs, pid_t pid, int status, int64_t now)
     if (was == CHILD_RUNNING)
         board_add(cs->board, BOARD_RESTARTS + c->page, 1);
     if (was == CHILD_RUNNING && now - c->started_ms < CHILD_YOUNG_MS) {
-        start_later(c, now);
+        start_later(c, had_beaten ? CHILD_BACKOFF_BEAT_MS : CHILD_BACKOFF_MAX_MS, now);
         return;
     }
     c->backoff_ms = 0;
@@ -202,7 +210,7 @@ silence_ends(const struct children *cs, const struct child *c)
 {
     int64_t beat = (int64_t)board_get(cs->board, c->page, BOARD_BEAT_MS);
 
-    return beat >= c->started_ms ? beat + CHILD_SILENCE_MS : c->started_ms + CHILD_GRACE_MS;
+    return has_beaten(cs, c) ? beat + CHILD_SILENCE_MS : c->started_ms + CHILD_GRACE_MS;
 }
 
 void
@@ -259,8 +267,8 @@ child_beating(const struct children *cs, const struct role *role, const struct g
     for (int i = 0; i < CHILD_MAX; i++) {
         const struct child *c = &cs->at[i];
 
-        n += c->state == CHILD_RUNNING && c->role == role && c->generation == g &&
-             (int64_t)board_get(cs->board, c->page, BOARD_BEAT_MS) >= c->started_ms;
+        n +=
+            c->state == CHILD_RUNNING && c->role == role && c->generation == g && has_beaten(cs, c);
     }
     return n;
 }

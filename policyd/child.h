@@ -12,13 +12,14 @@
 #include "board.h"
 #include "role_start.h"
 
-#define CHILD_MAX            (BOARD_ROLES - 1)
-#define CHILD_SILENCE_MS     3000  /* a role that did not beat for so long is killed */
-#define CHILD_GRACE_MS       10000 /* so long it may take until its first beat */
-#define CHILD_YOUNG_MS       5000  /* who dies before that is started anew with back-off */
-#define CHILD_BACKOFF_MIN_MS 100
-#define CHILD_BACKOFF_MAX_MS 5000
-#define CHILD_END_MS         5000 /* from SIGTERM to SIGKILL */
+#define CHILD_MAX             (BOARD_ROLES - 1)
+#define CHILD_SILENCE_MS      2250  /* a role that did not beat for so long is killed */
+#define CHILD_GRACE_MS        10000 /* so long it may take until its first beat */
+#define CHILD_YOUNG_MS        1000  /* who dies before that is started anew with back-off */
+#define CHILD_BACKOFF_MIN_MS  100
+#define CHILD_BACKOFF_MAX_MS  5000
+#define CHILD_BACKOFF_BEAT_MS 500  /* the same for one that had beaten: it works, until it is hit */
+#define CHILD_END_MS          5000 /* from SIGTERM to SIGKILL */
 
 struct generation; /* see generation.h */
 

@@ -31,7 +31,7 @@
 #include "generation.h"
 #include "log.h"
 
-#define TICK_MS   500   /* at rest */
+#define TICK_MS   250   /* at rest; with CHILD_SILENCE_MS less than 3 s */
 #define HURRY_MS  20    /* while starting, reloading or stopping */
 #define READY_MS  5000  /* so long the start waits for a first refresh */
 #define PROVE_MS  10000 /* so long new workers may take to beat */
