@@ -57,7 +57,7 @@ main(int argc, char **argv)
     struct rusage used;
     FILE *out;
     double start;
-    int opt, raw, status;
+    int opt, raw = 0, status;
     pid_t pid;
 
     while ((opt = getopt(argc, argv, "+o:p:")) != -1) {

@@ -105,6 +105,15 @@ sub replaced {
     }, 20);
 }
 
+# Nobody died but by our hand.
+sub ends_well {
+    my ($of) = @_;
+    $of->{mark} = 0;
+    my @other = grep { !/by="signal 9"/ } $of->log_text =~ /(.*role died.*|.*Sanitizer.*|.*panic.*)/g;
+    is("@other", '', 'no role died by itself');
+    return;
+}
+
 my $d = with_sockets();
 cmp_ok(questions("$d->{dir}/questions"), '>', 30, 'there are questions enough');
 ok($d->start, 'it starts') or BAIL_OUT($d->log_text);
@@ -169,6 +178,7 @@ for my $n (1 .. 4) {
 unharmed('reloaded');
 is(asker_end(), 0, 'no client had cause to complain');
 is($d->stop, 0, 'it ends with exit code 0');
+ends_well($d);
 
 # --- the whole daemon, behind sockets that somebody else holds, as systemd does
 $d = with_sockets();
@@ -202,6 +212,7 @@ for my $signal (qw(TERM KILL TERM KILL)) {
 }
 is(asker_end(), 0, 'no client had cause to complain');
 is($d->stop, 0, 'it ends with exit code 0');
+ends_well($d);
 ok(-S $d->{$_}, "the $_ socket is left to whom it belongs") for qw(map policy);
 
 done_testing();
