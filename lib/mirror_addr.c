@@ -9,24 +9,14 @@
  * Claims on one address stand in the order of their rows: the best first. The writer
  * builds a bucket anew for each change; readers allocate nothing.
  *
- * Bucket: count u32, bytes used u32, then for each claim {hash u32, offset u32} in order of
- * hash, then the rows: address length u16, row length u16, address, row. Offsets count
- * from the end of the slots. Native byte order, as LMDB's own pages.
+ * The layout stands in mirror_bucket.h.
  */
 #include "mirror_store.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
-#define BUCKET_HEAD 8
-#define BUCKET_FULL 4080 /* a page without its header */
-#define BUCKET_MIN  2048 /* smaller values LMDB would keep inside the tree's own pages */
-#define ROW_HEAD    4
-#define HASH_LAST   0xffffffffu
-
-struct slot {
-    uint32_t hash, offset;
-};
+#include "mirror_bucket.h"
 
 struct bucket {
     const unsigned char *p;
@@ -39,8 +29,8 @@ struct row {
     struct span address, claim;
 };
 
-static uint32_t
-address_hash(struct span s)
+uint32_t
+mirror_addr_hash(struct span s)
 {
     const uint64_t k = 0x9e3779b97f4a7c15u;
     uint64_t h = s.n * k, word;
@@ -149,10 +139,13 @@ addr_cursor(struct mirror *m)
 static int
 bucket_find(struct mirror *m, uint32_t h, uint32_t *key, struct bucket *b)
 {
-    MDB_cursor *c = addr_cursor(m);
+    MDB_cursor *c;
     MDB_val k = {sizeof h, &h}, v;
     int rc;
 
+    if (m->wtxn && mirror_bulk_end(m) < 0)
+        return -1;
+    c = addr_cursor(m);
     if (!c)
         return -1;
     rc = mdb_cursor_get(c, &k, &v, MDB_SET_RANGE);
@@ -167,7 +160,7 @@ bucket_find(struct mirror *m, uint32_t h, uint32_t *key, struct bucket *b)
 int
 mirror_claim(struct mirror *m, struct span address, struct mirror_claim *out)
 {
-    uint32_t h = address_hash(address), key, i;
+    uint32_t h = mirror_addr_hash(address), key, i;
     struct bucket b;
     struct row r;
     MDB_val v;
@@ -189,7 +182,7 @@ void
 mirror_each_claim(struct mirror *m, struct span address,
                   int (*fn)(void *, const struct mirror_claim *), void *ctx)
 {
-    uint32_t h = address_hash(address), key, i;
+    uint32_t h = mirror_addr_hash(address), key, i;
     struct mirror_claim claim;
     struct bucket b;
     struct row r;
@@ -380,10 +373,15 @@ int
 mirror_addr_add(struct mirror *m, struct span address, struct span claim, unsigned *claims_r)
 {
     const struct row r = {address, claim};
-    uint32_t h = address_hash(address), key, i;
+    uint32_t h = mirror_addr_hash(address), key, i;
     struct bucket b, grown;
     int there;
 
+    if (m->bulk) {
+        m->addresses++;
+        *claims_r = 1;
+        return mirror_bulk_add(m, address, claim);
+    }
     if (bucket_for(m, h, &key, &b) < 0)
         return -1;
     there = bucket_place(m, &b, h, &r, &i, claims_r);
@@ -427,7 +425,7 @@ int
 mirror_addr_del(struct mirror *m, struct span address, struct span claim, unsigned *claims_r)
 {
     const struct row r = {address, claim};
-    uint32_t h = address_hash(address), key, i;
+    uint32_t h = mirror_addr_hash(address), key, i;
     struct bucket b, less;
     int there, rc;
 

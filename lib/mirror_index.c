@@ -29,9 +29,8 @@ put_le(unsigned char *p, uint64_t v, int n)
 
 /* --- claims and duplicates --- */
 
-/* Keep T_DUP in step with how many claim this name. */
-static int
-note_dup(struct mirror *m, struct span name, size_t claims)
+int
+mirror_note_dup(struct mirror *m, struct span name, size_t claims)
 {
     unsigned char v[4];
 
@@ -50,11 +49,11 @@ address_change(struct mirror *m, struct span address, struct span claim, int add
         return 0;
     if (add)
         return mirror_addr_add(m, address, claim, &claims) < 0 ? -1
-               : claims > 1                                    ? note_dup(m, address, claims)
+               : claims > 1                                    ? mirror_note_dup(m, address, claims)
                                                                : 0;
     if (mirror_addr_del(m, address, claim, &claims) < 0)
         return -1;
-    return claims > 0 ? note_dup(m, address, claims) : 0;
+    return claims > 0 ? mirror_note_dup(m, address, claims) : 0;
 }
 
 static int
@@ -87,7 +86,7 @@ domain_change(struct mirror *m, struct span name, unsigned char *row, size_t n, 
              : mdb_del(m->wtxn, m->dbi[T_DOMAIN], &k, &v);
     if (rc && rc != MDB_KEYEXIST && rc != MDB_NOTFOUND)
         return mirror_fail(m, rc, "claim");
-    return count_claims(m, &k, &claims) < 0 ? -1 : note_dup(m, name, claims);
+    return count_claims(m, &k, &claims) < 0 ? -1 : mirror_note_dup(m, name, claims);
 }
 
 static size_t

@@ -68,6 +68,7 @@ struct mirror {
     MDB_txn *wtxn;
     int changed, org_dirty, structure_dirty, collect;
     uint64_t accounts, addresses;
+    struct bulk *bulk;        /* claims of a first fill that are not written yet */
     MDB_cursor *addr_wcursor; /* goes with wtxn, and ends with it */
     unsigned char *addr_scratch[SCRATCH_N];
     size_t addr_scratch_n[SCRATCH_N];
@@ -111,10 +112,19 @@ int mirror_addr_del(struct mirror *m, struct span address, struct span claim, un
 void mirror_addr_forget(struct mirror *m); /* the table is about to be emptied */
 void mirror_addr_close(struct mirror *m);
 
+/* mirror_bulk.c: claims of a first fill, written together. All: 0, or -1 */
+int mirror_bulk_begin(struct mirror *m);
+int mirror_bulk_add(struct mirror *m, struct span address, struct span claim);
+int mirror_bulk_end(struct mirror *m);    /* write them, if there are any to write */
+int mirror_bulk_commit(struct mirror *m); /* before a commit: write them when they are few */
+void mirror_bulk_drop(struct mirror *m);  /* forget them: the transaction is aborted */
+
 /* mirror_index.c: what follows from a record */
 int mirror_index(struct mirror *m, const unsigned char uuid[UUID_LEN], const struct record *r,
                  uint32_t number, int add);
 int mirror_index_flush(struct mirror *m);
+/* Keep T_DUP in step with how many claim this name. */
+int mirror_note_dup(struct mirror *m, struct span name, size_t claims);
 
 /* mirror_tree.c: places in the tree, and what is inherited */
 int mirror_tables_put(struct mirror *m, enum table t, const void *key, size_t kn, const void *v,

@@ -58,6 +58,24 @@ meta_get_u64(struct mirror *m, const char *key)
     return mirror_meta_get(m, key, b, 8) == 8 ? mirror_u64(b) : 0;
 }
 
+/* A first fill ended before its claims were written: what there is of it is worth nothing. */
+static int
+begin_anew(struct mirror *m)
+{
+    char base[MIRROR_DN_MAX + 1];
+    struct span ndn = {base, m->base_n};
+    MDB_val v;
+
+    if (m->bulk || mirror_get(m, T_META, "bulk", 4, &v) != 1)
+        return 0;
+    memcpy(base, m->base, m->base_n);
+    m->base_n = 0;
+    if (mirror_set_base(m, ndn) == 0)
+        return 0;
+    mirror_write_abort(m);
+    return -1;
+}
+
 int
 mirror_write_begin(struct mirror *m)
 {
@@ -83,7 +101,7 @@ mirror_write_begin(struct mirror *m)
         m->next_number = BASE_NUMBER + 1;
     n = mirror_meta_get(m, "base", m->base, MIRROR_DN_MAX);
     m->base_n = n > 0 ? (size_t)n : 0;
-    return 0;
+    return begin_anew(m);
 }
 
 void
@@ -92,6 +110,7 @@ mirror_write_abort(struct mirror *m)
     if (m->wtxn)
         mdb_txn_abort(m->wtxn);
     m->wtxn = NULL;
+    mirror_bulk_drop(m);
 }
 
 static uint64_t
@@ -106,7 +125,7 @@ wall_ms(void)
 static int
 finish(struct mirror *m)
 {
-    if (mirror_index_flush(m) < 0)
+    if (mirror_index_flush(m) < 0 || mirror_bulk_commit(m) < 0)
         return -1;
     if (m->collect && mirror_org_collect(m) < 0)
         return -1;
@@ -136,12 +155,16 @@ mirror_write_commit(struct mirror *m)
     }
     rc = mdb_txn_commit(m->wtxn);
     m->wtxn = NULL;
+    if (rc)
+        mirror_bulk_drop(m);
     return rc ? mirror_fail(m, rc, "commit") : 0;
 }
 
 int
 mirror_set_complete(struct mirror *m, uint64_t now_ms)
 {
+    if (mirror_bulk_end(m) < 0)
+        return -1;
     return meta_put_u64(m, "refreshed", now_ms) < 0 ? -1 : meta_put_u64(m, "complete", 1);
 }
 
@@ -176,7 +199,7 @@ mirror_set_base(struct mirror *m, struct span ndn)
     if (mirror_org_put(m, BASE_NUMBER, &org) < 0 || mirror_dn_put(m, 0, ndn, &row) < 0 ||
         meta_put_u64(m, "structure", structure) < 0)
         return -1;
-    return mirror_meta_put(m, "base", ndn.p, ndn.n);
+    return mirror_meta_put(m, "base", ndn.p, ndn.n) < 0 ? -1 : mirror_bulk_begin(m);
 }
 
 /* --- one entry --- */
