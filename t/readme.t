@@ -81,7 +81,7 @@ serves('before', qr/^550 5\.1\.1 /);
 Inside::write_file($lab->root('hebei') . "/etc/postroad/$_", $examples{$_}) for qw(directory.ldif postroad.conf);
 ok($lab->try('hebei', 'postroad-policyd', '-t', '-c', '/etc/postroad/postroad.conf'), 'the configuration is good');
 $lab->daemon('start', 'hebei', 'policyd');
-is($lab->run('hebei', qw(postroad lookup transport), $bob), "relay:[192.0.2.2]:25\n", 'postroad lookup');
+is($lab->run('hebei', qw(postroad lookup transport), $bob), "relay:[192.0.2.2]:2525\n", 'postroad lookup');
 like($lab->run('hebei', qw(postroad explain), $bob), qr/hand-off to shandong/, 'postroad explain');
 is($lab->run('hebei', 'postmap', '-q', $alice, 'socketmap:unix:/var/spool/postfix/postroad/map:mailbox'),
     "OK\n", 'postmap');
