@@ -6,7 +6,7 @@
  * While it lasts, claims are collected in memory, at most BULK_MAX bytes of them;
  * then they are sorted and each bucket is written once. It ends by itself as soon as
  * somebody wants to know or to take out a claim, when the fill is complete, and when
- * a commit comes with few of them. A mark in the store says that its claims are not
+ * the first commit that has any has few of them. A mark in the store says that its claims are not
  * written yet: a writer that finds the mark without the claims begins anew.
  */
 #include "mirror_store.h"
@@ -243,5 +243,5 @@ mirror_bulk_end(struct mirror *m)
 int
 mirror_bulk_commit(struct mirror *m)
 {
-    return m->bulk && m->bulk->n < BULK_FEW ? mirror_bulk_end(m) : 0;
+    return m->bulk && m->bulk->n > 0 && m->bulk->n < BULK_FEW ? mirror_bulk_end(m) : 0;
 }
