@@ -4,7 +4,7 @@
  *
  * Reads take no lock and allocate nothing; a read transaction is kept and renewed,
  * which costs a few stores to shared memory. What comes back points into the map.
- * Never writes: that is mirror_write.c.
+ * Never writes: that is mirror_txn.c and mirror_write.c.
  */
 #include "mirror_store.h"
 

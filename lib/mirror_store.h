@@ -47,6 +47,8 @@ struct org_row {
 #define ORG_SPANS   11
 #define ORG_ROW_MAX 8192
 
+#define MIRROR_BASE_NUMBER 1 /* in T_ORG and T_NUMBER: the base of the tree */
+
 #define MIRROR_CACHE 32 /* changed digests and site counts kept until commit */
 
 enum { SCRATCH_WHOLE, SCRATCH_LOW, SCRATCH_HIGH, SCRATCH_PUT, SCRATCH_N };
@@ -90,12 +92,11 @@ struct mirror {
 };
 
 /* mirror.c */
-MDB_txn *mirror_txn(
-    struct mirror *m); /* the write transaction inside one, else the read one; NULL: neither */
+/* The write transaction inside one, else the read one; NULL: neither. */
+MDB_txn *mirror_txn(struct mirror *m);
 int mirror_get(struct mirror *m, enum table t, const void *key, size_t n,
                MDB_val *out);                                /* 1, 0, -1 */
 int mirror_fail(struct mirror *m, int rc, const char *what); /* notes it, returns -1 */
-int mirror_is_base(const struct mirror *m, struct span ndn);
 void mirror_dn_split(struct span ndn, struct span *nrdn, struct span *parent);
 int mirror_dn_row(struct mirror *m, uint32_t parent, struct span nrdn, struct dn_row *out);
 int mirror_org_row(struct mirror *m, uint32_t number, struct org_row *out);
@@ -111,6 +112,9 @@ int mirror_addr_add(struct mirror *m, struct span address, struct span claim, un
 int mirror_addr_del(struct mirror *m, struct span address, struct span claim, unsigned *claims_r);
 void mirror_addr_forget(struct mirror *m); /* the table is about to be emptied */
 void mirror_addr_close(struct mirror *m);
+
+/* mirror_txn.c */
+int mirror_is_base(const struct mirror *m, struct span ndn);
 
 /* mirror_bulk.c: claims of a first fill, written together. All: 0, or -1 */
 int mirror_bulk_begin(struct mirror *m);
