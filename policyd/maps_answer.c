@@ -53,6 +53,7 @@ answer_transport(struct maps *m, struct span key, struct answer *a)
     case ROUTE_HANDOFF:
         return answer_text(a, (struct span){m->route.site->answer, m->route.site->answer_len});
     case ROUTE_WAIT:
+    case ROUTE_UNSURE: /* accepted for somebody who has vanished since, or was never looked up */
         return answer_text(a, m->wait);
     default:
         return SOCKETMAP_NOTFOUND;

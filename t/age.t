@@ -49,6 +49,7 @@ cmp_ok($age, '<', time - $began, 'its last answer is what counts, not the last c
 ok(wait_for(10, sub { status()->{mirror}{age_s} > $age + 1 }), 'and from there the mirror grows old');
 $e = control(verb => 'explain', address => 'nobody@a.example');
 is($e->{verdict}, 'unsure', 'who is not there may exist by now');
+is(lookup('transport', 'nobody@a.example'), 'OK postroad-wait:', 'so mail that was accepted for him waits');
 like($e->{steps}[-1]{input}, qr/not proven current; source \w+, its last answer \d/, 'explain says why');
 is(policyd_stop(), 0, 'policyd ends in order');
 done_testing();
