@@ -33,12 +33,14 @@ LIB_SRCS     := $(wildcard lib/*.c)
 POLICYD_SRCS := $(wildcard policyd/*.c)
 CTL_SRCS     := $(wildcard ctl/*.c)
 TEST_SRCS    := $(wildcard t/*_test.c)
-TOOL_SRCS    := $(wildcard t/tools/*.c)
+PRELOAD_SRCS := $(wildcard t/tools/*_preload.c)
+TOOL_SRCS    := $(filter-out $(PRELOAD_SRCS),$(wildcard t/tools/*.c))
 BENCH_SRCS   := $(wildcard bench/*.c)
 FUZZ_SRCS    := $(wildcard t/fuzz/*.c)
 ALL_SRCS     := $(LIB_SRCS) $(POLICYD_SRCS) $(CTL_SRCS) $(TEST_SRCS) $(TOOL_SRCS) $(BENCH_SRCS)
 TESTS        := $(TEST_SRCS:.c=)
 TOOLS        := $(TOOL_SRCS:.c=)
+PRELOADS     := $(PRELOAD_SRCS:.c=.so)
 BENCHES      := $(BENCH_SRCS:.c=)
 SCRIPTS      := $(wildcard t/*.t)
 # What a test may use of policyd without its main().
@@ -104,12 +106,17 @@ $(TOOLS) $(BENCHES): %: %.o lib/libpostroad.a
 	$(call say,LD)
 	$(Q)$(LINK) -o $@ $^ $(LIB_LIBS) $(POLICYD_LIBS) -lpthread
 
+# What a test puts in the way of a program, with LD_PRELOAD.
+$(PRELOADS): %.so: %.c config.mk
+	$(call say,LD)
+	$(Q)$(CC) $(WARN) $(WERROR) $(CPPFLAGS) -g -O1 -fPIC -shared -o $@ $< -ldl
+
 -include $(wildcard $(ALL_SRCS:.c=.d))
 
 # --- tests ---
 
 .PHONY: tests check unit fuzz check-debian12 check-debian13
-tests: $(TESTS) $(TOOLS) $(BENCHES)
+tests: $(TESTS) $(TOOLS) $(PRELOADS) $(BENCHES)
 # Everything. Scripts that need root, namespaces or a server skip themselves and say why.
 check: all tests
 	$(PROVE) --exec '' -j$(JOBS) $(PROVE_FLAGS) $(or $(T),$(filter-out $(SKIP),$(TESTS) $(SCRIPTS)))
@@ -210,7 +217,7 @@ dist: configure config.h.in
 
 .PHONY: clean distclean help
 clean:
-	rm -f $(PROGRAMS) $(TESTS) $(TOOLS) $(BENCHES) lib/libpostroad.a policyd/policyd.a
+	rm -f $(PROGRAMS) $(TESTS) $(TOOLS) $(PRELOADS) $(BENCHES) lib/libpostroad.a policyd/policyd.a
 	rm -f $(foreach d,lib policyd ctl t t/tools t/fuzz bench,$d/*.o $d/*.d)
 distclean: clean
 	rm -f config.mk config.h config.h.in config.log config.status configure configure~ postroad-*.tar.gz

@@ -52,6 +52,7 @@ int
 mirror_fail(struct mirror *m, int rc, const char *what)
 {
     snprintf(m->error, sizeof m->error, "%s: %s", what, mdb_strerror(rc));
+    m->damaged |= mirror_is_damage(rc);
     return -1;
 }
 
@@ -129,6 +130,7 @@ note_inode(struct mirror *m)
         return errno;
     m->dev = st.st_dev;
     m->ino = st.st_ino;
+    m->bytes = st.st_size;
     return 0;
 }
 
@@ -138,6 +140,8 @@ open_store(const char *path, size_t map_mib, int writer, char *error, size_t err
     struct mirror *m = calloc(1, sizeof *m);
     int rc = m ? mdb_env_create(&m->env) : ENOMEM;
 
+    if (!rc && writer)
+        rc = mirror_lock_prepare(path);
     if (!rc) {
         snprintf(m->path, sizeof m->path, "%s", path);
         rc = mdb_env_set_mapsize(m->env, map_mib << 20);
@@ -172,22 +176,6 @@ mirror_open(const char *dir, size_t map_mib, char *error, size_t error_n)
     return open_store(path, map_mib, 0, error, error_n);
 }
 
-/* Move a store that can't be used out of the way; one such is kept for whoever wants to look. */
-static int
-put_aside(const char *path)
-{
-    static const char *const files[] = {"data.mdb", "lock.mdb"};
-    char from[1100], to[1100];
-
-    for (size_t i = 0; i < 2; i++) {
-        snprintf(from, sizeof from, "%s/%s", path, files[i]);
-        snprintf(to, sizeof to, "%s/%s.aside", path, files[i]);
-        if (rename(from, to) < 0 && errno != ENOENT)
-            return -1;
-    }
-    return 0;
-}
-
 struct mirror *
 mirror_open_writer(const char *dir, size_t map_mib, char *error, size_t error_n)
 {
@@ -201,9 +189,8 @@ mirror_open_writer(const char *dir, size_t map_mib, char *error, size_t error_n)
     }
     m = open_store(path, map_mib, 1, error, error_n);
     if (!m &&
-        (errno == MDB_VERSION_MISMATCH || errno == MDB_INVALID || errno == MDB_CORRUPTED ||
-         errno == MDB_INCOMPATIBLE || errno == MDB_PAGE_NOTFOUND) &&
-        put_aside(path) == 0)
+        (errno == MDB_VERSION_MISMATCH || errno == MDB_INCOMPATIBLE || mirror_is_damage(errno)) &&
+        errno != EIO && mirror_put_aside(dir) == 0)
         m = open_store(path, map_mib, 1, error, error_n);
     return m;
 }
@@ -232,7 +219,9 @@ mirror_replaced(struct mirror *m)
     struct stat st;
 
     snprintf(file, sizeof file, "%s/data.mdb", m->path);
-    return stat(file, &st) < 0 || (uint64_t)st.st_dev != m->dev || (uint64_t)st.st_ino != m->ino;
+    if (stat(file, &st) < 0)
+        return 2;
+    return (uint64_t)st.st_dev != m->dev || (uint64_t)st.st_ino != m->ino;
 }
 
 void

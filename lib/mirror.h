@@ -36,8 +36,13 @@ struct mirror;
 struct mirror *mirror_open(const char *dir, size_t map_mib, char *error, size_t error_n);
 void mirror_close(struct mirror **m);
 
-/* 1 when the file the store was opened from is gone or another one: close and open again. */
+/* 1 when the file the store was opened from is another one by now, 2 when it is gone; else 0. */
 int mirror_replaced(struct mirror *m);
+
+/* 1 when a read ran into something that only a damaged store holds. */
+int mirror_damaged(const struct mirror *m);
+/* The same of errno after mirror_open failed. */
+int mirror_is_damage(int rc);
 
 /* All reads happen between these two; begin gives the newest snapshot, and is cheap. -1: can't read. */
 int mirror_begin(struct mirror *m);
@@ -124,6 +129,16 @@ void mirror_each_lost_site(struct mirror *m, const struct site_table *sites,
 
 /* Open for writing, create when absent. A store of another format is put aside and begun anew. */
 struct mirror *mirror_open_writer(const char *dir, size_t map_mib, char *error, size_t error_n);
+
+/* Why the file the store was opened from can't be its whole content any more, in words; NULL: it can. */
+const char *mirror_missing(struct mirror *m);
+/*
+ * Read all of the store in dir, which nobody in this process may have open: 0, or -1 and error. A store
+ * with pages missing ends the process with SIGBUS, a damaged one may keep it busy for ever.
+ */
+int mirror_verify(const char *dir, size_t map_mib, char *error, size_t error_n);
+/* Move a store that can't be used out of the way; one such is kept for whoever wants to look. 0 or -1. */
+int mirror_put_aside(const char *dir);
 
 /* All writes happen inside a transaction; readers see all of it after commit, or nothing. */
 int mirror_write_begin(struct mirror *m);

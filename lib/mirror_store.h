@@ -61,6 +61,8 @@ struct mirror {
     size_t structure_txn;
     uint64_t structure;
     uint64_t dev, ino;       /* of the data file, to notice that it was replaced */
+    long long bytes;         /* in it, to notice that it was cut */
+    int damaged;             /* a read ran into what LMDB would not have written */
     MDB_cursor *addr_cursor; /* goes with rtxn */
     int addr_stale;          /* and is to be renewed as that was */
     char path[1024];
@@ -103,6 +105,9 @@ int mirror_org_row(struct mirror *m, uint32_t number, struct org_row *out);
 void mirror_claim_decode(const MDB_val *v, struct mirror_claim *out);
 uint32_t mirror_u32(const void *p);
 uint64_t mirror_u64(const void *p);
+
+/* mirror_check.c */
+int mirror_lock_prepare(const char *path); /* 0 or errno; before a writer opens the store */
 
 /*
  * mirror_addr.c: claims on addresses (reading is mirror_claim). add, del: one claim row; how many

@@ -111,6 +111,16 @@ board_beat(struct board *b)
     board_set(b, BOARD_BEAT_MS, board_now_ms());
 }
 
+uint64_t
+board_doubts(const struct board *b)
+{
+    uint64_t n = 0;
+
+    for (int role = 0; role < BOARD_ROLES; role++)
+        n += board_get(b, role, BOARD_DOUBTS);
+    return n;
+}
+
 void
 board_bury(struct board *b, int role)
 {

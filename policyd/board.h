@@ -33,6 +33,8 @@ enum board_counter {
     BOARD_CLOSED_BAD, /* closed for a protocol error */
     BOARD_CLOSED_SLOW,
     BOARD_CLOSED_IDLE,
+    BOARD_DOUBTS =
+        15, /* by every role: how often it found the store damaged; the parent: role died of it */
     BOARD_LOOKUPS = 16,  /* + map number * 4 + enum socketmap_status; 16 maps */
     BOARD_VERDICTS = 80, /* + enum route_verdict; 8 */
     /* by policy, beside connections, accepted and closed */
@@ -50,7 +52,8 @@ enum board_counter {
     BOARD_SYNC_SWEEPS_REFUSED,
     BOARD_SYNC_WOULD_SWEEP, /* entries the refused sweep would have removed, 0 when none is refused */
     BOARD_SYNC_URI,         /* index of the provider in directory.uri */
-    BOARD_RESTARTS = 128,   /* parent's page only: + role number */
+    BOARD_SYNC_CHECKED = 120, /* as many doubts as were cleared, see board_doubts */
+    BOARD_RESTARTS = 128,     /* parent's page only: + role number */
     BOARD_WORDS = 272
 };
 
@@ -61,7 +64,8 @@ enum board_phase {
     PHASE_PERSIST, /* refresh complete, changes arrive as they happen */
     PHASE_LOADED,  /* LDIF: the file is loaded */
     PHASE_ERROR,   /* waiting to try again; text in the page's tail */
-    PHASE_REFUSED  /* the sweep guard stopped a refresh */
+    PHASE_REFUSED, /* the sweep guard stopped a refresh */
+    PHASE_UNREAD /* waiting to try again: there may be more than is known, it could not be read or kept */
 };
 
 #define BOARD_TEXT_MAX 1024 /* a role's last error or source name, at the page's end */
@@ -102,6 +106,9 @@ board_get(const struct board *b, int role, int word)
 {
     return atomic_load_explicit(&b->page[role]->word[word], memory_order_relaxed);
 }
+
+/* All doubts so far, of all roles; one that is not cleared keeps everybody from opening the store. */
+uint64_t board_doubts(const struct board *b);
 
 /* The clock of the beats: monotonic ms. */
 uint64_t board_now_ms(void);

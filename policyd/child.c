@@ -161,6 +161,15 @@ log_death(const struct child *c, int status, int64_t now)
         log_info("ended role=%s pid=%d by=\"%s\"", c->role->name, (int)c->pid, how);
 }
 
+/* Who reads a store whose pages are not there, or not what they were, dies like this. */
+static int
+may_be_damage(int status)
+{
+    int by = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+
+    return by == SIGBUS || by == SIGSEGV || by == SIGABRT;
+}
+
 static struct child *
 find_pid(struct children *cs, pid_t pid)
 {
@@ -190,6 +199,8 @@ child_died(struct children *cs, pid_t pid, int status, int64_t now)
     close(c->fd);
     had_beaten = has_beaten(cs, c);
     board_bury(cs->board, c->page);
+    if (may_be_damage(status))
+        board_add(cs->board, BOARD_DOUBTS, 1);
     was = c->state;
     c->state = CHILD_NONE;
     if (was == CHILD_ENDING || cs->stopping)

@@ -52,6 +52,13 @@ ldif_reader_fail(struct ldif_reader *r, unsigned long line, const char *fmt, ...
     return -1;
 }
 
+int
+ldif_reader_give_up(struct ldif_reader *r, unsigned long line, const char *why)
+{
+    r->unread = 1;
+    return ldif_reader_fail(r, line, "%s", why);
+}
+
 /* --- bytes --- */
 
 /* 1 when there is at least one more byte, 0 at the end, -1 error. */
@@ -65,7 +72,7 @@ fill(struct ldif_reader *r)
     while ((n = pread(r->fd, r->buf, LDIF_BUFFER, r->offset)) < 0 && errno == EINTR)
         continue;
     if (n < 0)
-        return ldif_reader_fail(r, r->line, "%s", strerror(errno));
+        return ldif_reader_give_up(r, r->line, strerror(errno));
     r->offset += n;
     r->at = 0;
     r->end = (size_t)n;
@@ -83,7 +90,7 @@ reserve(struct ldif_reader *r, size_t more)
     if (cap == r->cap)
         return 0;
     if (!(p = realloc(r->text, cap)))
-        return ldif_reader_fail(r, r->line, "out of memory");
+        return ldif_reader_give_up(r, r->line, "out of memory");
     r->text = p;
     r->cap = cap;
     return 0;
@@ -148,7 +155,7 @@ begin_line(struct ldif_reader *r)
         struct ldif_line *p = reallocarray(r->lines, cap, sizeof *p);
 
         if (!p)
-            return ldif_reader_fail(r, r->line, "out of memory");
+            return ldif_reader_give_up(r, r->line, "out of memory");
         r->lines = p;
         r->lines_cap = cap;
     }
@@ -285,7 +292,7 @@ parse_record(struct ldif_reader *r, struct span *dn, struct collect *c)
             return ldif_reader_fail(r, r->lines[i].line,
                                     "a second \"dn:\": an empty line is missing");
         if (collect_add(c, name, value) < 0)
-            return ldif_reader_fail(r, r->lines[i].line, "out of memory");
+            return ldif_reader_give_up(r, r->lines[i].line, "out of memory");
     }
     return 0;
 }

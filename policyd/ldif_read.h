@@ -34,6 +34,7 @@ struct ldif_reader {
     } * lines;
     size_t nlines, lines_cap;
     char error[512]; /* "FILE:LINE: why" after -1 */
+    int unread; /* 1: that is not the file's fault, and there may be more in it than is known */
 };
 
 /* 0, or -1: no memory. fd and name are borrowed. */
@@ -47,5 +48,8 @@ int ldif_reader_next(struct ldif_reader *r, struct span *dn, struct collect *c);
 /* Set r->error for what is wrong with the present record; returns -1. */
 int ldif_reader_fail(struct ldif_reader *r, unsigned long line, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* The same for what is none of the file's doing: no memory, no disk. */
+int ldif_reader_give_up(struct ldif_reader *r, unsigned long line, const char *why);
 
 #endif

@@ -24,6 +24,7 @@
 #include "uuid.h"
 
 #define POLL_MS    250
+#define AGAIN_MS   5000  /* after a failure that is none of the file's */
 #define OLD_MS     2000  /* a file left alone for so long needs no second look */
 #define BEAT_EVERY 1024  /* records */
 #define LARGE      50000 /* entries: their transaction leaves memory behind */
@@ -54,7 +55,7 @@ struct load {
     uint64_t would; /* refused: entries it would remove */
 };
 
-enum load_result { LOAD_DONE, LOAD_FAILED, LOAD_REFUSED, LOAD_STOPPED };
+enum load_result { LOAD_DONE, LOAD_FAILED, LOAD_UNREAD, LOAD_REFUSED, LOAD_STOPPED };
 
 /* --- versions --- */
 
@@ -116,6 +117,15 @@ version_fingerprint(struct sync *s, const struct version *v, char out[UUID_TEXT_
 /* --- first pass: nothing but reading --- */
 
 static int
+store_failed(struct load *l)
+{
+    char why[300];
+
+    snprintf(why, sizeof why, "mirror: %s", mirror_error(l->s->mirror));
+    return ldif_reader_give_up(&l->reader, l->reader.line, why);
+}
+
+static int
 key_add(struct load *l, const unsigned char id[UUID_LEN])
 {
     if (l->nkeys == l->keys_cap) {
@@ -123,7 +133,7 @@ key_add(struct load *l, const unsigned char id[UUID_LEN])
         struct key *p = reallocarray(l->keys, cap, sizeof *p);
 
         if (!p)
-            return ldif_reader_fail(&l->reader, l->reader.record, "out of memory");
+            return ldif_reader_give_up(&l->reader, l->reader.record, "out of memory");
         l->keys = p;
         l->keys_cap = cap;
     }
@@ -165,7 +175,7 @@ entry_uuid(struct load *l, struct span ndn, unsigned char uuid[UUID_LEN])
 
     uuid_v5(uuid_x500, ndn, uuid);
     if (collect_view(&l->s->feed.entry, &view) < 0)
-        return ldif_reader_fail(&l->reader, l->reader.record, "out of memory");
+        return ldif_reader_give_up(&l->reader, l->reader.record, "out of memory");
     if (!(a = entry_attr(&view, span_of("entryUUID"))))
         return 0;
     if (a->n != 1 || uuid_parse(a->values[0], uuid) < 0)
@@ -284,11 +294,8 @@ put_record(struct load *l, struct span dn, int unused)
     if (normalize(l, dn, &ndn) < 0 || entry_uuid(l, ndn, uuid) < 0)
         return -1;
     if (seen_add(&l->seen, uuid) < 0)
-        return ldif_reader_fail(&l->reader, l->reader.record, "out of memory");
-    if (feed_put(f, uuid, dn) < 0)
-        return ldif_reader_fail(&l->reader, l->reader.record, "mirror: %s",
-                                mirror_error(f->mirror));
-    return 0;
+        return ldif_reader_give_up(&l->reader, l->reader.record, "out of memory");
+    return feed_put(f, uuid, dn) < 0 ? store_failed(l) : 0;
 }
 
 /* Another base empties the mirror: the guard sees that as a sweep of everything. */
@@ -318,7 +325,7 @@ sweep(struct load *l)
                       (uint64_t)s->conf->directory.sweep_floor, &l->would);
     beat_now();
     if (rc < 0)
-        ldif_reader_fail(&l->reader, l->reader.line, "mirror: %s", mirror_error(s->mirror));
+        store_failed(l);
     return rc < 0 ? LOAD_FAILED : rc > 0 ? LOAD_REFUSED : LOAD_DONE;
 }
 
@@ -342,7 +349,7 @@ fill_mirror(struct load *l, const char *fingerprint)
         mirror_meta_put(m, "cookie", NULL, 0) == 0 && mirror_set_complete(m, sync_wall_ms()) == 0)
         return LOAD_DONE;
 store:
-    ldif_reader_fail(&l->reader, l->reader.line, "mirror: %s", mirror_error(m));
+    store_failed(l);
     return LOAD_FAILED;
 }
 
@@ -357,8 +364,19 @@ unchanged(struct load *l, const struct version *v)
         if (version_same(&now, v))
             return 1;
     }
-    ldif_reader_fail(&l->reader, l->reader.line, "the file was changed while it was read");
+    ldif_reader_give_up(&l->reader, l->reader.line, "the file was changed while it was read");
     return 0;
+}
+
+static int
+mirror_commit(struct load *l)
+{
+    int rc;
+
+    beat_step();
+    rc = mirror_write_commit(l->s->mirror);
+    beat_now();
+    return rc < 0 ? store_failed(l) : 0;
 }
 
 static enum load_result
@@ -373,7 +391,7 @@ load_open(struct load *l, const struct version *v)
         return LOAD_STOPPED;
     version_fingerprint(l->s, v, fingerprint);
     if (mirror_write_begin(l->s->mirror) < 0) {
-        ldif_reader_fail(&l->reader, l->reader.line, "mirror: %s", mirror_error(l->s->mirror));
+        store_failed(l);
         return LOAD_FAILED;
     }
     result = fill_mirror(l, fingerprint);
@@ -381,7 +399,7 @@ load_open(struct load *l, const struct version *v)
         result = LOAD_FAILED;
     if (result != LOAD_DONE)
         mirror_write_abort(l->s->mirror);
-    else if (sync_commit(l->s) < 0)
+    else if (mirror_commit(l) < 0)
         result = LOAD_FAILED;
     return result;
 }
@@ -415,12 +433,18 @@ load_file(struct sync *s, const struct version *v, int confirmed)
     enum load_result result = LOAD_FAILED;
 
     sync_phase(s, PHASE_REFRESH, path);
-    if (fd < 0 || ldif_reader_open(&l.reader, fd, path) < 0)
+    if (fd < 0 || ldif_reader_open(&l.reader, fd, path) < 0) {
         snprintf(l.reader.error, sizeof l.reader.error, "%s: %s", path, strerror(errno));
-    else
+        l.reader.unread = 1;
+    } else {
         result = load_open(&l, v);
+    }
+    if (result == LOAD_FAILED && l.reader.unread)
+        result = LOAD_UNREAD;
     if (result == LOAD_DONE)
         loaded(&l);
+    else if (result == LOAD_UNREAD)
+        sync_unread(s, l.reader.error);
     else if (result == LOAD_FAILED)
         sync_error(s, l.reader.error);
     else if (result == LOAD_REFUSED)
@@ -462,7 +486,7 @@ look(struct sync *s, const struct version *v)
     if (v->error == 0)
         return load_file(s, v, 0);
     snprintf(text, sizeof text, "%s: %s", s->conf->directory.ldif, strerror(v->error));
-    sync_error(s, text);
+    sync_unread(s, text);
     return LOAD_FAILED;
 }
 
@@ -484,13 +508,17 @@ ldif_source_run(struct sync *s)
 {
     struct version done = {.error = -1}, last = {.error = -1}, now;
     enum load_result result = LOAD_FAILED;
+    int64_t again_ms = 0;
 
     while (!s->stop) {
         version_look(s->conf->directory.ldif, &now);
+        if (again_ms && beat_now() >= again_ms)
+            done.error = -1;
         if (!version_same(&now, &done) && (version_same(&now, &last) || version_old(&now))) {
             s->accept = 0; /* what was said of another version */
             result = look(s, &now);
             done = now;
+            again_ms = result == LOAD_UNREAD ? beat_now() + AGAIN_MS : 0;
             if (result == LOAD_DONE && s->entries > LARGE && sync_reopen(s) < 0)
                 return -1;
         } else if (s->accept && version_same(&now, &done)) {

@@ -10,6 +10,7 @@
  */
 #include "maps_private.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -23,6 +24,52 @@ coarse_ms(void)
 
     clock_gettime(CLOCK_MONOTONIC_COARSE, &ts);
     return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+/* The store as it is on disk now. While it is in doubt nobody opens it: reading it could be our end. */
+static struct mirror *
+open_mirror(struct maps *m)
+{
+    struct mirror *mirror;
+
+    if (board_doubts(m->board) != board_get(m->board, BOARD_SYNC, BOARD_SYNC_CHECKED)) {
+        snprintf(m->error, sizeof(m->error), "the store may be damaged: it is being looked over");
+        return NULL;
+    }
+    mirror =
+        mirror_open(m->conf->state_dir, (size_t)m->conf->mirror.size, m->error, sizeof(m->error));
+    if (!mirror && mirror_is_damage(errno))
+        board_add(m->board, BOARD_DOUBTS, 1);
+    return mirror;
+}
+
+static int
+is_filled(struct mirror *mirror)
+{
+    struct mirror_info info;
+    int filled = mirror_begin(mirror) == 0 && mirror_info(mirror, &info) == 0 && info.complete;
+
+    mirror_end(mirror);
+    return filled;
+}
+
+/*
+ * Ours is no longer the store that sync writes. It goes on answering until the new one is filled;
+ * what it lacks may exist.
+ */
+static void
+mirror_change(struct maps *m)
+{
+    struct mirror *next = mirror_replaced(m->mirror) == 2 ? NULL : open_mirror(m);
+
+    m->left = 1;
+    if (next && is_filled(next)) {
+        mirror_close(&m->mirror);
+        m->mirror = next;
+        m->complete = m->left = 0;
+    } else {
+        mirror_close(&next);
+    }
 }
 
 /*
@@ -39,18 +86,26 @@ mirror_keep(struct maps *m)
     m->check = 0;
     now = coarse_ms();
     if (m->mirror && now - m->checked_ms >= CHECK_MS && mirror_replaced(m->mirror))
-        mirror_close(&m->mirror);
+        mirror_change(m);
     if (!m->mirror || now - m->checked_ms >= CHECK_MS)
         m->checked_ms = now;
     if (m->mirror)
         return;
-    m->complete = 0;
-    m->mirror =
-        mirror_open(m->conf->state_dir, (size_t)m->conf->mirror.size, m->error, sizeof(m->error));
+    m->complete = m->left = 0;
+    m->mirror = open_mirror(m);
+}
+
+/* A read ran into damage: say so, and let go of the store. */
+static void
+mirror_doubt(struct maps *m)
+{
+    board_add(m->board, BOARD_DOUBTS, 1);
+    snprintf(m->error, sizeof(m->error), "%s", mirror_error(m->mirror));
+    mirror_close(&m->mirror);
 }
 
 struct maps *
-maps_new(const struct conf *conf, const struct board *board)
+maps_new(const struct conf *conf, struct board *board)
 {
     struct maps *m = calloc(1, sizeof(*m));
 
@@ -141,7 +196,10 @@ maps_begin(struct maps *m)
         m->readable = 1;
         return 0;
     }
-    snprintf(m->error, sizeof(m->error), "%s", mirror_error(m->mirror));
+    if (mirror_damaged(m->mirror))
+        mirror_doubt(m);
+    else
+        snprintf(m->error, sizeof(m->error), "%s", mirror_error(m->mirror));
     mirror_close(&m->mirror);
     return -1;
 }
@@ -152,14 +210,19 @@ maps_end(struct maps *m)
     if (--m->depth > 0)
         return;
     m->check = 1;
-    if (m->mirror)
-        mirror_end(m->mirror);
+    if (!m->mirror)
+        return;
+    mirror_end(m->mirror);
+    if (mirror_damaged(m->mirror))
+        mirror_doubt(m);
 }
 
 void
 maps_pause(struct maps *m)
 {
-    if (--m->depth == 0 && m->mirror)
+    if (--m->depth == 0 && m->mirror && mirror_damaged(m->mirror))
+        mirror_doubt(m);
+    else if (m->depth == 0 && m->mirror)
         mirror_pause(m->mirror);
 }
 
@@ -171,6 +234,8 @@ maps_rest(struct maps *m)
     m->check = 1;
     if (m->mirror)
         mirror_end(m->mirror);
+    else
+        mirror_keep(m); /* so that it is open before somebody asks */
 }
 
 static uint32_t

@@ -30,7 +30,7 @@ enum map_id {
 struct maps; /* one per process: mirror, caches of sites, departments, domains */
 
 /* The mirror is opened when it can be, and tried again while it can't: then everything is TEMP. */
-struct maps *maps_new(const struct conf *conf, const struct board *board);
+struct maps *maps_new(const struct conf *conf, struct board *board);
 void maps_free(struct maps **m);
 
 /*

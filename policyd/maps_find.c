@@ -81,6 +81,8 @@ maps_proven(const struct maps *m)
                           .last_beat_ms = (int64_t)board_get(b, BOARD_SYNC, BOARD_SYNC_BEAT_MS)};
     const char *why;
 
+    if (m->left)
+        return 0;
     /* A file that is being read, or was refused, may hold what the mirror doesn't; one that is broken
      * has changed nothing. */
     if (f.source == FRESHNESS_LDIF && phase != PHASE_LOADED && phase != PHASE_ERROR)

@@ -82,7 +82,7 @@ struct seen {
 
 struct maps {
     const struct conf *conf;
-    const struct board *board;
+    struct board *board;
     struct span own_site, local, wait; /* of conf */
     struct mirror *mirror;
     struct site_table *sites;
@@ -90,6 +90,7 @@ struct maps {
     uint32_t epoch;
     int64_t checked_ms;
     int depth, readable, complete, check; /* check: look whether the store is the right one */
+    int left; /* sync writes another store by now, which is not filled yet */
     char error[256];
     struct domain_slot *domains;
     struct org_slot *orgs;

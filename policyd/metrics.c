@@ -106,7 +106,7 @@ source(const struct board *b, const struct moment *now, struct evbuffer *out)
     int64_t beat = (int64_t)board_get(b, BOARD_SYNC, BOARD_SYNC_BEAT_MS);
 
     head(out, "postroad_source_phase", "gauge", "1 for the phase the directory source is in.");
-    for (unsigned p = PHASE_NONE; p <= PHASE_REFUSED; p++)
+    for (unsigned p = PHASE_NONE; p <= PHASE_UNREAD; p++)
         evbuffer_add_printf(out, "postroad_source_phase{phase=\"%s\"} %d\n", status_phase_word(p),
                             p == phase);
     for (size_t i = 0; i < sizeof source_rows / sizeof *source_rows; i++)

@@ -177,12 +177,12 @@ on_gone(void *ctx, struct child *c)
 static void
 tell_phase(struct parent *p)
 {
-    static const char *const words[] = {"not asked yet",  "connecting", "filling the mirror",
-                                        "followed",       "loaded",     "not reachable",
-                                        "refused a sweep"};
+    static const char *const words[] = {
+        "not asked yet", "connecting",    "filling the mirror", "followed",
+        "loaded",        "not reachable", "refused a sweep",    "not kept, see the log"};
     uint64_t phase = board_get(&p->board, BOARD_SYNC, BOARD_SYNC_PHASE);
 
-    if (phase == p->phase_told || phase > PHASE_REFUSED)
+    if (phase == p->phase_told || phase > PHASE_UNREAD)
         return;
     p->phase_told = phase;
     sd_notifyf(0, "STATUS=site %s answers; directory: %s", p->now->conf->site, words[phase]);

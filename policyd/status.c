@@ -35,7 +35,7 @@ status_phase_word(unsigned phase)
     static const char *const words[] = {
         [PHASE_NONE] = "none",       [PHASE_CONNECTING] = "connecting", [PHASE_REFRESH] = "refresh",
         [PHASE_PERSIST] = "persist", [PHASE_LOADED] = "loaded",         [PHASE_ERROR] = "error",
-        [PHASE_REFUSED] = "refused"};
+        [PHASE_REFUSED] = "refused", [PHASE_UNREAD] = "unread"};
 
     return phase < sizeof words / sizeof *words ? words[phase] : words[PHASE_NONE];
 }
@@ -70,7 +70,8 @@ source_json(const struct control *c, const struct moment *now)
     size_t uri = (size_t)board_get(b, BOARD_SYNC, BOARD_SYNC_URI);
     int ldif = conf->directory.ldif && *conf->directory.ldif;
     const char *name = conf->directory.ldif;
-    int failing = phase == PHASE_ERROR || phase == PHASE_REFUSED || phase == PHASE_CONNECTING;
+    int failing = phase == PHASE_ERROR || phase == PHASE_REFUSED || phase == PHASE_CONNECTING ||
+                  phase == PHASE_UNREAD;
     char text[BOARD_TEXT_MAX];
 
     if (!ldif)

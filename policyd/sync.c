@@ -95,7 +95,7 @@ reap_now_and_then(struct sync *s, int64_t now)
 {
     static int64_t last;
 
-    if (now - last < REAP_MS)
+    if (!s->mirror || now - last < REAP_MS)
         return;
     last = now;
     mirror_reap_readers(s->mirror);
@@ -108,6 +108,7 @@ sync_wait(struct sync *s, int fd, int timeout_ms)
         {term_pipe[0], POLLIN, 0}, {s->env->parent_fd, POLLIN, 0}, {fd, POLLIN, 0}};
     int rc;
 
+    sync_store_watch(s, beat_now());
     reap_now_and_then(s, beat_now());
     rc = poll(fds, 3, timeout_ms < WAIT_MAX_MS ? timeout_ms : WAIT_MAX_MS);
     beat_now();
@@ -137,15 +138,27 @@ sync_store_error(struct sync *s, const char *doing)
     char text[BOARD_TEXT_MAX];
 
     snprintf(text, sizeof text, "mirror: %s: %s", doing, mirror_error(s->mirror));
-    sync_error(s, text);
+    sync_unread(s, text);
+}
+
+static void
+fail(struct sync *s, enum board_phase phase, const char *text)
+{
+    log_error("directory not read, mirror keeps answering why=\"%s\"", text);
+    board_add(&s->env->board, BOARD_SYNC_ERRORS, 1);
+    sync_phase(s, phase, text);
 }
 
 void
 sync_error(struct sync *s, const char *text)
 {
-    log_error("directory not read, mirror keeps answering why=\"%s\"", text);
-    board_add(&s->env->board, BOARD_SYNC_ERRORS, 1);
-    sync_phase(s, PHASE_ERROR, text);
+    fail(s, PHASE_ERROR, text);
+}
+
+void
+sync_unread(struct sync *s, const char *text)
+{
+    fail(s, PHASE_UNREAD, text);
 }
 
 void
@@ -203,7 +216,7 @@ sync_reopen(struct sync *s)
     mirror_close(&s->mirror);
     if (open_store(s, error, sizeof error) == 0)
         return 0;
-    sync_error(s, error);
+    sync_unread(s, error);
     return -1;
 }
 
@@ -213,9 +226,11 @@ open_mirror(struct sync *s)
     struct mirror_info info;
     char error[512];
 
+    if (sync_store_check(s) < 0)
+        return -1;
     if (feed_open(&s->feed, s->conf, error, sizeof error) < 0 ||
         open_store(s, error, sizeof error) < 0) {
-        sync_error(s, error);
+        sync_unread(s, error);
         return -1;
     }
     if (mirror_begin(s->mirror) < 0 || mirror_info(s->mirror, &info) < 0) {
@@ -244,7 +259,7 @@ run(struct role_env *env)
     feed_close(&s.feed);
     if (s.mirror)
         mirror_close(&s.mirror);
-    return rc < 0 ? 75 : 0;
+    return rc < 0 || s.doubt ? 75 : 0;
 }
 
 const struct role role_sync = {"sync", prepare, run};

@@ -19,6 +19,7 @@ struct sync {
     int complete;     /* the mirror was filled once: the sweep guard watches over it */
     uint64_t entries; /* in the mirror when it was opened */
     int stop;         /* SIGTERM came, or the parent is gone: finish and return */
+    int doubt;        /* the store on disk is in doubt: begin anew */
     int accept;       /* an administrator confirmed a refused sweep; the source clears it */
 };
 
@@ -48,6 +49,12 @@ int sync_commit(struct sync *s);
 /* Close and open the store, to give the memory of a large transaction back. 0, or -1: it is closed. */
 int sync_reopen(struct sync *s);
 /* Log what the mirror's last call ran into. */
+/* Before the store is opened: clear the doubts somebody has about it. 0, or -1: not cleared. */
+int sync_store_check(struct sync *s);
+/* Now and then: stop when the store on disk is not what it was. */
+void sync_store_watch(struct sync *s, int64_t now);
+/* An error too, but none of the file's: what the mirror lacks may be in it. */
+void sync_unread(struct sync *s, const char *text);
 void sync_store_error(struct sync *s, const char *doing);
 /* A sweep was refused: log, show. */
 void sync_refuse(struct sync *s, uint64_t would);
