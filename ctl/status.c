@@ -54,6 +54,28 @@ print_mirror(json_t *m)
 }
 
 static void
+print_cold(json_t *c)
+{
+    json_t *age = json_object_get(c, "age_s");
+    char text[32];
+
+    if (!c)
+        return;
+    label("Cold");
+    printf("%.0f rows in ", show_number(c, "rows"));
+    text_put(stdout, show_text(c, "dir"));
+    if (json_is_number(age))
+        printf(", up to date %s ago\n", text_age(json_number_value(age), text));
+    else
+        puts(", not built yet");
+    if (*show_text(c, "error")) {
+        label("");
+        text_put(stdout, show_text(c, "error"));
+        putchar('\n');
+    }
+}
+
+static void
 print_rates(json_t *r)
 {
     json_t *rates = json_object_get(r, "rates"), *c = json_object_get(r, "connections");
@@ -255,6 +277,13 @@ late_roles(json_t *roles)
     return n;
 }
 
+static int
+is_late(json_t *cold)
+{
+    return cold &&
+           (!json_is_number(json_object_get(cold, "age_s")) || show_number(cold, "age_s") > 10);
+}
+
 static void
 print_attention(json_t *r)
 {
@@ -262,9 +291,10 @@ print_attention(json_t *r)
     json_t *dups = json_object_get(r, "duplicates"), *bad = json_object_get(r, "bad");
     json_t *lost = json_object_get(r, "lost_sites"), *roles = json_object_get(r, "roles");
     double sweep = show_number(source, "would_sweep");
+    int cold_late = is_late(json_object_get(r, "cold"));
 
     if (sweep + show_number(dups, "count") + show_number(bad, "count") +
-                (double)json_array_size(lost) + late_roles(roles) ==
+                (double)json_array_size(lost) + late_roles(roles) + cold_late ==
             0 &&
         show_true(mirror, "complete"))
         return;
@@ -278,6 +308,8 @@ print_attention(json_t *r)
             sweep);
     if (late_roles(roles) > 0)
         item("%d roles give no sign of life: see the log.\n", late_roles(roles));
+    if (cold_late)
+        item("Postfix reads cold tables that are behind: see the log.\n");
     print_lost(lost);
     print_dups(dups);
     print_bad(bad);
@@ -291,6 +323,7 @@ print_status(json_t *r)
     printf(", postroad-policyd %s, %s\n", show_text(r, "version"), show_text(r, "time"));
     print_source(json_object_get(r, "source"));
     print_mirror(json_object_get(r, "mirror"));
+    print_cold(json_object_get(r, "cold"));
     print_rates(r);
     print_policy(json_object_get(r, "policy"));
     print_roles(json_object_get(r, "roles"));

@@ -50,6 +50,9 @@ struct conf {
         int workers, max_connections, idle_timeout, write_timeout; /* seconds */
     } answer;
     struct {
+        char *dir; /* "": no cold tables */
+    } cold;
+    struct {
         int size; /* MiB of address space the store may grow to */
     } mirror;
     struct {

@@ -63,6 +63,7 @@ static int
 check_paths(struct conf_load *l)
 {
     static const char *const keys[] = {"state_dir",
+                                       "cold.dir",
                                        "directory.ldif",
                                        "directory.password_file",
                                        "directory.tls_ca_file",

@@ -152,6 +152,11 @@ const struct conf_row conf_rows[] = {
     INT("answer.write_timeout", answer.write_timeout, "30", 1, 3600,
         "Seconds after which a client that takes no answers is cut off."),
 
+    STRING(
+        "cold.dir", cold.dir, "", 0, PATH_LEN,
+        "Folder of tables that Postfix reads by itself, for the case that policyd does not live, "
+        "see COLD TABLES in postroad-maps(7). Empty: none are kept."),
+
     INT("mirror.size", mirror.size, "8192", 1, 16777216,
         "MiB of address space the mirror may grow to; disk and memory are used only as needed."),
 

@@ -70,6 +70,13 @@ struct mirror_claim {
     struct span home, standby; /* own, may be empty */
 };
 
+/*
+ * All addresses that anybody claims, in some order, part by part: *at 0 to begin, then as it was
+ * left. 1; 0 there are no more; -1. One may come twice.
+ */
+int mirror_next_addresses(struct mirror *m, uint64_t *at, int (*fn)(void *, struct span address),
+                          void *ctx);
+
 /* The winner among those who claim the canonical address: oldest created, then lowest UUID. */
 int mirror_claim(struct mirror *m, struct span address, struct mirror_claim *out);
 
@@ -102,6 +109,16 @@ long mirror_dn_of(struct mirror *m, const unsigned char uuid[UUID_LEN], char *ou
 /* Fill and seal t from all sites and servers. 0, or -1. */
 int mirror_sites(struct mirror *m, struct site_table *t);
 
+/*
+ * Addresses whose claims were changed, oldest first, by number; next is the number the next one
+ * gets. From a number on, some perhaps more than once: 1; 0 when they are not kept any more, and
+ * everything may have changed; -1. What follows from structure is not among them.
+ */
+#define MIRROR_CHANGES 4096
+uint64_t mirror_change_next(struct mirror *m);
+int mirror_each_change(struct mirror *m, uint64_t from, int (*fn)(void *, struct span address),
+                       void *ctx);
+
 struct mirror_info {
     int complete;          /* a load or refresh was finished once */
     uint64_t updated_ms;   /* wall clock of the last commit that changed something, ms since 1970 */
@@ -118,6 +135,15 @@ void mirror_each_dup(struct mirror *m, int (*fn)(void *, struct span address, un
                      void *ctx);
 void mirror_each_claim(struct mirror *m, struct span address,
                        int (*fn)(void *, const struct mirror_claim *), void *ctx);
+/*
+ * Entries in the order of their UUIDs, those above *after (NULL: from the first); names of domains
+ * likewise, above after. 1 when the end was reached, 0 fn stopped it, -1.
+ */
+int mirror_each_entry(struct mirror *m, const unsigned char *after,
+                      int (*fn)(void *, const unsigned char uuid[UUID_LEN], const struct record *),
+                      void *ctx);
+int mirror_each_domain(struct mirror *m, struct span after, int (*fn)(void *, struct span name),
+                       void *ctx);
 void mirror_each_bad(struct mirror *m,
                      int (*fn)(void *, const unsigned char uuid[UUID_LEN], struct span why),
                      void *ctx);
@@ -139,6 +165,9 @@ const char *mirror_missing(struct mirror *m);
 int mirror_verify(const char *dir, size_t map_mib, char *error, size_t error_n);
 /* Move a store that can't be used out of the way; one such is kept for whoever wants to look. 0 or -1. */
 int mirror_put_aside(const char *dir);
+
+/* Whether changed addresses are noted for mirror_each_change: not, unless told to. */
+void mirror_note_changes(struct mirror *m, int on);
 
 /* All writes happen inside a transaction; readers see all of it after commit, or nothing. */
 int mirror_write_begin(struct mirror *m);

@@ -198,6 +198,30 @@ mirror_each_claim(struct mirror *m, struct span address,
     }
 }
 
+int
+mirror_next_addresses(struct mirror *m, uint64_t *at, int (*fn)(void *, struct span), void *ctx)
+{
+    struct span last = {NULL, 0};
+    struct bucket b;
+    struct row r;
+    uint32_t key;
+    int found = *at > HASH_LAST ? 0 : bucket_find(m, (uint32_t)*at, &key, &b);
+
+    if (found != 1)
+        return found;
+    for (uint32_t i = 0; i < b.count; i++) {
+        if (bucket_row(&b, i, &r) < 0)
+            return mirror_fail(m, MDB_CORRUPTED, "addr");
+        if (span_same(r.address, last))
+            continue;
+        last = r.address;
+        if (fn(ctx, last))
+            break;
+    }
+    *at = (uint64_t)key + 1;
+    return 1;
+}
+
 /* --- writing --- */
 
 /* Room for n bytes in one of the writer's buffers, which outlive the pages they are made from. */

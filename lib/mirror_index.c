@@ -47,6 +47,8 @@ address_change(struct mirror *m, struct span address, struct span claim, int add
 
     if (address.n == 0 || address.n > CLAIM_MAX)
         return 0;
+    if (mirror_change_add(m, address) < 0)
+        return -1;
     if (add)
         return mirror_addr_add(m, address, claim, &claims) < 0 ? -1
                : claims > 1                                    ? mirror_note_dup(m, address, claims)

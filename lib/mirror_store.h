@@ -23,7 +23,7 @@ enum table {
     T_ADDR,    /* highest hash u32 -> bucket of claims on addresses, see mirror_addr.c */
     T_DOMAIN,  /* canonical domain name -> domain rows, best first */
     T_SITE,    /* UUID of sites and servers -> kind u8 */
-    T_DIGEST,  /* "d" domain name -> four lanes, count: u64 each */
+    T_DIGEST,  /* "d" domain name -> four lanes, count: u64 each; "c" number u64 BE -> address */
     T_DUP,     /* address or domain name -> how many claim it, u32 */
     T_BAD,     /* UUID -> complaint */
     T_SITEREF, /* site or host name -> how many entries name it, u64 */
@@ -77,6 +77,9 @@ struct mirror {
     unsigned char *addr_scratch[SCRATCH_N];
     size_t addr_scratch_n[SCRATCH_N];
     uint32_t next_number;
+    int note_changes;
+    uint64_t change_next; /* number of this transaction's first change */
+    unsigned changes;     /* in it, so far */
     char base[MIRROR_DN_MAX + 1];
     size_t base_n;
     char last_parent[MIRROR_DN_MAX + 1];
@@ -127,6 +130,10 @@ int mirror_bulk_add(struct mirror *m, struct span address, struct span claim);
 int mirror_bulk_end(struct mirror *m);    /* write them, if there are any to write */
 int mirror_bulk_commit(struct mirror *m); /* before a commit: write them when they are few */
 void mirror_bulk_drop(struct mirror *m);  /* forget them: the transaction is aborted */
+
+/* mirror_change.c: note that claims on an address change; once before the commit */
+int mirror_change_add(struct mirror *m, struct span address);
+int mirror_change_flush(struct mirror *m);
 
 /* mirror_index.c: what follows from a record */
 int mirror_index(struct mirror *m, const unsigned char uuid[UUID_LEN], const struct record *r,

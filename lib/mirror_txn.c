@@ -81,6 +81,8 @@ mirror_write_begin(struct mirror *m)
     m->accounts = meta_get_u64(m, "accounts");
     m->addresses = meta_get_u64(m, "addresses");
     m->addr_wcursor = NULL;
+    m->change_next = mirror_change_next(m);
+    m->changes = 0;
     m->next_number = (uint32_t)meta_get_u64(m, "next");
     if (m->next_number <= MIRROR_BASE_NUMBER)
         m->next_number = MIRROR_BASE_NUMBER + 1;
@@ -110,7 +112,7 @@ wall_ms(void)
 static int
 finish(struct mirror *m)
 {
-    if (mirror_index_flush(m) < 0 || mirror_bulk_commit(m) < 0)
+    if (mirror_index_flush(m) < 0 || mirror_bulk_commit(m) < 0 || mirror_change_flush(m) < 0)
         return -1;
     if (m->collect && mirror_org_collect(m) < 0)
         return -1;
@@ -176,6 +178,7 @@ mirror_set_base(struct mirror *m, struct span ndn)
     memset(m->digests, 0, sizeof m->digests);
     memset(m->siterefs, 0, sizeof m->siterefs);
     m->accounts = m->addresses = 0;
+    m->changes = MIRROR_CHANGES + 1; /* of all addresses */
     m->next_number = MIRROR_BASE_NUMBER + 1;
     m->changed = m->structure_dirty = m->org_dirty = 1;
     m->last_parent_n = 0;

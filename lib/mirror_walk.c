@@ -244,7 +244,7 @@ digest_row(void *ctx, const MDB_val *k, const MDB_val *v)
     struct digest d;
     const char *p = v->mv_data;
 
-    if (v->mv_size != 40)
+    if (k->mv_size == 0 || *(const char *)k->mv_data != 'd' || v->mv_size != 40)
         return 0;
     for (int i = 0; i < 4; i++)
         d.lane[i] = mirror_u64(p + 8 * i);
@@ -281,6 +281,59 @@ mirror_each_dup(struct mirror *m, int (*fn)(void *, struct span, unsigned), void
     struct walk_dup w = {fn, ctx};
 
     walk(m, T_DUP, dup_row, &w);
+}
+
+/* Put a cursor on the first row above a key of n bytes, 0: on the first. */
+static int
+seek_above(MDB_cursor *c, MDB_val *k, MDB_val *v, const void *after, size_t n)
+{
+    int rc;
+
+    *k = (MDB_val){n, (void *)after};
+    rc = mdb_cursor_get(c, k, v, n ? MDB_SET_RANGE : MDB_FIRST);
+    if (rc == 0 && n && k->mv_size == n && memcmp(k->mv_data, after, n) == 0)
+        rc = mdb_cursor_get(c, k, v, MDB_NEXT_NODUP);
+    return rc;
+}
+
+int
+mirror_each_entry(struct mirror *m, const unsigned char *after,
+                  int (*fn)(void *, const unsigned char uuid[UUID_LEN], const struct record *),
+                  void *ctx)
+{
+    MDB_cursor *c;
+    MDB_val k, v;
+    int rc, stop = 0;
+
+    if (!mirror_txn(m) || mdb_cursor_open(mirror_txn(m), m->dbi[T_ENTRY], &c))
+        return -1;
+    rc = seek_above(c, &k, &v, after, after ? UUID_LEN : 0);
+    while (rc == 0 && !stop) {
+        struct record r = {v.mv_data, v.mv_size};
+
+        if (k.mv_size != UUID_LEN || record_check(r.p, r.n) < 0)
+            rc = MDB_CORRUPTED;
+        else if (!(stop = fn(ctx, k.mv_data, &r)))
+            rc = mdb_cursor_get(c, &k, &v, MDB_NEXT);
+    }
+    mdb_cursor_close(c);
+    return rc && rc != MDB_NOTFOUND ? mirror_fail(m, rc, "entry") : !stop;
+}
+
+int
+mirror_each_domain(struct mirror *m, struct span after, int (*fn)(void *, struct span), void *ctx)
+{
+    MDB_cursor *c;
+    MDB_val k, v;
+    int rc, stop = 0;
+
+    if (!mirror_txn(m) || mdb_cursor_open(mirror_txn(m), m->dbi[T_DOMAIN], &c))
+        return -1;
+    rc = seek_above(c, &k, &v, after.p, after.n);
+    while (rc == 0 && !(stop = fn(ctx, (struct span){k.mv_data, k.mv_size})))
+        rc = mdb_cursor_get(c, &k, &v, MDB_NEXT_NODUP);
+    mdb_cursor_close(c);
+    return rc && rc != MDB_NOTFOUND ? mirror_fail(m, rc, "domain") : !stop;
 }
 
 struct walk_bad {

@@ -11,13 +11,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define BOARD_PAGE    4096
-#define BOARD_ROLES   136 /* parent, sync, control, probe, policy, spare, 2 x 64 answer workers */
+#define BOARD_PAGE 4096
+#define BOARD_ROLES \
+    136 /* parent, sync, control, policy, probe, cold, 2 spare, 2 x 64 answer workers */
 #define BOARD_PARENT  0
 #define BOARD_SYNC    1
 #define BOARD_CONTROL 2
 #define BOARD_POLICY  3
 #define BOARD_PROBE   4
+#define BOARD_COLD    5
 #define BOARD_ANSWER \
     8 /* the first of the answer workers; during a reload old and new ones share the rest */
 
@@ -53,7 +55,12 @@ enum board_counter {
     BOARD_SYNC_WOULD_SWEEP, /* entries the refused sweep would have removed, 0 when none is refused */
     BOARD_SYNC_URI,         /* index of the provider in directory.uri */
     BOARD_SYNC_CHECKED = 120, /* as many doubts as were cleared, see board_doubts */
-    BOARD_RESTARTS = 128,     /* parent's page only: + role number */
+    /* by cold */
+    BOARD_COLD_CURRENT_MS = 121, /* wall clock: when the tables held what the mirror holds */
+    BOARD_COLD_ROWS,
+    BOARD_COLD_WRITTEN, /* rows changed since start */
+    BOARD_COLD_ERRORS,
+    BOARD_RESTARTS = 128, /* parent's page only: + role number */
     BOARD_WORDS = 272
 };
 

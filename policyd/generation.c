@@ -77,26 +77,41 @@ eyes_back(const struct eyes *e)
         abort();
 }
 
+/* A folder that the roles write to. made_too: one that will be made before it, when it is not there. */
 static int
-check_state_dir(const struct check *c)
+check_folder(const struct check *c, const char *key, const char *path, const char *made_too)
 {
     char above[1100];
     struct stat st;
     struct eyes e;
     int rc;
 
-    if (stat(c->conf->state_dir, &st) == 0) {
+    if (!*path)
+        return 0;
+    if (stat(path, &st) == 0) {
         if (!S_ISDIR(st.st_mode))
-            return wrong(c, "state_dir", c->conf->state_dir, "is no folder");
+            return wrong(c, key, path, "is no folder");
         eyes_of_roles(c->conf, &e);
-        rc = faccessat(AT_FDCWD, c->conf->state_dir, W_OK | X_OK, AT_EACCESS);
+        rc = faccessat(AT_FDCWD, path, W_OK | X_OK, AT_EACCESS);
         eyes_back(&e);
-        return rc < 0 ? wrong(c, "state_dir", c->conf->state_dir, strerror(errno)) : 0;
+        return rc < 0 ? wrong(c, key, path, strerror(errno)) : 0;
     }
-    snprintf(above, sizeof(above), "%s", c->conf->state_dir);
-    if (errno == ENOENT && access(dirname(above), W_OK | X_OK) == 0)
+    snprintf(above, sizeof(above), "%s", path);
+    if (errno == ENOENT &&
+        (access(dirname(above), W_OK | X_OK) == 0 || strcmp(above, made_too) == 0))
         return 0; /* made at the start */
-    return wrong(c, "state_dir", c->conf->state_dir, strerror(errno));
+    return wrong(c, key, path, strerror(errno));
+}
+
+static int
+check_folders(const struct check *c)
+{
+    const char *state = c->conf->state_dir;
+
+    return check_folder(c, "state_dir", state, "") < 0 ||
+                   check_folder(c, "cold.dir", c->conf->cold.dir, state) < 0
+               ? -1
+               : 0;
 }
 
 /* dropped: it is read by a role that has dropped its privileges. */
@@ -142,7 +157,7 @@ parent_check(const char *conf_path, const struct conf *conf, char *error, size_t
 {
     struct check c = {conf_path, conf, error, error_n};
 
-    return check_names(&c) < 0 || check_state_dir(&c) < 0 || check_files(&c) < 0 ? -1 : 0;
+    return check_names(&c) < 0 || check_folders(&c) < 0 || check_files(&c) < 0 ? -1 : 0;
 }
 
 int
@@ -180,19 +195,32 @@ group_id(const char *name)
     return gr ? gr->gr_gid : (gid_t)-1;
 }
 
+/* Make a folder that is the roles' own; one that is there is left as it is. */
 static int
-make_state_dir(const struct conf *conf, char *error, size_t error_n)
+make_folder(const struct conf *conf, const char *path, const char *group, mode_t mode, char *error,
+            size_t error_n)
 {
     const struct passwd *pw = geteuid() == 0 ? getpwnam(conf->user) : NULL;
 
-    if (mkdir(conf->state_dir, 0750) < 0) {
+    if (mkdir(path, 0750) < 0) {
         if (errno == EEXIST)
             return 0;
-    } else if (!pw || chown(conf->state_dir, pw->pw_uid, group_id(conf->group)) == 0) {
+    } else if ((!pw || chown(path, pw->pw_uid, group_id(group)) == 0) && chmod(path, mode) == 0) {
         return 0;
     }
-    snprintf(error, error_n, "%s: %s", conf->state_dir, strerror(errno));
+    snprintf(error, error_n, "%s: %s", path, strerror(errno));
     return -1;
+}
+
+/* Of the cold tables Postfix's group may read what is made in their folder. */
+static int
+make_folders(const struct conf *conf, char *error, size_t error_n)
+{
+    if (make_folder(conf, conf->state_dir, conf->group, 0750, error, error_n) < 0)
+        return -1;
+    if (!*conf->cold.dir)
+        return 0;
+    return make_folder(conf, conf->cold.dir, conf->socket_group, 02750, error, error_n);
 }
 
 /* The descriptor of a listening socket at address, -1 and error. */
@@ -209,7 +237,7 @@ generation_open(struct generation *g, struct listen_set *s, char *error, size_t 
 {
     const struct conf *conf = g->conf;
 
-    if (make_state_dir(conf, error, error_n) < 0)
+    if (make_folders(conf, error, error_n) < 0)
         return -1;
     g->map_fd = socket_at(s, conf->sockets.map, conf->socket_group, error, error_n);
     if (g->map_fd < 0)

@@ -180,7 +180,20 @@ snapshot_open(struct maps *m)
         return -1;
     m->structure = structure;
     m->complete = info.complete;
+    m->generation++;
     return 0;
+}
+
+uint64_t
+maps_generation(const struct maps *m)
+{
+    return m->complete ? m->generation : 0;
+}
+
+const struct site_table *
+maps_sites(const struct maps *m)
+{
+    return m->sites;
 }
 
 int

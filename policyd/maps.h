@@ -50,6 +50,13 @@ void maps_end(struct maps *m);
 void maps_pause(struct maps *m);
 void maps_rest(struct maps *m);
 
+/*
+ * Between maps_begin and maps_end. generation: another one when answers may have changed for more
+ * than those in mirror_each_change; 0: the mirror was never filled.
+ */
+uint64_t maps_generation(const struct maps *m);
+const struct site_table *maps_sites(const struct maps *m);
+
 /* -1: no such map. */
 int map_number(struct span name);
 const char *map_name(enum map_id id);

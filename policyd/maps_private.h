@@ -86,7 +86,7 @@ struct maps {
     struct span own_site, local, wait; /* of conf */
     struct mirror *mirror;
     struct site_table *sites;
-    uint64_t structure;
+    uint64_t structure, generation;
     uint32_t epoch;
     int64_t checked_ms;
     int depth, readable, complete, check; /* check: look whether the store is the right one */

@@ -118,6 +118,22 @@ source(const struct board *b, const struct moment *now, struct evbuffer *out)
 }
 
 static void
+cold(const struct board *b, struct evbuffer *out)
+{
+    single(out, "postroad_cold_current_timestamp_seconds", "gauge",
+           "When the cold tables last held what the mirror holds.",
+           (double)board_get(b, BOARD_COLD, BOARD_COLD_CURRENT_MS) / 1000.0);
+    single(out, "postroad_cold_rows", "gauge", "Rows in all cold tables.",
+           (double)board_get(b, BOARD_COLD, BOARD_COLD_ROWS));
+    single(out, "postroad_cold_written_total", "counter",
+           "Rows of the cold tables that were changed.",
+           (double)board_get(b, BOARD_COLD, BOARD_COLD_WRITTEN));
+    single(out, "postroad_cold_errors_total", "counter",
+           "Failures to bring the cold tables up to date.",
+           (double)board_get(b, BOARD_COLD, BOARD_COLD_ERRORS));
+}
+
+static void
 roles(const struct board *b, const struct moment *now, struct evbuffer *out)
 {
     /* answer last: its page stands for all workers */
@@ -194,6 +210,8 @@ metrics_write(struct control *c, const struct moment *now, struct evbuffer *out)
     connections(b, out);
     policy(b, out);
     source(b, now, out);
+    if (*c->env->conf->cold.dir)
+        cold(b, out);
     roles(b, now, out);
     single(out, "postroad_mirror_readable", "gauge", "1 when the mirror can be read.", readable);
     if (readable)

@@ -5,6 +5,7 @@
  *   parent ── control   `postroad`, HTTP      (control, http sockets)
  *          ├─ sync      directory -> mirror
  *          ├─ policy    hand-off -> Postfix   (policy socket, where there is one)
+ *          ├─ cold      mirror -> tables      (where there is a folder for them)
  *          └─ answer ×n mirror -> Postfix     (map socket)
  *
  * Reload makes new answer workers beside the old; once all of them beat, the old
@@ -54,7 +55,7 @@ struct parent {
 };
 
 static const struct role *const stop_order[] = {&role_answer, &role_policy, &role_control,
-                                                &role_sync};
+                                                &role_cold, &role_sync};
 
 static int64_t
 clock_ms(void)
@@ -73,21 +74,34 @@ start_workers(struct parent *p, const struct generation *g, int64_t now)
     return 0;
 }
 
+/* Whether generation g has this role at all. */
+static int
+has_role(const struct role *role, const struct generation *g)
+{
+    return role == &role_policy ? g->policy_fd >= 0 : role != &role_cold || *g->conf->cold.dir;
+}
+
+/* Start what not every configuration has, and the last one had not. */
+static void
+start_optional(struct parent *p, const struct generation *g, int64_t now)
+{
+    static const struct {
+        const struct role *role;
+        int page;
+    } optional[] = {{&role_policy, BOARD_POLICY}, {&role_cold, BOARD_COLD}};
+
+    for (size_t i = 0; i < sizeof(optional) / sizeof(optional[0]); i++)
+        if (has_role(optional[i].role, g) && child_count(&p->children, optional[i].role) == 0)
+            child_add(&p->children, optional[i].role, optional[i].page, g, now);
+}
+
 static void
 start_roles(struct parent *p, const struct generation *g, int64_t now)
 {
     child_add(&p->children, &role_sync, BOARD_SYNC, g, now);
     child_add(&p->children, &role_control, BOARD_CONTROL, g, now);
-    if (g->policy_fd >= 0)
-        child_add(&p->children, &role_policy, BOARD_POLICY, g, now);
+    start_optional(p, g, now);
     start_workers(p, g, now);
-}
-
-/* Whether generation g has this role; of answer it has workers of its own. */
-static int
-goes_on(const struct role *role, const struct generation *g)
-{
-    return role != &role_answer && (role != &role_policy || g->policy_fd >= 0);
 }
 
 /* Every role goes over to the generation g: answer workers of another end, the others are replaced. */
@@ -99,13 +113,12 @@ replace_roles(struct parent *p, const struct generation *g, int64_t now)
 
         if (c->state == CHILD_NONE || c->generation == g)
             continue;
-        c->generation = goes_on(c->role, g) ? g : NULL;
+        c->generation = c->role != &role_answer && has_role(c->role, g) ? g : NULL;
         if (c->generation && c->state == CHILD_ENDING)
             c->state = CHILD_REPLACED; /* the last reload took it out, this one wants it again */
         child_end(c, c->generation != NULL, now);
     }
-    if (g->policy_fd >= 0 && child_count(&p->children, &role_policy) == 0)
-        child_add(&p->children, &role_policy, BOARD_POLICY, g, now);
+    start_optional(p, g, now);
 }
 
 static void

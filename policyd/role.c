@@ -23,7 +23,8 @@
 
 #include "log.h"
 
-static const struct role *const roles[] = {&role_answer, &role_policy, &role_sync, &role_control};
+static const struct role *const roles[] = {&role_answer, &role_policy, &role_sync, &role_control,
+                                           &role_cold};
 
 #define EXIT_CONFIGURATION 2
 #define EXIT_TEMPORARY     75

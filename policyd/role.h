@@ -33,7 +33,7 @@ struct role {
     int (*run)(struct role_env *env);     /* the exit code */
 };
 
-extern const struct role role_answer, role_policy, role_sync, role_control;
+extern const struct role role_answer, role_policy, role_sync, role_control, role_cold;
 
 /* Set user and groups as configured, no_new_privs, no core; log and exit when it can't. */
 void role_drop(const struct role_env *env);

@@ -125,6 +125,26 @@ status_mirror_json(struct control *c, const struct moment *now)
                      number(i.bytes_used), "bytes_max", number(i.bytes_max));
 }
 
+/* NULL when none are kept. */
+static json_t *
+cold_json(const struct control *c, const struct moment *now)
+{
+    const struct board *b = &c->env->board;
+    const char *dir = c->env->conf->cold.dir;
+    int64_t current = (int64_t)board_get(b, BOARD_COLD, BOARD_COLD_CURRENT_MS);
+    char text[BOARD_TEXT_MAX];
+
+    if (!*dir)
+        return NULL;
+    board_text(b, BOARD_COLD, text, sizeof text);
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "dir", control_text(span_of(dir)), "current",
+                     control_time(current), "age_s",
+                     current > 0 ? seconds(now->wall_ms - current) : json_null(), "rows",
+                     number(board_get(b, BOARD_COLD, BOARD_COLD_ROWS)), "errors",
+                     number(board_get(b, BOARD_COLD, BOARD_COLD_ERRORS)), "error",
+                     *text ? control_text(span_of(text)) : json_null());
+}
+
 static json_t *
 roles_json(const struct control *c, const struct moment *now)
 {
@@ -319,11 +339,15 @@ status_json(struct control *c, const struct moment *now)
     json_t *out =
         json_pack("{s:b, s:s, s:o, s:o}", "ok", 1, "version", PACKAGE_VERSION, "site",
                   control_text(span_of(c->env->conf->site)), "time", control_time(now->wall_ms));
+    json_t *cold;
 
     if (!out)
         return NULL;
     json_object_set_new(out, "source", source_json(c, now));
     json_object_set_new(out, "mirror", status_mirror_json(c, now));
+    cold = cold_json(c, now);
+    if (cold)
+        json_object_set_new(out, "cold", cold);
     json_object_set_new(out, "roles", roles_json(c, now));
     json_object_set_new(out, "maps", maps_json(b));
     json_object_set_new(out, "verdicts", verdicts_json(b));

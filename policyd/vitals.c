@@ -24,6 +24,8 @@ vitals_role(int number)
         return "policy";
     case BOARD_PROBE:
         return "probe";
+    case BOARD_COLD:
+        return "cold";
     default:
         return number >= BOARD_ANSWER ? "answer" : "other";
     }

@@ -23,7 +23,7 @@ my @programs = qw(policyd ctl milter dovecot-plugin);
 
 # Third-party header => the files it belongs to.
 my @homes = (
-    [qr/^lmdb\.h$/         => qr{^lib/mirror\w*\.[ch]$|^bench/}],
+    [qr/^lmdb\.h$/         => qr{^lib/(?:mirror\w*|cold_table)\.[ch]$|^bench/}],
     [qr/^(ldap|lber|ldif|ldap_\w+)\.h$/ => qr{^policyd/(dn|ldif|syncrepl)\w*\.[ch]$}],
     [qr/^libconfig\.h$/    => qr{^lib/conf\w*\.c$}],
     [qr/^jansson\.h$/      => qr{^policyd/(control|explain|http)\w*\.[ch]$|^ctl/|^t/}],
