@@ -34,10 +34,11 @@ enum conf_class_id { CLASS_ACCOUNT, CLASS_LIST, CLASS_DOMAIN, CLASS_DEPARTMENT, 
 struct conf {
     char *site, *state_dir, *local_transport, *wait_transport, *recipient_delimiter;
     char *user, *group, *socket_group;
+    int unknown_wait; /* seconds */
     struct {
         char *ldif, *base, *bind_dn, *password_file, *sasl_mech, *starttls, *tls_ca_file,
             *tls_cert_file, *tls_key_file, *tls_require_cert, *preset;
-        struct conf_list uri;
+        struct conf_list uri, providers; /* providers empty: those of uri, see conf_providers */
         int timeout, heartbeat, retry_min, retry_max; /* seconds */
         int sweep_guard, sweep_floor;                 /* per cent; entries */
         int quota_unit;                               /* bytes in one unit of the quota attribute */
@@ -47,7 +48,7 @@ struct conf {
         char *map, *policy, *access, *control, *http;
     } sockets;
     struct {
-        int workers, max_connections, idle_timeout, write_timeout; /* seconds */
+        int workers, max_connections, max_parked, idle_timeout, write_timeout; /* seconds */
     } answer;
     struct {
         char *dir; /* "": no cold tables */
@@ -85,6 +86,13 @@ extern const size_t conf_rows_n;
  */
 int conf_load(const char *path, struct conf **conf_r, char *error, size_t error_n);
 void conf_free(struct conf **conf);
+
+/* The servers that are asked what they know before an address counts as unknown; n 0: none. */
+static inline const struct conf_list *
+conf_providers(const struct conf *conf)
+{
+    return conf->directory.providers.n > 0 ? &conf->directory.providers : &conf->directory.uri;
+}
 
 /*
  * Hand each setting to fn as it would be written in the file: all, or only those

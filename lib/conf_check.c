@@ -165,9 +165,24 @@ check_sockets(struct conf_load *l)
 }
 
 static int
+check_uris(struct conf_load *l, const char *key, const struct conf_list *uri)
+{
+    for (size_t i = 0; i < uri->n; i++) {
+        const char *v = uri->v[i];
+
+        if (strncasecmp(v, "ldap://", 7) != 0 && strncasecmp(v, "ldaps://", 8) != 0 &&
+            strncasecmp(v, "ldapi://", 8) != 0)
+            return conf_fail_key(l, key, "\"%s\" does not begin with ldap://, ldaps:// or ldapi://",
+                                 v);
+    }
+    return 0;
+}
+
+static int
 check_source(struct conf_load *l)
 {
     const struct conf_list *uri = &l->conf->directory.uri;
+    const struct conf_list *providers = &l->conf->directory.providers;
     int ldif = *l->conf->directory.ldif != '\0';
 
     if (ldif && uri->n > 0)
@@ -176,14 +191,12 @@ check_source(struct conf_load *l)
     if (!ldif && uri->n == 0)
         return conf_fail(l, (struct conf_place){NULL, 0}, "directory",
                          "neither uri nor ldif is given: where is the directory?");
-    for (size_t i = 0; i < uri->n; i++) {
-        const char *v = uri->v[i];
-
-        if (strncasecmp(v, "ldap://", 7) != 0 && strncasecmp(v, "ldaps://", 8) != 0 &&
-            strncasecmp(v, "ldapi://", 8) != 0)
-            return conf_fail_key(l, "directory.uri",
-                                 "\"%s\" does not begin with ldap://, ldaps:// or ldapi://", v);
-    }
+    if (ldif && providers->n > 0)
+        return conf_fail_key(l, "directory.providers",
+                             "can't be given together with directory.ldif: the file is the truth");
+    if (check_uris(l, "directory.uri", uri) < 0 ||
+        check_uris(l, "directory.providers", providers) < 0)
+        return -1;
     if (uri->n > 0 && !*l->conf->directory.base)
         return conf_fail_key(l, "directory.uri", "needs directory.base");
     return 0;

@@ -75,6 +75,8 @@ const struct conf_row conf_rows[] = {
            "Postfix transport: that keeps mail in the queue; name it in defer_transports."),
     STRING("recipient_delimiter", recipient_delimiter, "+", 0, 16,
            "Characters that may begin an address extension; the same as in main.cf. Empty: none."),
+    INT("unknown_wait", unknown_wait, "5", 0, 30,
+        "Seconds a lookup of an address nobody seems to have waits for the proof that this is so."),
     STRING("user", user, "postroad", 0, 64, "User to run as when started as root."),
     STRING("group", group, "postroad", 0, 64, "Group to run as when started as root."),
     STRING("socket_group", socket_group, "postfix", 0, 64,
@@ -86,6 +88,9 @@ const struct conf_row conf_rows[] = {
     LIST("directory.uri", directory.uri, CONF_LIST_MAX,
          "LDAP servers (providers) to follow, in order of preference: ldapi:///, "
          "ldap://host:port, ldaps://host:port."),
+    LIST("directory.providers", directory.providers, CONF_LIST_MAX,
+         "The providers of all sites, asked all the time what they know, before an address counts "
+         "as unknown. Empty: those of directory.uri."),
     STRING("directory.base", directory.base, "", 0, DN_LEN,
            "Entry below which the directory is mirrored; needed with directory.uri."),
     STRING("directory.bind_dn", directory.bind_dn, "", 0, DN_LEN,
@@ -147,6 +152,9 @@ const struct conf_row conf_rows[] = {
         "Processes that answer lookups; about one for each core that is to be used."),
     INT("answer.max_connections", answer.max_connections, "10000", 1, 1000000,
         "Connections one worker holds open; when one more comes, the one idle longest is closed."),
+    INT("answer.max_parked", answer.max_parked, "1000", 0, 100000,
+        "Lookups of unknown addresses one worker lets wait for a proof; more are told to try "
+        "again."),
     INT("answer.idle_timeout", answer.idle_timeout, "300", 1, 86400,
         "Seconds after which a connection without requests is closed."),
     INT("answer.write_timeout", answer.write_timeout, "30", 1, 3600,

@@ -207,6 +207,11 @@ bad_sockets(void)
 static void
 bad_directory(void)
 {
+    bad(D("ldif = \"/x\"; providers = \"ldapi:///\";"),
+        "%s:1: directory.providers: can't be given together with directory.ldif: the file is the "
+        "truth");
+    bad(D("uri = \"ldapi:///\"; base = \"o=corp\"; providers = (\"ldapi:///\", \"mx2\");"),
+        "%s:1: directory.providers: \"mx2\" does not begin with ldap://, ldaps:// or ldapi://");
     bad(D("ldif = \"/x\"; uri = \"ldapi:///\"; base = \"o=corp\";"),
         "%s:1: directory.ldif: can't be given together with directory.uri: choose one");
     bad(D("ldif = \"x\";"), "%s:1: directory.ldif: must be an absolute path, beginning with \"/\"");
