@@ -175,6 +175,31 @@ cookie_merge(struct cookie *c, struct span text)
     return rc;
 }
 
+int
+cookie_merge_csn(struct cookie *c, struct span text)
+{
+    struct cookie_csn csn;
+
+    return csn_parse(text, &csn) < 0 ? -1 : csn_merge(c, &csn);
+}
+
+int
+cookie_covers(const struct cookie *have, const struct cookie *want)
+{
+    size_t i = 0, j;
+
+    if (have->opaque_n || want->opaque_n)
+        return 0;
+    for (j = 0; j < want->n; j++) {
+        while (i < have->n && have->csn[i].sid < want->csn[j].sid)
+            i++;
+        if (i == have->n || have->csn[i].sid != want->csn[j].sid ||
+            strcmp(have->csn[i].text, want->csn[j].text) < 0)
+            return 0;
+    }
+    return 1;
+}
+
 /* Append n bytes at *at, keeping room for the NUL. */
 static int
 append(char *out, size_t cap, size_t *at, const char *s, size_t n)

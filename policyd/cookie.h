@@ -38,6 +38,13 @@ void cookie_init(struct cookie *c);
  * something is new, 0 nothing is, -1 unusable (malformed, too long, too many SIDs): *c is as before.
  */
 int cookie_merge(struct cookie *c, struct span text);
+/* Take in one CSN, a value of contextCSN. As cookie_merge. */
+int cookie_merge_csn(struct cookie *c, struct span csn);
+/*
+ * Whether have knows everything want knows: for each SID of want a CSN as new. An opaque cookie
+ * tells nothing about what it stands for: 0.
+ */
+int cookie_covers(const struct cookie *have, const struct cookie *want);
 /* As it is stored and presented: "rid=000,csn=A;B", never with sid=. 0 when nothing is known; -1: cap. */
 long cookie_write(const struct cookie *c, char *out, size_t cap);
 

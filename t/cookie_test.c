@@ -111,10 +111,32 @@ limits(void)
     is_int(cookie_merge(&c, (struct span){"", 0}), 0, "an empty one says nothing");
 }
 
+static void
+covers(void)
+{
+    struct cookie a, b;
+
+    cookie_init(&a);
+    cookie_init(&b);
+    is_int(cookie_covers(&a, &b), 1, "nothing is known by everybody");
+    is_int(cookie_merge_csn(&b, span_of("20261121195500.000000Z#000000#002#000000")), 1, "a CSN");
+    is_int(cookie_merge_csn(&b, span_of("20261121195500.000000Z#000000#002")), -1, "half a CSN");
+    is_int(cookie_covers(&a, &b), 0, "a server that is not known");
+    cookie_merge(&a, span_of("csn=20261121195500.000000Z#000000#001#000000;20261121195459."
+                             "999999Z#000000#002#000000"));
+    is_int(cookie_covers(&a, &b), 0, "known, but an older change");
+    cookie_merge(&a, span_of("csn=20261121195500.000000Z#000000#002#000000"));
+    is_int(cookie_covers(&a, &b), 1, "the same change");
+    is_int(cookie_covers(&b, &a), 0, "not the other way round");
+    cookie_merge(&a, span_of("what another server's cookie looks like"));
+    is_int(cookie_covers(&a, &b), 0, "an opaque one says nothing");
+}
+
 int
 main(void)
 {
     ok(table() > 20, "%s was read", TABLE);
     limits();
+    covers();
     return tap_done();
 }
