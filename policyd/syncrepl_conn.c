@@ -6,22 +6,22 @@
  *
  * libldap bounds the connect and each answer, but not a TLS handshake: with a
  * network timeout set and GnuTLS it spins for ever on a server that says nothing.
- * So that timeout ends with the connect, and an alarm shuts the socket down when
- * the steps after it take too long. One connection is opened at a time.
+ * So that timeout ends with the connect, and a guard shuts the socket down when the
+ * steps after it take too long, see syncrepl_guard.h. Several threads may open at once.
  */
 #include "syncrepl_conn.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <unistd.h>
+
+#include "syncrepl_guard.h"
 
 #define PASSWORD_MAX 1024
 
@@ -136,15 +136,18 @@ wants_starttls(const struct conf *conf, const char *uri)
 }
 
 static int
-uses_tls(const struct conf *conf)
+any_uses_tls(const struct conf *conf, const struct conf_list *uris)
 {
-    size_t i;
-
-    for (i = 0; i < conf->directory.uri.n; i++)
-        if (strncasecmp(conf->directory.uri.v[i], "ldaps://", 8) == 0 ||
-            wants_starttls(conf, conf->directory.uri.v[i]))
+    for (size_t i = 0; i < uris->n; i++)
+        if (strncasecmp(uris->v[i], "ldaps://", 8) == 0 || wants_starttls(conf, uris->v[i]))
             return 1;
     return 0;
+}
+
+static int
+uses_tls(const struct conf *conf)
+{
+    return any_uses_tls(conf, &conf->directory.uri) || any_uses_tls(conf, conf_providers(conf));
 }
 
 int
@@ -172,31 +175,26 @@ syncrepl_conn_reason(LDAP *ld, int code, char *out, size_t cap)
     ldap_memfree(diagnostic);
 }
 
-static volatile sig_atomic_t guarded = -1; /* the socket, while a connection is being opened */
+/* One attempt to open a connection. */
+struct opening {
+    int timeout, guard;
+};
 
-static void
-on_alarm(int signal_number)
-{
-    (void)signal_number;
-    if (guarded >= 0)
-        shutdown(guarded, SHUT_RDWR);
-}
-
-/* The socket is connected: from here on the alarm watches. */
+/* The socket is connected: from here on the guard watches. */
 static int
 on_connected(LDAP *ld, Sockbuf *sb, LDAPURLDesc *url, struct sockaddr *address,
              struct ldap_conncb *context)
 {
-    const int *timeout = context->lc_arg;
+    struct opening *o = context->lc_arg;
     int fd = -1;
 
     (void)url;
     (void)address;
     ber_sockbuf_ctrl(sb, LBER_SB_OPT_GET_FD, &fd);
-    guarded = fd;
-    alarm((unsigned)*timeout + 1);
+    syncrepl_guard_end(o->guard);
+    o->guard = syncrepl_guard_begin(fd, (o->timeout + 1) * 1000);
     ldap_set_option(ld, LDAP_OPT_NETWORK_TIMEOUT, NULL);
-    return 0;
+    return o->guard < 0 ? -1 : 0;
 }
 
 static void
@@ -205,7 +203,6 @@ on_disconnected(LDAP *ld, Sockbuf *sb, struct ldap_conncb *context)
     (void)ld;
     (void)sb;
     (void)context;
-    guarded = -1;
 }
 
 static void
@@ -288,24 +285,19 @@ open_steps(LDAP *ld, const struct conf *conf, const char *uri, char *error, size
 LDAP *
 syncrepl_conn_open(const struct conf *conf, const char *uri, char *error, size_t error_n)
 {
-    static struct ldap_conncb callback = {on_connected, on_disconnected, NULL};
-    const struct sigaction alarmed = {.sa_handler = on_alarm};
-    int timeout = conf->directory.timeout;
+    struct opening o = {conf->directory.timeout, -1};
+    struct ldap_conncb callback = {on_connected, on_disconnected, &o};
     LDAP *ld = NULL;
     int rc = ldap_initialize(&ld, uri);
-
-    callback.lc_arg = &timeout;
 
     if (rc != LDAP_SUCCESS) {
         snprintf(error, error_n, "not usable: %s", ldap_err2string(rc));
         return NULL;
     }
     set_options(ld, conf);
-    sigaction(SIGALRM, &alarmed, NULL);
     ldap_set_option(ld, LDAP_OPT_CONNECT_CB, &callback);
     rc = open_steps(ld, conf, uri, error, error_n);
-    guarded = -1;
-    alarm(0);
+    syncrepl_guard_end(o.guard);
     ldap_get_option(ld, LDAP_OPT_CONNECT_CB, &callback); /* takes it off again */
     if (rc < 0)
         syncrepl_conn_close(&ld);
