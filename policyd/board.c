@@ -17,9 +17,14 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "conf.h"
+
 #define BOARD_BYTES ((size_t)BOARD_ROLES * BOARD_PAGE)
 
 _Static_assert(sizeof(struct board_page) <= BOARD_PAGE, "a role's page must fit");
+_Static_assert(BOARD_COLD_ERRORS < BOARD_SYNC_PROVIDER, "sync's words must not overlap");
+_Static_assert(BOARD_SYNC_PROVIDER + CONF_LIST_MAX * BOARD_PROVIDER_WORDS <= BOARD_WORDS,
+               "a row for each provider");
 _Static_assert(BOARD_RESTARTS + BOARD_ROLES <= BOARD_WORDS, "a restart count for each role");
 
 int
@@ -124,7 +129,7 @@ board_doubts(const struct board *b)
 void
 board_bury(struct board *b, int role)
 {
-    static const int gone[] = {BOARD_BEAT_MS, BOARD_PID, BOARD_CONNECTIONS};
+    static const int gone[] = {BOARD_BEAT_MS, BOARD_PID, BOARD_CONNECTIONS, BOARD_PARKED};
 
     for (size_t i = 0; i < sizeof(gone) / sizeof(gone[0]); i++)
         atomic_store_explicit(&b->page[role]->word[gone[i]], 0, memory_order_relaxed);

@@ -2,7 +2,8 @@
 /*
  * board: what the roles of one policyd show one another, in shared memory made
  * by the parent (memfd). One page per role; only that role writes it, all read.
- * Values are single aligned 64-bit words, relaxed: each is right by itself.
+ * Values are single aligned 64-bit words, relaxed: each is right by itself. One that
+ * says something about the mirror goes by board_publish and board_observe.
  */
 #ifndef POSTROAD_BOARD_H
 #define POSTROAD_BOARD_H
@@ -35,6 +36,9 @@ enum board_counter {
     BOARD_CLOSED_BAD, /* closed for a protocol error */
     BOARD_CLOSED_SLOW,
     BOARD_CLOSED_IDLE,
+    BOARD_PARKED,       /* lookups that wait for a proof now */
+    BOARD_PARKED_TOTAL, /* that waited */
+    BOARD_PARKED_FULL,  /* that would have waited, but too many did */
     BOARD_DOUBTS =
         15, /* by every role: how often it found the store damaged; the parent: role died of it */
     BOARD_LOOKUPS = 16,  /* + map number * 4 + enum socketmap_status; 16 maps */
@@ -54,15 +58,29 @@ enum board_counter {
     BOARD_SYNC_SWEEPS_REFUSED,
     BOARD_SYNC_WOULD_SWEEP, /* entries the refused sweep would have removed, 0 when none is refused */
     BOARD_SYNC_URI,         /* index of the provider in directory.uri */
+    BOARD_SYNC_PROOF_MS, /* monotonic ms: the mirror held all that any provider knew then; 0 never */
+    BOARD_SYNC_UNREACHABLE,   /* providers known not to answer */
+    BOARD_SYNC_STALLS,        /* searches begun anew because a change did not come */
     BOARD_SYNC_CHECKED = 120, /* as many doubts as were cleared, see board_doubts */
     /* by cold */
     BOARD_COLD_CURRENT_MS = 121, /* wall clock: when the tables held what the mirror holds */
     BOARD_COLD_ROWS,
     BOARD_COLD_WRITTEN, /* rows changed since start */
     BOARD_COLD_ERRORS,
+    /* sync's page only: + BOARD_PROVIDER_WORDS * number + enum board_provider */
+    BOARD_SYNC_PROVIDER = 128,
     BOARD_RESTARTS = 128, /* parent's page only: + role number */
     BOARD_WORDS = 272
 };
+
+/* What is shown of one provider (conf_providers). */
+enum board_provider {
+    PROVIDER_DOWN_MS,     /* wall clock: since when it does not answer; 0 it does */
+    PROVIDER_ANSWERED_MS, /* monotonic ms of its last answer; 0 never */
+    PROVIDER_PROOF_MS,    /* monotonic ms: the mirror held all it knew then; 0 never */
+    PROVIDER_BEHIND_MS    /* monotonic ms: since when it knows more than the mirror; 0 it doesn't */
+};
+#define BOARD_PROVIDER_WORDS 4
 
 enum board_phase {
     PHASE_NONE,
@@ -116,6 +134,19 @@ board_get(const struct board *b, int role, int word)
 
 /* All doubts so far, of all roles; one that is not cleared keeps everybody from opening the store. */
 uint64_t board_doubts(const struct board *b);
+
+/* As board_set and board_get; who observes the word sees all that was done before it was published. */
+static inline void
+board_publish(struct board *b, int word, uint64_t v)
+{
+    atomic_store_explicit(&b->own->word[word], v, memory_order_release);
+}
+
+static inline uint64_t
+board_observe(const struct board *b, int role, int word)
+{
+    return atomic_load_explicit(&b->page[role]->word[word], memory_order_acquire);
+}
 
 /* The clock of the beats: monotonic ms. */
 uint64_t board_now_ms(void);

@@ -23,6 +23,7 @@
 #include "log.h"
 
 #define WAIT_MAX_MS 500
+#define WATCH_MS    200
 #define REAP_MS     60000 /* between two looks for reader slots of killed processes */
 
 static int term_pipe[2] = {-1, -1};
@@ -101,17 +102,30 @@ reap_now_and_then(struct sync *s, int64_t now)
     mirror_reap_readers(s->mirror);
 }
 
+static void
+watch_now_and_then(struct sync *s, int news, int64_t now)
+{
+    static int64_t last;
+
+    if (!s->watch || (!news && now - last < WATCH_MS))
+        return;
+    last = now;
+    s->watch(s);
+}
+
 int
 sync_wait(struct sync *s, int fd, int timeout_ms)
 {
-    struct pollfd fds[3] = {
-        {term_pipe[0], POLLIN, 0}, {s->env->parent_fd, POLLIN, 0}, {fd, POLLIN, 0}};
+    struct pollfd fds[4] = {{term_pipe[0], POLLIN, 0},
+                            {s->env->parent_fd, POLLIN, 0},
+                            {fd, POLLIN, 0},
+                            {s->watch_fd, POLLIN, 0}};
     int rc;
 
     sync_store_watch(s, beat_now());
     reap_now_and_then(s, beat_now());
-    rc = poll(fds, 3, timeout_ms < WAIT_MAX_MS ? timeout_ms : WAIT_MAX_MS);
-    beat_now();
+    rc = poll(fds, 4, timeout_ms < WAIT_MAX_MS ? timeout_ms : WAIT_MAX_MS);
+    watch_now_and_then(s, rc > 0 && fds[3].revents, beat_now());
     if (rc <= 0)
         return 0;
     if (fds[0].revents)
@@ -248,12 +262,13 @@ open_mirror(struct sync *s)
 static int
 run(struct role_env *env)
 {
-    struct sync s = {.env = env, .conf = env->conf};
+    struct sync s = {.env = env, .conf = env->conf, .watch_fd = -1};
     int ldap = env->conf->directory.uri.n > 0;
     int rc = -1;
 
     board_set(&env->board, BOARD_SYNC_SOURCE, ldap ? FRESHNESS_SYNCREPL : FRESHNESS_LDIF);
     sync_phase(&s, PHASE_NONE, "");
+    board_publish(&env->board, BOARD_SYNC_PROOF_MS, 0);
     if (catch_term() < 0 || beat_start(&env->board) < 0)
         log_error("sync role not started errno=%d", errno);
     else if (open_mirror(&s) == 0)
@@ -261,7 +276,10 @@ run(struct role_env *env)
     feed_close(&s.feed);
     if (s.mirror)
         mirror_close(&s.mirror);
-    return rc < 0 || s.doubt ? 75 : 0;
+    rc = rc < 0 || s.doubt ? 75 : 0;
+    if (s.lingers)
+        _exit(rc);
+    return rc;
 }
 
 const struct role role_sync = {"sync", prepare, run};

@@ -20,7 +20,11 @@ struct sync {
     uint64_t entries; /* in the mirror when it was opened */
     int stop;         /* SIGTERM came, or the parent is gone: finish and return */
     int doubt;        /* the store on disk is in doubt: begin anew */
-    int accept;       /* an administrator confirmed a refused sweep; the source clears it */
+    int watch_fd;     /* -1: none; when it is readable, and now and then, watch is called */
+    void (*watch)(struct sync *s);
+    void *watch_ctx;
+    int lingers; /* a thread could not be stopped: end by _exit */
+    int accept;  /* an administrator confirmed a refused sweep; the source clears it */
 };
 
 /* Before privileges are dropped; LDAP only. 0, or -1 after logging. */

@@ -13,6 +13,7 @@
  */
 #include "syncrepl.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
@@ -22,7 +23,11 @@
 #include "syncrepl_conn.h"
 #include "uuid.h"
 
-#define STEADY_MS 10000 /* a session that lasted so long was a good one */
+#define STEADY_MS    10000 /* a session that lasted so long was a good one */
+#define STALL_MIN_MS 5000  /* see syncrepl.stall_ms; doubled each time it did not last */
+#define STALL_MAX_MS \
+    300000           /* so that a server with a fault is not asked to start over all the time */
+#define STOP_MS 1000 /* threads may take to end */
 
 int
 syncrepl_prepare(const struct conf *conf)
@@ -104,6 +109,7 @@ syncrepl_drop_cookie(struct syncrepl *y)
     struct mirror *m = y->sync->mirror;
 
     cookie_init(&y->cookie);
+    syncrepl_polls_forget(y->polls, &y->sync->env->board);
     if (mirror_write_begin(m) < 0)
         return -1;
     if (mirror_meta_put(m, "cookie", NULL, 0) < 0) {
@@ -172,12 +178,28 @@ report(struct syncrepl *y)
     sync_error(y->sync, y->told);
 }
 
+/* The search is begun anew at once, at the same provider; mail does not notice. */
+static void
+stalled(struct syncrepl *y, int64_t ms)
+{
+    int64_t longer = y->stall_ms * 2 < STALL_MAX_MS ? y->stall_ms * 2 : STALL_MAX_MS;
+
+    log_notice("a change the provider knows of did not come, asking anew uri=%s why=\"%s\"", y->uri,
+               y->error);
+    board_add(&y->sync->env->board, BOARD_SYNC_STALLS, 1);
+    y->stall_ms = ms > 2 * STALL_MAX_MS ? STALL_MIN_MS : longer;
+}
+
 /* What follows from the end of a session that lasted ms. */
 static void
 after(struct syncrepl *y, struct round *r, enum syncrepl_end end, int64_t ms)
 {
     if (end == END_STOP)
         return;
+    if (end == END_STALLED) {
+        stalled(y, ms);
+        return;
+    }
     report(y);
     if (end == END_REFRESH && y->had_cookie) {
         forget(y, "the provider asks for it");
@@ -194,10 +216,48 @@ after(struct syncrepl *y, struct round *r, enum syncrepl_end end, int64_t ms)
     next_uri(y, r);
 }
 
+/* --- proof --- */
+
+void
+syncrepl_prove(struct syncrepl *y)
+{
+    syncrepl_polls_update(y->polls, y->follows ? &y->visible : NULL, &y->sync->env->board);
+}
+
+static void
+watch(struct sync *s)
+{
+    syncrepl_prove(s->watch_ctx);
+}
+
+static int
+polls_start(struct syncrepl *y)
+{
+    struct sync *s = y->sync;
+
+    y->polls = syncrepl_polls_start(s->conf, y->base);
+    if (!y->polls) {
+        log_error("sync role not started errno=%d", errno);
+        return -1;
+    }
+    s->watch_ctx = y;
+    s->watch_fd = syncrepl_polls_fd(y->polls);
+    s->watch = watch;
+    return 0;
+}
+
+static void
+polls_stop(struct syncrepl *y)
+{
+    y->sync->watch = NULL;
+    y->sync->watch_fd = -1;
+    y->sync->lingers = !syncrepl_polls_stop(&y->polls, STOP_MS);
+}
+
 int
 syncrepl_run(struct sync *s)
 {
-    struct syncrepl y = {.sync = s};
+    struct syncrepl y = {.sync = s, .stall_ms = STALL_MIN_MS};
     struct round r = {0, 0, 0};
     long n = dn_normalize(span_of(s->conf->directory.base), y.base, sizeof y.base);
 
@@ -206,6 +266,8 @@ syncrepl_run(struct sync *s)
         return -1;
     }
     y.base_n = (size_t)n;
+    if (polls_start(&y) < 0)
+        return -1;
     while (!s->stop) {
         int64_t start = beat_now();
         enum syncrepl_end end;
@@ -215,5 +277,6 @@ syncrepl_run(struct sync *s)
         end = syncrepl_session(&y);
         after(&y, &r, s->stop ? END_STOP : end, beat_now() - start);
     }
+    polls_stop(&y);
     return 0;
 }

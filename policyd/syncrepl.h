@@ -8,6 +8,7 @@
 
 #include "cookie.h"
 #include "sync.h"
+#include "syncrepl_poll.h"
 
 enum syncrepl_end {
     END_NONE,    /* it goes on */
@@ -15,6 +16,7 @@ enum syncrepl_end {
     END_LOST,    /* no connection, it fell silent, or it answered with an error: try again */
     END_BEHIND,  /* 53: the provider knows less than we do */
     END_REFRESH, /* 4096: the cookie is of no use any more */
+    END_STALLED, /* it knows of a change that it does not send */
     END_STORE    /* the mirror can't be written */
 };
 
@@ -23,12 +25,19 @@ struct syncrepl {
     const char *uri;
     char base[MIRROR_DN_MAX + 1]; /* normalised */
     size_t base_n;
-    struct cookie cookie;      /* of what was received; stored with the data it stands for */
-    int had_cookie;            /* one was presented: what isn't mentioned is unchanged */
-    int persisted;             /* the session got as far as a complete refresh */
+    struct cookie cookie;  /* of what was received; stored with the data it stands for */
+    int had_cookie;        /* one was presented: what isn't mentioned is unchanged */
+    int persisted;         /* the session got as far as a complete refresh */
+    struct cookie visible; /* what readers of the mirror see by now */
+    int follows;           /* visible holds: changes arrive and are applied as they happen */
+    struct syncrepl_polls *polls;
+    int64_t stall_ms;          /* so long a change that is known may take to come */
     char error[512];           /* why it ended */
     char told[BOARD_TEXT_MAX]; /* that, with the URI, until all is well again */
 };
+
+/* Work out and show what is proven, by what readers see now. */
+void syncrepl_prove(struct syncrepl *y);
 
 /* One session, from connecting to its end. Applies changes as they come. */
 enum syncrepl_end syncrepl_session(struct syncrepl *y);

@@ -10,7 +10,7 @@
  * here waits without a bound; a provider that falls silent is noticed by a
  * question (the heart-beat) of our own. A sweep beyond the guard is not done.
  */
-#include "syncrepl.h"
+#include "syncrepl_session.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,208 +21,9 @@
 #include "syncrepl_ber.h"
 #include "syncrepl_conn.h"
 
-#define REFRESH_BATCH 20000 /* entries in one transaction of a refresh */
-#define PERSIST_MS    10    /* longest a change waits for others to be committed with */
-#define COOKIE_MS     1000  /* longest a cookie without data waits */
-#define ROUND         256   /* messages between two looks at the clock and the parent */
-
-struct session {
-    struct syncrepl *y;
-    struct sync *s;
-    LDAP *ld;
-    int search, beat;      /* message ids; beat -1: none is out */
-    int64_t heard, asked;  /* ms: last answer of any kind (-1: just now), last heart-beat sent */
-    int refreshing, swept; /* swept: in this refresh */
-    int refused; /* the guard stopped the sweep; seen is kept for an administrator's word */
-    int open;    /* a transaction is */
-    int64_t opened;
-    unsigned batch;     /* changes in it */
-    int cookie_waits;   /* the merged cookie is newer than the stored one */
-    int64_t cookie_old; /* since when */
-    struct seen seen;
-    uint64_t changed, deleted; /* by the refresh, for the log */
-    int64_t began;
-    enum syncrepl_end end;
-};
-
-static int
-end_session(struct session *t, enum syncrepl_end end, const char *text)
-{
-    t->end = end;
-    snprintf(t->y->error, sizeof t->y->error, "%s", text);
-    return -1;
-}
-
-static int
-end_by_code(struct session *t, enum syncrepl_end end, const char *step, int code)
-{
-    char reason[400];
-
-    syncrepl_conn_reason(t->ld, code, reason, sizeof reason);
-    t->end = end;
-    snprintf(t->y->error, sizeof t->y->error, "%s: %s", step, reason);
-    return -1;
-}
-
-static int
-end_by_store(struct session *t)
-{
-    t->end = END_STORE;
-    snprintf(t->y->error, sizeof t->y->error, "mirror: %s", mirror_error(t->s->mirror));
-    return -1;
-}
-
-/* --- transactions --- */
-
-static int
-begin(struct session *t)
-{
-    if (t->open)
-        return 0;
-    if (mirror_write_begin(t->s->mirror) < 0)
-        return end_by_store(t);
-    t->open = 1;
-    t->batch = 0;
-    t->opened = beat_now();
-    return 0;
-}
-
-static void
-abort_open(struct session *t)
-{
-    if (t->open)
-        mirror_write_abort(t->s->mirror);
-    t->open = 0;
-}
-
-static int
-put_cookie(struct session *t)
-{
-    char text[COOKIE_TEXT_MAX];
-    long n = cookie_write(&t->y->cookie, text, sizeof text);
-
-    t->cookie_waits = 0;
-    return n < 0 ? -1 : mirror_meta_put(t->s->mirror, "cookie", text, (size_t)n);
-}
-
-/* Commit what is open, with the cookie where it stands for the data. */
-static int
-commit(struct session *t)
-{
-    int with_cookie = t->cookie_waits && !t->refreshing && !t->refused;
-
-    if (!t->open && (!with_cookie || begin(t) < 0))
-        return t->end ? -1 : 0;
-    if (with_cookie && put_cookie(t) < 0)
-        return end_by_store(t);
-    t->open = 0;
-    return sync_commit(t->s) < 0 ? end_by_store(t) : 0;
-}
-
-/* Between messages: is it time? Data is not kept waiting, a bare cookie is. */
-static int
-commit_when_due(struct session *t, int idle)
-{
-    int64_t now;
-
-    if (t->refreshing)
-        return t->batch >= REFRESH_BATCH ? commit(t) : 0;
-    if (!t->open && !t->cookie_waits)
-        return 0;
-    now = beat_now();
-    if (t->open ? idle || now - t->opened >= PERSIST_MS : now - t->cookie_old >= COOKIE_MS)
-        return commit(t);
-    return 0;
-}
-
-/* A cookie from outside a refresh: of what is applied, so it goes with that. */
-static void
-take_cookie(struct session *t, struct span cookie)
-{
-    if (cookie_merge(&t->y->cookie, cookie) != 1)
-        return;
-    if (!t->cookie_waits)
-        t->cookie_old = beat_now();
-    t->cookie_waits = 1;
-}
+#define ROUND 256 /* messages between two looks at the clock and the parent */
 
 /* --- entries --- */
-
-static int
-note_seen(struct session *t, const unsigned char uuid[UUID_LEN])
-{
-    if (!t->refreshing && !t->refused)
-        return 0;
-    return seen_add(&t->seen, uuid) < 0 ? end_session(t, END_STORE, "out of memory") : 0;
-}
-
-static int
-delete_entry(struct session *t, const unsigned char uuid[UUID_LEN])
-{
-    if (begin(t) < 0)
-        return -1;
-    if (mirror_delete(t->s->mirror, uuid) < 0)
-        return end_by_store(t);
-    t->batch++;
-    t->deleted++;
-    board_add(&t->s->env->board, BOARD_SYNC_DELETES, 1);
-    return 0;
-}
-
-/* The attributes behind the DN, into the feed. The names and values stay in the message. */
-static int
-collect_attributes(struct session *t, LDAPMessage *entry, BerElement *ber)
-{
-    struct collect *c = &t->s->feed.entry;
-    struct berval name, *values;
-    size_t i;
-
-    while (ldap_get_attribute_ber(t->ld, entry, ber, &name, &values) == LDAP_SUCCESS &&
-           name.bv_val) {
-        for (i = 0; values && values[i].bv_val; i++)
-            if (collect_add(c, (struct span){name.bv_val, name.bv_len},
-                            (struct span){values[i].bv_val, values[i].bv_len}) < 0)
-                break;
-        if (values && values[i].bv_val) {
-            ber_memfree(values);
-            return end_session(t, END_STORE, "out of memory");
-        }
-        ber_memfree(values);
-    }
-    return 0;
-}
-
-static int
-put_entry(struct session *t, LDAPMessage *entry, const unsigned char uuid[UUID_LEN])
-{
-    BerElement *ber = NULL;
-    struct berval dn;
-    int rc;
-
-    if (begin(t) < 0)
-        return -1;
-    if (ldap_get_dn_ber(t->ld, entry, &ber, &dn) != LDAP_SUCCESS)
-        return end_session(t, END_LOST, "an entry that can't be read");
-    collect_reset(&t->s->feed.entry);
-    rc = collect_attributes(t, entry, ber);
-    if (rc == 0 && feed_put(&t->s->feed, uuid, (struct span){dn.bv_val, dn.bv_len}) < 0)
-        rc = end_by_store(t);
-    ber_free(ber, 0);
-    t->batch++;
-    t->changed++;
-    board_add(&t->s->env->board, BOARD_SYNC_ENTRIES, 1);
-    return rc;
-}
-
-static int
-apply_state(struct session *t, LDAPMessage *entry, const struct syncrepl_state *state)
-{
-    if (state->state == LDAP_SYNC_DELETE)
-        return delete_entry(t, state->uuid);
-    if (state->state != LDAP_SYNC_PRESENT && put_entry(t, entry, state->uuid) < 0)
-        return -1;
-    return note_seen(t, state->uuid);
-}
 
 static int
 on_entry(struct session *t, LDAPMessage *entry)
@@ -232,14 +33,14 @@ on_entry(struct session *t, LDAPMessage *entry)
     int rc;
 
     if (ldap_get_entry_controls(t->ld, entry, &controls) != LDAP_SUCCESS)
-        return end_session(t, END_LOST, "an entry that can't be read");
+        return session_end(t, END_LOST, "an entry that can't be read");
     rc = syncrepl_state_read(controls, &state);
     if (rc == 0)
-        rc = end_session(t, END_LOST, "the server does not do content synchronisation");
+        rc = session_end(t, END_LOST, "the server does not do content synchronisation");
     else if (rc < 0)
-        end_session(t, END_LOST, "a sync state that can't be read");
-    else if ((rc = apply_state(t, entry, &state)) == 0 && !t->refreshing)
-        take_cookie(t, state.cookie);
+        session_end(t, END_LOST, "a sync state that can't be read");
+    else if ((rc = session_apply(t, entry, &state)) == 0 && !t->refreshing)
+        session_take_cookie(t, state.cookie);
     ldap_controls_free(controls);
     return rc;
 }
@@ -262,7 +63,7 @@ sweep(struct session *t, int guard)
     uint64_t would = 0, before;
     int rc;
 
-    if (begin(t) < 0)
+    if (session_begin(t) < 0)
         return -1;
     before = s->entries = entries_now(s);
     beat_step();
@@ -271,7 +72,7 @@ sweep(struct session *t, int guard)
                       (uint64_t)s->conf->directory.sweep_floor, &would);
     beat_now();
     if (rc < 0)
-        return end_by_store(t);
+        return session_end_by_store(t);
     s->entries = entries_now(s);
     t->deleted += before - s->entries;
     board_add(&s->env->board, BOARD_SYNC_DELETES, before - s->entries);
@@ -297,12 +98,12 @@ complete(struct session *t)
 {
     struct sync *s = t->s;
 
-    if (begin(t) < 0)
+    if (session_begin(t) < 0)
         return -1;
-    if (put_cookie(t) < 0 || mirror_set_complete(s->mirror, sync_wall_ms()) < 0)
-        return end_by_store(t);
+    if (session_put_cookie(t) < 0 || mirror_set_complete(s->mirror, sync_wall_ms()) < 0)
+        return session_end_by_store(t);
     t->refused = 0;
-    if (commit(t) < 0)
+    if (session_commit(t) < 0)
         return -1;
     seen_free(&t->seen);
     s->complete = 1;
@@ -322,7 +123,7 @@ refresh_done(struct session *t, struct span cookie)
     if (cookie_merge(&t->y->cookie, cookie) < 0)
         log_warning("a cookie that can't be used, the next refresh will be a long one uri=%s",
                     t->y->uri);
-    return t->refused ? commit(t) : complete(t);
+    return t->refused ? session_commit(t) : complete(t);
 }
 
 static int
@@ -332,7 +133,7 @@ on_phase(struct session *t, const struct syncrepl_info *info)
     int guard = t->s->complete ? t->s->conf->directory.sweep_guard : 100;
 
     if (!t->refreshing)
-        return end_session(t, END_LOST, "a refresh that was not asked for");
+        return session_end(t, END_LOST, "a refresh that was not asked for");
     if (must && !t->swept && sweep(t, guard) < 0)
         return -1;
     return info->flag ? refresh_done(t, info->cookie) : 0;
@@ -341,7 +142,7 @@ on_phase(struct session *t, const struct syncrepl_info *info)
 static int
 on_set_member(void *ctx, const struct syncrepl_info *info, const unsigned char uuid[UUID_LEN])
 {
-    return info->flag ? delete_entry(ctx, uuid) : note_seen(ctx, uuid);
+    return info->flag ? session_delete(ctx, uuid) : session_note_seen(ctx, uuid);
 }
 
 static int
@@ -350,11 +151,11 @@ on_info(struct session *t, const struct berval *value)
     struct syncrepl_info info;
 
     if (syncrepl_info_read(value, &info, on_set_member, t) < 0)
-        return t->end ? -1 : end_session(t, END_LOST, "a sync info that can't be read");
+        return t->end ? -1 : session_end(t, END_LOST, "a sync info that can't be read");
     if (info.kind == INFO_REFRESH_DELETE || info.kind == INFO_REFRESH_PRESENT)
         return on_phase(t, &info);
     if (!t->refreshing)
-        take_cookie(t, info.cookie);
+        session_take_cookie(t, info.cookie);
     return 0;
 }
 
@@ -366,7 +167,7 @@ on_intermediate(struct session *t, LDAPMessage *message)
     int rc = ldap_parse_intermediate(t->ld, message, &oid, &value, NULL, 0);
 
     if (rc != LDAP_SUCCESS)
-        rc = end_by_code(t, END_LOST, "sync info", rc);
+        rc = session_end_by_code(t, END_LOST, "sync info", rc);
     else if (value && oid && strcmp(oid, LDAP_SYNC_INFO) == 0)
         rc = on_info(t, value);
     ber_bvfree(value);
@@ -412,9 +213,8 @@ on_message(struct session *t, LDAPMessage *message)
 {
     int id = ldap_msgid(message), type = ldap_msgtype(message);
 
-    if (id == t->beat) {
-        if (type == LDAP_RES_SEARCH_RESULT)
-            t->beat = -1;
+    if (id == t->beat.id) {
+        syncrepl_beat_answer(&t->beat, t->ld, message, t->refreshing);
         return 0;
     }
     if (id != t->search)
@@ -445,11 +245,11 @@ receive(struct session *t)
         if (rc == 0)
             return 0;
         if (rc < 0)
-            return end_by_code(t, END_LOST, "connection", LDAP_SERVER_DOWN);
+            return session_end_by_code(t, END_LOST, "connection", LDAP_SERVER_DOWN);
         beat_step(); /* a slow disk may keep one entry waiting for long */
         rc = on_message(t, message);
         ldap_msgfree(message);
-        if (rc < 0 || commit_when_due(t, 0) < 0)
+        if (rc < 0 || session_commit_when_due(t, 0) < 0)
             return -1;
         t->heard = -1;
     }
@@ -461,12 +261,22 @@ receive(struct session *t)
 static int
 ask(struct session *t)
 {
-    char *attrs[] = {(char *)"contextCSN", NULL};
-    int rc = ldap_search_ext(t->ld, t->y->base, LDAP_SCOPE_BASE, "(objectClass=*)", attrs, 0, NULL,
-                             NULL, NULL, 1, &t->beat);
+    int rc = syncrepl_beat_ask(&t->beat, t->ld, beat_now());
 
-    t->asked = beat_now();
-    return rc == LDAP_SUCCESS ? 0 : end_by_code(t, END_LOST, "heart-beat", rc);
+    return rc == LDAP_SUCCESS ? 0 : session_end_by_code(t, END_LOST, "heart-beat", rc);
+}
+
+/* Whether all the provider knew some time ago has come. */
+static int
+check_stall(struct session *t, int64_t now)
+{
+    int64_t ahead = syncrepl_beat_ahead(&t->beat, &t->y->cookie, now);
+    char text[128];
+
+    if (ahead <= t->y->stall_ms || t->refused)
+        return 0;
+    snprintf(text, sizeof text, "its contextCSN is ahead for %lld s", (long long)ahead / 1000);
+    return session_end(t, END_STALLED, text);
 }
 
 /* Called when everything that had arrived was handled, so that our own delays are not the provider's. */
@@ -481,13 +291,15 @@ heart_beat(struct session *t)
         t->heard = now;
         board_set(&t->s->env->board, BOARD_SYNC_BEAT_MS, (uint64_t)now);
     }
-    if (t->beat < 0)
-        return now - t->asked >= conf->directory.heartbeat * 1000LL ? ask(t) : 0;
-    since = t->heard > t->asked ? t->heard : t->asked;
+    if (check_stall(t, now) < 0)
+        return -1;
+    if (t->beat.id < 0)
+        return now - t->beat.asked_ms >= conf->directory.heartbeat * 1000LL ? ask(t) : 0;
+    since = t->heard > t->beat.asked_ms ? t->heard : t->beat.asked_ms;
     if (now - since <= conf->directory.timeout * 1000LL)
         return 0;
     snprintf(text, sizeof text, "no answer for %d s", conf->directory.timeout);
-    return end_session(t, END_LOST, text);
+    return session_end(t, END_LOST, text);
 }
 
 /* --- the session --- */
@@ -503,15 +315,15 @@ search(struct session *t)
 
     y->had_cookie = n > 0;
     if (syncrepl_request((struct span){text, n > 0 ? (size_t)n : 0}, &control) < 0)
-        return end_session(t, END_LOST, "out of memory");
+        return session_end(t, END_LOST, "out of memory");
     rc = ldap_search_ext(t->ld, y->base, LDAP_SCOPE_SUBTREE, "(objectClass=*)",
                          (char **)t->s->feed.wanted, 0, controls, NULL, NULL, LDAP_NO_LIMIT,
                          &t->search);
     ber_memfree(control.ldctl_value.bv_val);
     if (rc != LDAP_SUCCESS)
-        return end_by_code(t, END_LOST, "search", rc);
+        return session_end_by_code(t, END_LOST, "search", rc);
     t->refreshing = 1;
-    t->heard = t->asked = t->began = beat_now();
+    t->heard = t->beat.asked_ms = t->began = beat_now();
     sync_phase(t->s, PHASE_REFRESH, y->uri);
     log_info("refresh begins uri=%s cookie=\"%s\"", y->uri, n > 0 ? text : "");
     return 0;
@@ -537,7 +349,7 @@ follow(struct session *t)
     while (!t->s->stop) {
         if ((more = receive(t)) < 0)
             return;
-        if (more == 0 && commit_when_due(t, 1) < 0)
+        if (more == 0 && session_commit_when_due(t, 1) < 0)
             return;
         if (heart_beat(t) < 0 || (t->s->accept && on_accept(t) < 0))
             return;
@@ -553,8 +365,8 @@ keep(struct session *t)
     enum syncrepl_end end = t->end;
 
     t->end = END_NONE;
-    if (end == END_STORE || commit(t) < 0)
-        abort_open(t);
+    if (end == END_STORE || session_commit(t) < 0)
+        session_abort(t);
     if (t->end == END_NONE)
         t->end = end;
 }
@@ -562,13 +374,13 @@ keep(struct session *t)
 enum syncrepl_end
 syncrepl_session(struct syncrepl *y)
 {
-    struct session t = {.y = y, .s = y->sync, .beat = -1};
+    struct session t = {.y = y, .s = y->sync};
     struct sync *s = y->sync;
 
-    y->persisted = y->had_cookie = 0;
+    y->persisted = y->had_cookie = y->follows = 0;
     sync_phase(s, PHASE_CONNECTING, y->told);
     if (syncrepl_load(y) < 0) {
-        end_by_store(&t);
+        session_end_by_store(&t);
         return t.end;
     }
     beat_step();
@@ -577,9 +389,11 @@ syncrepl_session(struct syncrepl *y)
     if (!t.ld)
         return END_LOST;
     board_add(&s->env->board, BOARD_SYNC_CONNECTS, 1);
+    syncrepl_beat_init(&t.beat, y->base);
     if (search(&t) == 0)
         follow(&t);
     keep(&t);
+    y->follows = 0;
     beat_step();
     syncrepl_conn_close(&t.ld);
     beat_now();
