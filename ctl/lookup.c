@@ -11,7 +11,7 @@
 #include "ctl.h"
 #include "text.h"
 
-#define LOOKUP_TIMEOUT_MS 15000 /* an unknown address may be looked into for some seconds */
+#define LOOKUP_TIMEOUT_MS 10000 /* beyond unknown_wait, which a lookup may take by right */
 
 static int
 exit_code(enum socketmap_status s)
@@ -76,8 +76,8 @@ verb_lookup(struct ctl *ctl)
     data = malloc(SOCKETMAP_REPLY_MAX + 1);
     if (!data)
         return CTL_TEMPORARY;
-    if (ask_map(path, map, key, LOOKUP_TIMEOUT_MS, &status, data, SOCKETMAP_REPLY_MAX + 1, error,
-                sizeof error) == -1) {
+    if (ask_map(path, map, key, ctl->conf->unknown_wait * 1000 + LOOKUP_TIMEOUT_MS, &status, data,
+                SOCKETMAP_REPLY_MAX + 1, error, sizeof error) == -1) {
         free(data);
         return daemon_silent(ctl, path, error);
     }

@@ -2,42 +2,46 @@
 /*
  * freshness: whether an address that the mirror does not hold is a fact or a gap.
  *
- * Promises: "current" only when the source is a file that was loaded whole, or a
- * provider that has answered within the time allowed while its refresh was
- * complete. Doubt is always "stale". Must not: read a clock.
+ * Promises: "current" only when the source is a file that was loaded whole, or when it
+ * was proven that the mirror held everything every provider knew at a moment after
+ * the question: not at the same millisecond, where the order is not known. Such a
+ * proof stays one, whatever fails later. All other doubt is "stale", or "wait" while
+ * nothing speaks against a proof in time. Must not: read a clock.
  */
 #include "freshness.h"
 
 #include <stddef.h>
 
-enum freshness_verdict
-freshness_decide(const struct freshness *f, int64_t now_ms, int64_t max_silence_ms,
-                 const char **why)
+static enum freshness_verdict
+freshness_is(enum freshness_verdict verdict, const char *why, const char **why_r)
 {
-    const char *unused;
+    if (why_r != NULL)
+        *why_r = why;
+    return verdict;
+}
 
-    if (why == NULL)
-        why = &unused;
-    if (!f->loaded) {
-        *why = "the mirror was never filled";
-        return FRESH_NEVER;
-    }
-    if (f->source == FRESHNESS_LDIF) {
-        *why = "the file is the truth";
-        return FRESH_CURRENT;
-    }
-    if (!f->connected) {
-        *why = "not connected to the directory, or its refresh is not complete";
-        return FRESH_STALE;
-    }
-    if (f->last_beat_ms <= 0 || f->last_beat_ms > now_ms) {
-        *why = "the directory has not answered yet";
-        return FRESH_STALE;
-    }
-    if (now_ms - f->last_beat_ms > max_silence_ms) {
-        *why = "the directory is silent";
-        return FRESH_STALE;
-    }
-    *why = "the directory answers and the refresh is complete";
-    return FRESH_CURRENT;
+enum freshness_verdict
+freshness_decide(const struct freshness *f, int64_t now_ms, int64_t wait_ms, const char **why_r)
+{
+    /* 1 nothing was ever loaded */
+    if (!f->loaded)
+        return freshness_is(FRESH_NEVER, "the mirror was never filled", why_r);
+    /* 2 a file is the truth, once the mirror holds it */
+    if (f->source == FRESHNESS_LDIF && f->following)
+        return freshness_is(FRESH_CURRENT, "the file is the truth", why_r);
+    if (f->source == FRESHNESS_LDIF)
+        return freshness_is(FRESH_STALE, "not proven: the file is not loaded as it is", why_r);
+    /* 3 proven at a moment after the question */
+    if (f->proof_ms > f->asked_ms && f->proof_ms <= now_ms)
+        return freshness_is(FRESH_CURRENT, "proven after the question", why_r);
+    /* 4 no proof can come: changes don't arrive, or somebody who may know more is silent */
+    if (!f->following)
+        return freshness_is(FRESH_STALE, "not proven: the mirror does not follow the directory now",
+                            why_r);
+    if (f->unreachable > 0)
+        return freshness_is(FRESH_STALE, "not proven: a provider does not answer", why_r);
+    /* 5 one may come, but it has to come in time */
+    if (now_ms - f->asked_ms >= wait_ms)
+        return freshness_is(FRESH_STALE, "not proven: no proof came in time", why_r);
+    return freshness_is(FRESH_WAIT, "not proven yet", why_r);
 }

@@ -5,7 +5,8 @@
  * it may be killed at any moment.
  *
  * Promises: every whole request gets exactly one reply, in order; a batch shares one
- * snapshot of the mirror; nothing is allocated. PERM is said only to requests no
+ * snapshot of the mirror; nothing is allocated. A question that needs a proof is not
+ * answered before it has one or can't have one any more. PERM is said only to requests no
  * Postfix sends: of an unknown map, or without key. Must not touch descriptors.
  */
 #include "serve.h"
@@ -35,10 +36,26 @@ refuse(struct worker *w, struct span name, const char *why, struct span *data)
     return SOCKETMAP_PERM;
 }
 
-static enum socketmap_status
-answer_one(struct worker *w, const struct socketmap_request *req, struct span *data)
+/* Count and log what is answered; how often it was looked up before, waiting, does not count. */
+static void
+record(struct worker *w, enum map_id map, const struct socketmap_request *req,
+       enum socketmap_status s, struct span data, const struct map_trace *trace)
 {
-    int map = req->name.p ? map_number(req->name) : -1, verdict;
+    int verdict = maps_verdict(w->maps);
+
+    board_add(w->board, BOARD_LOOKUPS + (int)map * 4 + (int)s, 1);
+    if (verdict >= 0)
+        board_add(w->board, BOARD_VERDICTS + verdict, 1);
+    if (trace)
+        log_lookup(map, req->key, s, data, trace);
+}
+
+/* The answer; *asked_ms as in answer_requests. */
+static enum socketmap_status
+answer_one(struct worker *w, const struct socketmap_request *req, int64_t *asked_ms,
+           struct span *data)
+{
+    int map = req->name.p ? map_number(req->name) : -1;
     int traced = w->env->conf->log.lookups;
     enum socketmap_status s;
     struct map_trace trace;
@@ -48,21 +65,22 @@ answer_one(struct worker *w, const struct socketmap_request *req, struct span *d
     if (map < 0)
         return refuse(w, req->name, "no such map", data);
     data->p = w->data;
+    maps_asked(w->maps, *asked_ms);
     s = maps_lookup(w->maps, (enum map_id)map, req->key, w->data, sizeof(w->data), &data->n,
                     traced ? &trace : NULL);
+    *asked_ms = maps_waits(w->maps);
+    if (*asked_ms && park_room(w))
+        return s;
     if (s == SOCKETMAP_TEMP)
-        *data = span_of(maps_why(w->maps));
-    board_add(w->board, BOARD_LOOKUPS + map * 4 + (int)s, 1);
-    verdict = maps_verdict(w->maps);
-    if (verdict >= 0)
-        board_add(w->board, BOARD_VERDICTS + verdict, 1);
-    if (traced)
-        log_lookup((enum map_id)map, req->key, s, *data, &trace);
+        *data = span_of(*asked_ms && !w->draining ? "not proven: too many lookups wait"
+                                                  : maps_why(w->maps));
+    *asked_ms = 0;
+    record(w, (enum map_id)map, req, s, *data, traced ? &trace : NULL);
     return s;
 }
 
 static long
-answer_requests(struct worker *w, const char *in, size_t n, size_t *out_n)
+answer_requests(struct worker *w, const char *in, size_t n, int64_t *asked_ms, size_t *out_n)
 {
     struct socketmap_request req;
     size_t used = 0;
@@ -77,8 +95,10 @@ answer_requests(struct worker *w, const char *in, size_t n, size_t *out_n)
         step = socketmap_parse(in + used, n - used, &req);
         if (step <= 0)
             break;
+        s = answer_one(w, &req, asked_ms, &data);
+        if (*asked_ms)
+            break;
         used += (size_t)step;
-        s = answer_one(w, &req, &data);
         *out_n += (size_t)socketmap_reply(w->out + *out_n, sizeof(w->out) - *out_n, s, data);
     }
     maps_pause(w->maps);

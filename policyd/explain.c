@@ -165,12 +165,21 @@ inputs_json(struct explain *x)
                      origin_json(&x->home), "standby", origin_json(&x->standby));
 }
 
+/* What Postfix is told, once it has waited: nothing waits here. transport never does. */
+static enum socketmap_status
+lookup(struct explain *x, enum map_id map, struct span key, char *buf, size_t *n_r,
+       struct map_trace *t)
+{
+    maps_asked(x->c->maps, map == MAP_TRANSPORT ? 0 : MAPS_CANT_WAIT);
+    return maps_lookup(x->c->maps, map, key, buf, SOCKETMAP_REPLY_MAX, n_r, t);
+}
+
 /* Ask one map as Postfix would, and add what it says. */
 static void
 add_map(struct explain *x, json_t *list, enum map_id map, struct span key, char *buf)
 {
     size_t n = 0;
-    enum socketmap_status s = maps_lookup(x->c->maps, map, key, buf, SOCKETMAP_REPLY_MAX, &n, NULL);
+    enum socketmap_status s = lookup(x, map, key, buf, &n, NULL);
     struct span data = {buf, n};
 
     json_array_append_new(list, json_pack("{s:s, s:o, s:s, s:o, s:s}", "map", map_name(map), "key",
@@ -180,7 +189,7 @@ add_map(struct explain *x, json_t *list, enum map_id map, struct span key, char 
 
 /* Every map with the key Postfix would ask; tls once for each hop of the target site. */
 static json_t *
-maps_asked(struct explain *x, struct span address, char *buf)
+ask_maps(struct explain *x, struct span address, char *buf)
 {
     static const enum map_id by_address[] = {MAP_TRANSPORT, MAP_MAILBOX, MAP_ALIAS, MAP_SENDER};
     json_t *list = json_array();
@@ -212,7 +221,8 @@ found_out(struct explain *x, struct mirror *m, struct span address, char *buf)
     if (!out)
         return NULL;
     json_object_set_new(out, "mirror", status_mirror_json(x->c, &x->now));
-    json_object_set_new(out, "maps", maps_asked(x, address, buf));
+    json_object_set_new(out, "proof", status_proof_json(x->c, &x->now));
+    json_object_set_new(out, "maps", ask_maps(x, address, buf));
     return out;
 }
 
@@ -220,10 +230,9 @@ static json_t *
 look_up(struct explain *x, struct mirror *m, struct span address, char *buf)
 {
     size_t n;
-    enum socketmap_status status =
-        maps_lookup(x->c->maps, MAP_TRANSPORT, address, buf, SOCKETMAP_REPLY_MAX, &n, &x->t);
+    enum socketmap_status status = lookup(x, MAP_MAILBOX, address, buf, &n, &x->t);
 
-    if (status == SOCKETMAP_TEMP)
+    if (status == SOCKETMAP_TEMP && x->t.route.step == 0)
         return control_error(CONTROL_TEMPORARY, "can't tell for now: %s", x->t.why);
     if (x->t.parsed == 0)
         return control_error(CONTROL_USAGE, "not a mail address: there is no @ in it");

@@ -20,7 +20,7 @@ struct origin {
 struct explain {
     struct control *c;
     struct moment now;
-    struct map_trace t;                /* of the transport lookup */
+    struct map_trace t;                /* of the mailbox lookup    */
     char primary[ADDR_DOMAIN_MAX + 1]; /* the domain's primary name, "" when it is not ours */
     struct origin home, standby, state;
 };

@@ -202,6 +202,7 @@ maps_begin(struct maps *m)
     if (m->depth++ > 0)
         return m->readable ? 0 : -1;
     m->readable = 0;
+    m->proof_ms = (int64_t)board_observe(m->board, BOARD_SYNC, BOARD_SYNC_PROOF_MS);
     mirror_keep(m);
     if (!m->mirror)
         return -1;

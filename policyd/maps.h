@@ -83,6 +83,20 @@ struct map_trace {
  */
 enum socketmap_status maps_lookup(struct maps *m, enum map_id map, struct span key, char *out,
                                   size_t cap, size_t *len_r, struct map_trace *trace);
+/*
+ * When the question of the next lookup came, monotonic ms; 0 or not called: now. That an address is
+ * nobody's is only said when it was proven for a moment after that, see freshness.h.
+ * MAPS_CANT_WAIT: a proof of the last seconds stands for it, while a newer one can come.
+ */
+#define MAPS_CANT_WAIT (-1)
+void maps_asked(struct maps *m, int64_t asked_ms);
+/*
+ * Whether the last answer may be another one once a proof has come: then the time of its question,
+ * to be asked again with; else 0.
+ */
+int64_t maps_waits(const struct maps *m);
+/* Whether a question of that time can be answered by now, or will not be any better. Cheap. */
+int maps_settled(const struct maps *m, int64_t asked_ms);
 /* The enum route_verdict of the last lookup, -1 when it needed none: to be counted. */
 int maps_verdict(const struct maps *m);
 /* Why the last lookup was answered so, fixed text: to be sent along with TEMP. */

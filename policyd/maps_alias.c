@@ -151,6 +151,8 @@ target_of(struct maps *m, enum record_tag tag, struct span value, struct addr *a
     }
     if (maps_find(m, a, h) < 0)
         return -1;
+    if (!h->found && h->ours && !h->proven)
+        maps_doubt(m);
     if (!h->found) /* outside, or not proven to be nobody's */
         return !h->ours || !h->proven;
     if (tag == TAG_MEMBER_DN && memcmp(uuid, h->claim.uuid, UUID_LEN) != 0)

@@ -73,7 +73,7 @@ answer_mailbox(struct maps *m, struct span key, struct answer *a)
     case ROUTE_UNKNOWN:
         return SOCKETMAP_NOTFOUND;
     case ROUTE_UNSURE:
-        return SOCKETMAP_TEMP;
+        return answer_temp(m, maps_doubt(m));
     default:
         return answer_text(a, span_of("OK"));
     }
@@ -96,6 +96,20 @@ answer_domain(struct maps *m, struct span key, struct answer *a)
     return d->found ? answer_text(a, span_of("OK")) : SOCKETMAP_NOTFOUND;
 }
 
+/*
+ * Nobody's by all we know. Where there is no catch-all this map has nothing to say either way, and
+ * whether the address is refused is for the mailbox map to say.
+ */
+static enum socketmap_status
+alias_in_doubt(struct maps *m)
+{
+    const struct domain_slot *d = maps_domain(m, span_of(addr_domain(&m->addr)));
+
+    if (!d)
+        return answer_temp(m, unreadable);
+    return m->hit.found || !d->catch_all ? SOCKETMAP_NOTFOUND : answer_temp(m, maps_doubt(m));
+}
+
 static enum socketmap_status
 answer_alias(struct maps *m, struct span key, struct answer *a)
 {
@@ -109,7 +123,7 @@ answer_alias(struct maps *m, struct span key, struct answer *a)
     case ROUTE_UNKNOWN:
         return SOCKETMAP_NOTFOUND;
     case ROUTE_UNSURE:
-        return SOCKETMAP_TEMP;
+        return alias_in_doubt(m);
     default:
         return maps_alias(m, key, a->p, &a->n);
     }
@@ -126,7 +140,7 @@ answer_sender(struct maps *m, struct span key, struct answer *a)
     if (m->hit.found && !m->hit.catch_all)
         return maps_logins(m, a->p, &a->n);
     if (m->route.verdict == ROUTE_UNSURE)
-        return SOCKETMAP_TEMP;
+        return answer_temp(m, maps_doubt(m));
     m->why = m->hit.catch_all ? "a catch-all gives nobody the right to send" : m->why;
     return SOCKETMAP_NOTFOUND;
 }
@@ -230,6 +244,7 @@ maps_lookup(struct maps *m, enum map_id map, struct span key, char *out, size_t 
 
     m->parsed = 0;
     m->route.step = 0;
+    maps_proof_begin(m);
     m->why = "no address";
     m->traced = trace != NULL;
     if (maps_begin(m) < 0)
@@ -241,6 +256,8 @@ maps_lookup(struct maps *m, enum map_id map, struct span key, char *out, size_t 
     else
         s = table[map].answer(m, key, &a);
     maps_end(m);
+    if (map == MAP_TRANSPORT)
+        m->hinges = 0; /* mail it is asked for was accepted: that waits, not the lookup */
     if (s != SOCKETMAP_OK)
         a.n = 0;
     *len_r = a.n;

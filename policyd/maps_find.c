@@ -8,7 +8,6 @@
  * the address may be somebody's whom we don't know yet. Addresses in domains that
  * are not ours belong to nobody, whatever an entry claims. No I/O but the mirror.
  */
-#include "freshness.h"
 #include "maps_private.h"
 
 static int
@@ -65,30 +64,6 @@ maps_resolve(struct maps *m, const struct addr *a, struct hit *h)
     if (found == 0 && d->is_alias && a->base < a->at)
         found = claim_rewritten(m, a, 0, d->primary, "alias domain", h);
     return found;
-}
-
-int
-maps_proven(const struct maps *m)
-{
-    const struct board *b = m->board;
-    uint64_t phase = board_get(b, BOARD_SYNC, BOARD_SYNC_PHASE);
-    int64_t silence_ms = (int64_t)m->conf->directory.heartbeat * 3000;
-    struct freshness f = {.source = m->conf->directory.ldif && *m->conf->directory.ldif
-                                        ? FRESHNESS_LDIF
-                                        : FRESHNESS_SYNCREPL,
-                          .loaded = m->complete,
-                          .connected = phase == PHASE_PERSIST,
-                          .last_beat_ms = (int64_t)board_get(b, BOARD_SYNC, BOARD_SYNC_BEAT_MS)};
-    const char *why;
-
-    if (m->left)
-        return 0;
-    /* A file that is being read, or was refused, may hold what the mirror doesn't; one that is broken
-     * has changed nothing. */
-    if (f.source == FRESHNESS_LDIF && phase != PHASE_LOADED && phase != PHASE_ERROR)
-        return 0;
-    return freshness_decide(&f, (int64_t)board_now_ms(), silence_ms > 5000 ? silence_ms : 5000,
-                            &why) == FRESH_CURRENT;
 }
 
 /* The catch-all's address of the domain that was asked for: 1, 0 none that can be used, -1. */

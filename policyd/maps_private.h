@@ -9,6 +9,7 @@
 #ifndef POSTROAD_MAPS_PRIVATE_H
 #define POSTROAD_MAPS_PRIVATE_H
 
+#include "freshness.h"
 #include "log.h"
 #include "maps.h"
 
@@ -100,7 +101,14 @@ struct maps {
     struct seen *seen;
     uint32_t round;
     struct log_limit large_limit;
+    int64_t proof_ms, next_asked_ms; /* proof_ms: as it was before the snapshot was taken */
     /* the lookup at hand */
+    int64_t asked_ms;             /* 0: not needed yet */
+    int cant_wait;                /* a recent proof will do */
+    int judged;                   /* fresh holds */
+    enum freshness_verdict fresh; /* of "nobody has it" */
+    const char *fresh_why;
+    int hinges; /* the answer hinges on it */
     int parsed;
     struct addr addr;
     struct hit hit;
@@ -123,7 +131,11 @@ int maps_find(struct maps *m, const struct addr *a, struct hit *h);
 int maps_route(struct maps *m, struct span key);
 /* The state that holds for h, inherited ones included; -1 can't read. */
 int maps_state(struct maps *m, const struct hit *h);
-int maps_proven(const struct maps *m);
+/* maps_proof.c. Whether "not in the mirror" is a fact, for the lookup at hand. */
+int maps_proven(struct maps *m);
+void maps_proof_begin(struct maps *m);
+/* What an answer has to say that would need such a fact and has none. */
+const char *maps_doubt(struct maps *m);
 
 /* maps_alias.c. What the address in m->hit stands for. */
 enum socketmap_status maps_alias(struct maps *m, struct span key, char *out, size_t *len_r);

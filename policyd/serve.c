@@ -183,11 +183,11 @@ open_worker(struct worker *w, struct role_env *env)
 {
     struct event **all[] = {&w->listener, &w->parent, &w->ends[0], &w->ends[1], &w->timer};
 
-    w->tick_fd = -1;
+    w->tick_fd = w->park_fd = -1;
     w->env = env;
     w->board = &env->board;
-    TAILQ_INIT(&w->idle);
-    TAILQ_INIT(&w->blocked);
+    for (int i = 0; i < CONN_STATES; i++)
+        TAILQ_INIT(&w->list[i]);
     w->max_conns = room_for_clients(env->conf);
     w->base = make_base();
     w->maps = maps_new(env->conf, &env->board);
@@ -204,7 +204,7 @@ open_worker(struct worker *w, struct role_env *env)
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
         if (!*all[i] || event_add(*all[i], NULL) < 0)
             return -1;
-    return 0;
+    return park_open(w);
 }
 
 static void
@@ -217,6 +217,7 @@ close_worker(struct worker *w)
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
         if (all[i])
             event_free(all[i]);
+    park_close(w);
     if (w->tick_fd >= 0)
         close(w->tick_fd);
     maps_free(&w->maps);

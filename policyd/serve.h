@@ -29,23 +29,33 @@ struct worker;
 struct service {
     /*
      * Answer the whole requests among n bytes of in, replies behind one another into w->out, until
-     * SERVE_OUT_HIGH is reached. Returns how many bytes were used, *out_n replies' bytes; -1: no
+     * SERVE_OUT_HIGH is reached, or one has to wait for a proof. *asked_ms: when the first one came,
+     * if it waited already, else 0; set to when the one came that has to wait now and stands behind
+     * the used bytes, else to 0. Returns how many bytes were used, *out_n replies' bytes; -1: no
      * request can follow, what was answered before that is in out. Called with n = SERVE_IN_MAX
      * it must not ask for more.
      */
-    long (*requests)(struct worker *w, const char *in, size_t n, size_t *out_n);
+    long (*requests)(struct worker *w, const char *in, size_t n, int64_t *asked_ms, size_t *out_n);
     const char *bad; /* why a connection is closed on -1 */
+};
+
+enum conn_state {
+    CONN_IDLE,    /* read from; in order of the last sign of life */
+    CONN_BLOCKED, /* written to, for it does not take its answers; since when that is so */
+    CONN_PARKED,  /* neither: its question waits for a proof; in order of the questions */
+    CONN_STATES
 };
 
 /* An idle connection holds this and nothing else. */
 struct conn {
     struct event ev;
-    TAILQ_ENTRY(conn) link; /* in worker.idle, longest idle first, or worker.blocked */
+    TAILQ_ENTRY(conn) link; /* in worker.list[state], oldest first */
     struct worker *worker;
     char *in, *out; /* an incomplete request; replies the client has not taken */
     uint32_t in_n, out_n, out_pos;
-    uint32_t tick; /* of the last byte from it, or since when it is blocked */
-    int blocked;
+    uint32_t tick;    /* of the last byte from it, or since when it is blocked */
+    int64_t asked_ms; /* when the first request in `in` came, if it waits for a proof; else 0 */
+    enum conn_state state;
 };
 TAILQ_HEAD(conn_list, conn);
 
@@ -56,11 +66,13 @@ struct worker {
     struct event_base *base;
     struct event *listener, *timer, *ends[2], *parent;
     struct maps *maps;
-    struct conn_list idle, blocked;
-    unsigned nconns, max_conns;
+    struct conn_list list[CONN_STATES];
+    unsigned nconns, max_conns, nparked;
     uint32_t tick; /* counts up twice a second: the clock of time-outs */
     uint32_t drain_until;
     int tick_fd;
+    struct event *park_timer;
+    int park_fd; /* ticks only while somebody is parked */
     int draining, not_accepting;
     size_t held;
     struct log_limit bad_limit, slow_limit, accept_limit, request_limit;
@@ -70,11 +82,23 @@ struct worker {
 /* Serve env->listen_fd[0] until told to end; the exit code. Logs. */
 int serve_run(struct role_env *env, const struct service *service);
 
+/* serve_park.c */
+int park_open(struct worker *w); /* 0, or -1 */
+void park_close(struct worker *w);
+/* Whether one more question may wait. */
+int park_room(struct worker *w);
+/* After a connection came to or left the parked ones. */
+void park_count(struct worker *w, int more);
+/* While draining: answer who still waits by what is known. */
+void park_release(struct worker *w);
+
 /* serve_conn.c */
 void conn_open(struct worker *w, int fd);
 void conn_close(struct conn *c);
 /* Close the connection idle longest, else the one blocked longest; 0 when there is none. */
 int conn_close_oldest(struct worker *w);
+/* Go on with the question a connection is parked for; it may be parked again, or gone, after. */
+void conn_resume(struct conn *c);
 /* Close what was idle or blocked for too long; while draining, what can be closed. */
 void conn_sweep(struct worker *w);
 

@@ -7,7 +7,8 @@
  * or a client that doesn't read costs memory, of which there is a limit; such a
  * client is not read from until it took its answers, and closed when it takes too
  * long. Time-outs cost nothing per request: connections stand in order of their
- * last sign of life, in ticks.
+ * last sign of life, in ticks. One whose question waits for a proof is not watched at
+ * all until it is settled; when the client went away, writing the answer tells.
  */
 #include "serve.h"
 
@@ -21,10 +22,7 @@ static void on_event(evutil_socket_t fd, short what, void *ctx);
 static void
 list_remove(struct conn *c)
 {
-    if (c->blocked)
-        TAILQ_REMOVE(&c->worker->blocked, c, link);
-    else
-        TAILQ_REMOVE(&c->worker->idle, c, link);
+    TAILQ_REMOVE(&c->worker->list[c->state], c, link);
 }
 
 /* It gave a sign of life: to the end of its list. */
@@ -32,10 +30,7 @@ static void
 list_append(struct conn *c)
 {
     c->tick = c->worker->tick;
-    if (c->blocked)
-        TAILQ_INSERT_TAIL(&c->worker->blocked, c, link);
-    else
-        TAILQ_INSERT_TAIL(&c->worker->idle, c, link);
+    TAILQ_INSERT_TAIL(&c->worker->list[c->state], c, link);
 }
 
 static void
@@ -82,6 +77,8 @@ conn_close(struct conn *c)
     list_remove(c);
     drop(w, &c->in, &c->in_n);
     drop(w, &c->out, &c->out_n);
+    if (c->state == CONN_PARKED)
+        park_count(w, -1);
     free(c);
     w->nconns--;
     count_conns(w);
@@ -90,10 +87,10 @@ conn_close(struct conn *c)
 int
 conn_close_oldest(struct worker *w)
 {
-    struct conn *c = TAILQ_FIRST(&w->idle);
+    struct conn *c = NULL;
 
-    if (!c)
-        c = TAILQ_FIRST(&w->blocked);
+    for (int state = 0; !c && state < CONN_STATES; state++)
+        c = TAILQ_FIRST(&w->list[state]);
     if (!c)
         return 0;
     board_add(w->board, BOARD_CLOSED_IDLE, 1);
@@ -145,18 +142,23 @@ hold(struct worker *w, char **buf, uint32_t *held_n, const char *p, size_t n)
     return 0;
 }
 
-/* Wait until it can be written to, or read from. */
+/* Wait until it can be read from, or written to; parked, for neither. */
 static void
-set_blocked(struct conn *c, int blocked)
+set_state(struct conn *c, enum conn_state state)
 {
+    struct worker *w = c->worker;
     int fd = event_get_fd(&c->ev);
+    short what = state == CONN_BLOCKED ? EV_WRITE : EV_READ;
 
-    event_del(&c->ev);
-    event_assign(&c->ev, c->worker->base, fd, (blocked ? EV_WRITE : EV_READ) | EV_PERSIST, on_event,
-                 c);
-    event_add(&c->ev, NULL);
+    if (c->state != CONN_PARKED)
+        event_del(&c->ev);
+    event_assign(&c->ev, w->base, fd, (short)(what | EV_PERSIST), on_event, c);
+    if (state != CONN_PARKED)
+        event_add(&c->ev, NULL);
     list_remove(c);
-    c->blocked = blocked;
+    if ((state == CONN_PARKED) != (c->state == CONN_PARKED))
+        park_count(w, state == CONN_PARKED ? 1 : -1);
+    c->state = state;
     list_append(c);
 }
 
@@ -181,8 +183,20 @@ send_replies(struct conn *c, const char *out, size_t n)
         return -1;
     }
     c->out_pos = 0;
-    set_blocked(c, 1);
+    set_state(c, CONN_BLOCKED);
     return 0;
+}
+
+/* Keep the unanswered rest; parked, it begins with the question that waits. */
+static void
+keep_rest(struct conn *c, const char *rest, size_t n)
+{
+    if ((n > 0 || c->in_n) && hold(c->worker, &c->in, &c->in_n, rest, n) < 0) {
+        close_slow(c, "too much is held for clients that write by halves");
+        return;
+    }
+    if (c->asked_ms)
+        set_state(c, CONN_PARKED);
 }
 
 /* Answer what stands in n bytes of in, as far as the client takes it. in is w->in. */
@@ -195,7 +209,7 @@ serve(struct conn *c, const char *in, size_t n)
     int sent;
 
     do {
-        step = w->service->requests(w, in + used, n - used, &out_n);
+        step = w->service->requests(w, in + used, n - used, &c->asked_ms, &out_n);
         sent = send_replies(c, w->out, out_n);
         if (sent < 0)
             return;
@@ -204,11 +218,29 @@ serve(struct conn *c, const char *in, size_t n)
             return;
         }
         used += (size_t)step;
-    } while (sent && step > 0 && used < n);
-    if (used == n && !c->in_n)
+    } while (sent && step > 0 && used < n && !c->asked_ms);
+    if (!sent)
+        c->asked_ms = 0; /* it is asked anew when the client has taken what it got */
+    keep_rest(c, in + used, n - used);
+}
+
+/* Go on with what is held, whose first request may have waited. */
+static void
+serve_held(struct conn *c)
+{
+    size_t have = c->in_n;
+
+    if (have == 0)
         return;
-    if (hold(w, &c->in, &c->in_n, in + used, n - used) < 0)
-        close_slow(c, "too much is held for clients that write by halves");
+    memcpy(c->worker->in, c->in, have);
+    serve(c, c->worker->in, have);
+}
+
+void
+conn_resume(struct conn *c)
+{
+    set_state(c, CONN_IDLE);
+    serve_held(c);
 }
 
 static void
@@ -239,7 +271,6 @@ on_writable(struct conn *c, int fd)
 {
     struct worker *w = c->worker;
     ssize_t n = write(fd, c->out + c->out_pos, c->out_n - c->out_pos);
-    size_t have;
 
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return;
@@ -253,12 +284,8 @@ on_writable(struct conn *c, int fd)
     if (c->out_pos < c->out_n)
         return;
     drop(w, &c->out, &c->out_n);
-    set_blocked(c, 0);
-    have = c->in_n;
-    if (have == 0)
-        return;
-    memcpy(w->in, c->in, have);
-    serve(c, w->in, have);
+    set_state(c, CONN_IDLE);
+    serve_held(c);
 }
 
 static void
@@ -278,13 +305,14 @@ conn_sweep(struct worker *w)
     uint32_t slow = (uint32_t)conf->answer.write_timeout * 1000 / SERVE_TICK_MS;
     struct conn *c, *next;
 
-    while ((c = TAILQ_FIRST(&w->idle)) && w->tick - c->tick > idle)
+    while ((c = TAILQ_FIRST(&w->list[CONN_IDLE])) && w->tick - c->tick > idle)
         conn_close_oldest(w);
-    while ((c = TAILQ_FIRST(&w->blocked)) && w->tick - c->tick > slow)
+    while ((c = TAILQ_FIRST(&w->list[CONN_BLOCKED])) && w->tick - c->tick > slow)
         close_slow(c, "does not read its answers");
     if (!w->draining)
         return;
-    for (c = TAILQ_FIRST(&w->idle); c; c = next) {
+    park_release(w);
+    for (c = TAILQ_FIRST(&w->list[CONN_IDLE]); c; c = next) {
         next = TAILQ_NEXT(c, link);
         if (c->in_n == 0)
             conn_close(c);

@@ -20,6 +20,7 @@ static unsigned char buf[1 << 20];
 static struct board board, sync_board;
 static struct conf conf;
 static struct mirror *writer;
+static int64_t asked_ago_ms; /* how long ago the questions came; 0: now */
 static struct maps *maps;
 
 struct item {
@@ -98,6 +99,7 @@ ask(enum map_id map, const char *key, const char *want)
     char got[256], what[128];
     size_t n;
 
+    maps_asked(maps, asked_ago_ms ? (int64_t)board_now_ms() - asked_ago_ms : 0);
     s = maps_lookup(maps, map, span_of(key), out, sizeof out, &n, NULL);
     snprintf(got, sizeof got, "%s%s%.*s", socketmap_status_word(s), n ? " " : "",
              (int)(n < 200 ? n : 200), out);
@@ -105,22 +107,25 @@ ask(enum map_id map, const char *key, const char *want)
     is_str(got, want, what);
 }
 
+/* What sync shows: its phase, providers that don't answer, and how old the proof is (-1: none). */
 static void
-set_phase(enum board_phase phase, int64_t beat_age_ms)
+show(enum board_phase phase, int away, int64_t proof_age_ms)
 {
     board_set(&sync_board, BOARD_SYNC_PHASE, phase);
-    board_set(&sync_board, BOARD_SYNC_BEAT_MS, board_now_ms() - (uint64_t)beat_age_ms);
+    board_set(&sync_board, BOARD_SYNC_UNREACHABLE, (uint64_t)away);
+    board_publish(&sync_board, BOARD_SYNC_PROOF_MS,
+                  proof_age_ms < 0 ? 0 : board_now_ms() - (uint64_t)proof_age_ms);
 }
 
 static void
 ask_unproven(const char *why)
 {
     printf("# %s\n", why);
-    ask(MAP_TRANSPORT, "ghost@a.example", "NOTFOUND");
+    ask(MAP_TRANSPORT, "ghost@a.example", "OK wait:");
     ask(MAP_MAILBOX, "ghost@a.example", "TEMP");
-    ask(MAP_ALIAS, "ghost@a.example", "TEMP");
+    ask(MAP_ALIAS, "ghost@a.example", "NOTFOUND");
     ask(MAP_SENDER, "ghost@a.example", "TEMP");
-    ask(MAP_TRANSPORT, "ghost@c.example", "NOTFOUND");
+    ask(MAP_TRANSPORT, "ghost@c.example", "OK wait:");
     ask(MAP_MAILBOX, "ghost@c.example", "TEMP");
     ask(MAP_ALIAS, "ghost@c.example", "TEMP");
     ask(MAP_TRANSPORT, "anna@a.example", "OK lmtp:x");
@@ -150,7 +155,7 @@ static void
 test_filling(void)
 {
     maps = maps_new(&conf, &board);
-    set_phase(PHASE_PERSIST, 0);
+    show(PHASE_PERSIST, 0, -1);
     printf("# no mirror yet\n");
     for (int i = 0; i < MAP_N; i++)
         ask((enum map_id)i, "anna@a.example", "TEMP");
@@ -168,30 +173,95 @@ test_filling(void)
 static void
 test_freshness(void)
 {
-    ask_proven("connected, and the server has just answered");
-    set_phase(PHASE_PERSIST, 4500);
-    ask_proven("the server answered 4.5 s ago");
-    set_phase(PHASE_PERSIST, 5500);
-    ask_unproven("the server answered 5.5 s ago");
-    conf.directory.heartbeat = 10;
-    ask_proven("the same with a heart-beat each 10 s");
-    conf.directory.heartbeat = 1;
-    set_phase(PHASE_CONNECTING, 0);
+    show(PHASE_PERSIST, 0, 100);
+    asked_ago_ms = 1000;
+    ask_proven("proven after the question");
+    show(PHASE_PERSIST, 0, 4000);
+    ask_unproven("proven before the question");
+    show(PHASE_PERSIST, 0, -1);
+    ask_unproven("never proven");
+    show(PHASE_CONNECTING, 0, 4000);
     ask_unproven("not connected");
-    set_phase(PHASE_REFRESH, 0);
+    show(PHASE_REFRESH, 0, 100);
+    asked_ago_ms = 0;
     ask_unproven("in the middle of a refresh");
-    set_phase(PHASE_REFUSED, 0);
+    show(PHASE_REFUSED, 0, 100);
     ask_unproven("a refused sweep");
+    show(PHASE_PERSIST, 1, 100);
+    ask_unproven("a provider does not answer");
     conf.directory.ldif = (char *)"/x";
-    set_phase(PHASE_LOADED, 0);
+    show(PHASE_LOADED, 0, -1);
     ask_proven("a file that is loaded");
-    set_phase(PHASE_ERROR, 0);
+    show(PHASE_ERROR, 0, -1);
     ask_proven("a file that was broken later");
-    set_phase(PHASE_NONE, 0);
+    show(PHASE_NONE, 0, -1);
     ask_unproven("a file that nobody has looked at yet");
-    set_phase(PHASE_REFRESH, 0);
+    show(PHASE_REFRESH, 0, -1);
     ask_unproven("a file that is being read");
-    set_phase(PHASE_LOADED, 0);
+    show(PHASE_LOADED, 0, -1);
+}
+
+static int
+waits(enum map_id map, const char *key)
+{
+    size_t n;
+
+    maps_asked(maps, (int64_t)board_now_ms() - asked_ago_ms);
+    maps_lookup(maps, map, span_of(key), out, sizeof out, &n, NULL);
+    return maps_waits(maps) != 0;
+}
+
+/* Which lookups wait for a proof, and for how long. */
+static void
+test_waiting(void)
+{
+    conf.directory.ldif = (char *)"";
+    show(PHASE_PERSIST, 0, 4000);
+    asked_ago_ms = 1000;
+    ok(waits(MAP_MAILBOX, "ghost@a.example"), "nobody's mailbox waits");
+    ok(waits(MAP_SENDER, "ghost@a.example"), "a sender too");
+    ok(waits(MAP_MAILBOX, "ghost@c.example"), "so does one a catch-all may get");
+    ok(waits(MAP_ALIAS, "ghost@c.example"), "and its alias");
+    ok(waits(MAP_ALIAS, "all@a.example"), "and a list with a member nobody knows");
+    ok(!waits(MAP_ALIAS, "ghost@a.example"), "an alias no catch-all may get does not");
+    ok(!waits(MAP_TRANSPORT, "ghost@a.example"), "transport never does");
+    ok(!waits(MAP_TRANSPORT, "all@a.example"), "not for a list either");
+    ok(!waits(MAP_MAILBOX, "anna@a.example"), "known addresses don't");
+    ok(!waits(MAP_MAILBOX, "x@outside.example"), "nor those outside");
+    show(PHASE_PERSIST, 0, 8000);
+    asked_ago_ms = 6000;
+    ok(!waits(MAP_MAILBOX, "ghost@a.example"), "not longer than unknown_wait");
+    is_str(maps_why(maps), "not proven: no proof came in time", "and says so");
+    ok(maps_settled(maps, (int64_t)board_now_ms() - 6000), "which settles it");
+    ok(!maps_settled(maps, (int64_t)board_now_ms() - 100), "one that just came is not");
+    asked_ago_ms = 100;
+    show(PHASE_PERSIST, 1, 4000);
+    ok(!waits(MAP_MAILBOX, "ghost@a.example"), "not for a provider that is away");
+    ok(maps_settled(maps, (int64_t)board_now_ms() - 100), "then nothing is waited for");
+    show(PHASE_REFRESH, 0, 4000);
+    ok(!waits(MAP_MAILBOX, "ghost@a.example"), "nor while the mirror does not follow");
+    asked_ago_ms = 0;
+}
+
+/* A proof that comes after the snapshot speaks of what may not be in it. */
+static void
+test_proof_and_snapshot(void)
+{
+    show(PHASE_PERSIST, 0, 4000);
+    asked_ago_ms = 500;
+    maps_begin(maps);
+    ask(MAP_MAILBOX, "late@a.example", "TEMP");
+    mirror_write_begin(writer);
+    put(KIND_ACCOUNT, "uid=late,dc=a.example,o=t", ITEMS({TAG_MAIL, "late@a.example"}));
+    mirror_write_commit(writer);
+    show(PHASE_PERSIST, 0, 0);
+    ask(MAP_MAILBOX, "late@a.example", "TEMP");
+    maps_end(maps);
+    ask(MAP_MAILBOX, "late@a.example", "OK OK");
+    ask(MAP_MAILBOX, "ghost@a.example", "NOTFOUND");
+    asked_ago_ms = 0;
+    conf.directory.ldif = (char *)"/x";
+    show(PHASE_LOADED, 0, -1);
 }
 
 /* Changes are seen by the next lookup, also where the maps remember domains and departments. */
@@ -321,7 +391,7 @@ set_up(void)
     conf.wait_transport = (char *)"wait:";
     conf.recipient_delimiter = (char *)"+";
     conf.directory.ldif = (char *)"";
-    conf.directory.heartbeat = 1;
+    conf.unknown_wait = 5;
     conf.mirror.size = MIB;
 }
 
@@ -336,6 +406,8 @@ main(void)
     set_up();
     test_filling();
     test_freshness();
+    test_waiting();
+    test_proof_and_snapshot();
     test_changes();
     test_replaced();
     test_lists();
