@@ -170,6 +170,8 @@ verb_explain(struct ctl *ctl)
     print_maps(reply);
     printf("\nMirror: ");
     show_mirror(json_object_get(reply, "mirror"));
+    printf("Proof: ");
+    show_proof(json_object_get(reply, "proof"), "  ");
     json_decref(reply);
     return CTL_DONE;
 }

@@ -31,4 +31,10 @@ show_true(json_t *o, const char *key)
 /* One line about the mirror's completeness and age: status and explain say the same. */
 void show_mirror(json_t *mirror);
 
+/*
+ * For which moment the mirror is proven, after a label; then a line, indented, for each provider
+ * that stands in the way.
+ */
+void show_proof(json_t *proof, const char *indent);
+
 #endif

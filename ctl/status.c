@@ -84,6 +84,12 @@ print_rates(json_t *r)
     printf("%.1f a second (10 s), %.1f (60 s); %.0f connections open, %.0f so far\n",
            show_number(rates, "lookups_10s"), show_number(rates, "lookups_60s"),
            show_number(c, "open"), show_number(c, "accepted"));
+    if (show_number(c, "parked_total") > 0) {
+        label("");
+        printf("waiting for a proof: %.0f, so far %.0f; %.0f more were told to try again\n",
+               show_number(c, "parked"), show_number(c, "parked_total"),
+               show_number(c, "parked_refused"));
+    }
     if (show_number(c, "closed_bad") + show_number(c, "closed_slow") == 0)
         return;
     label("");
@@ -290,10 +296,11 @@ print_attention(json_t *r)
     json_t *source = json_object_get(r, "source"), *mirror = json_object_get(r, "mirror");
     json_t *dups = json_object_get(r, "duplicates"), *bad = json_object_get(r, "bad");
     json_t *lost = json_object_get(r, "lost_sites"), *roles = json_object_get(r, "roles");
+    double away = show_number(json_object_get(r, "proof"), "unreachable");
     double sweep = show_number(source, "would_sweep");
     int cold_late = is_late(json_object_get(r, "cold"));
 
-    if (sweep + show_number(dups, "count") + show_number(bad, "count") +
+    if (sweep + away + show_number(dups, "count") + show_number(bad, "count") +
                 (double)json_array_size(lost) + late_roles(roles) + cold_late ==
             0 &&
         show_true(mirror, "complete"))
@@ -306,6 +313,9 @@ print_attention(json_t *r)
             "A refresh would have removed %.0f entries and was held back; mail for them flows on.\n"
             "    If they are really gone: postroad sweep accept --reason TEXT\n",
             sweep);
+    if (away > 0)
+        item("%.0f providers do not answer: until they do, unknown addresses get 451, not 550.\n",
+             away);
     if (late_roles(roles) > 0)
         item("%d roles give no sign of life: see the log.\n", late_roles(roles));
     if (cold_late)
@@ -322,6 +332,8 @@ print_status(json_t *r)
     text_put(stdout, show_text(r, "site"));
     printf(", postroad-policyd %s, %s\n", show_text(r, "version"), show_text(r, "time"));
     print_source(json_object_get(r, "source"));
+    label("Proof");
+    show_proof(json_object_get(r, "proof"), "          ");
     print_mirror(json_object_get(r, "mirror"));
     print_cold(json_object_get(r, "cold"));
     print_rates(r);

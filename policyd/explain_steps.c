@@ -43,21 +43,45 @@ say_domain(const struct explain *x, struct words *w)
         say(w, "%s is our domain", name);
 }
 
+/* For which moment the mirror was proven, and who stands in the way of a newer proof. */
+static void
+say_doubt(const struct explain *x, struct words *w)
+{
+    const struct board *b = &x->c->env->board;
+    const struct conf_list *uris = conf_providers(x->c->env->conf);
+    int64_t proof = status_proof_ms(b);
+    struct status_provider p;
+
+    if (proof > 0)
+        say(w, ", last proven %.1f s ago", (double)(x->now.mono_ms - proof) / 1000.0);
+    for (size_t i = 0; i < uris->n; i++) {
+        status_provider(b, i, &p);
+        if (p.down_ms > 0)
+            say(w, "; provider %s unreachable for %.0f s", uris->v[i],
+                (double)(x->now.wall_ms - p.down_ms) / 1000.0);
+    }
+}
+
 static void
 say_found(const struct explain *x, struct words *w)
 {
     const struct board *b = &x->c->env->board;
     unsigned phase = (unsigned)board_get(b, BOARD_SYNC, BOARD_SYNC_PHASE);
     int64_t beat = (int64_t)board_get(b, BOARD_SYNC, BOARD_SYNC_BEAT_MS);
+    int64_t proof = status_proof_ms(b);
 
     if (x->t.found) {
         say(w, "found by %s: %s", x->t.how ? x->t.how : "address", x->t.matched);
         return;
     }
-    say(w, "not found, mirror %s current; source %s", x->t.in.proven ? "proven" : "not proven",
-        status_phase_word(phase));
+    say(w, "not found, mirror %s current", x->t.in.proven ? "proven" : "not proven");
+    if (x->t.in.proven && proof > 0)
+        say(w, " as of %.1f s ago", (double)(x->now.mono_ms - proof) / 1000.0);
+    say(w, "; source %s", status_phase_word(phase));
     if (beat > 0)
         say(w, ", its last answer %.1f s ago", (double)(x->now.mono_ms - beat) / 1000.0);
+    if (!x->t.in.proven)
+        say_doubt(x, w);
 }
 
 static void

@@ -59,6 +59,13 @@ connections(const struct board *b, struct evbuffer *out)
            (double)vitals_sum(b, BOARD_CONNECTIONS));
     single(out, "postroad_connections_accepted_total", "counter",
            "Connections accepted on the map socket.", (double)vitals_sum(b, BOARD_ACCEPTED));
+    single(out, "postroad_parked", "gauge", "Lookups that wait for a proof now.",
+           (double)vitals_sum(b, BOARD_PARKED));
+    single(out, "postroad_parked_total", "counter", "Lookups that waited for a proof.",
+           (double)vitals_sum(b, BOARD_PARKED_TOTAL));
+    single(out, "postroad_parked_refused_total", "counter",
+           "Lookups that were not let wait, because too many did.",
+           (double)vitals_sum(b, BOARD_PARKED_FULL));
     head(out, "postroad_connections_closed_total", "counter",
          "Connections we closed: protocol error, client that does not read, idle.");
     for (size_t i = 0; i < sizeof closed / sizeof *closed; i++)
@@ -94,6 +101,8 @@ static const struct source_row {
     {"postroad_source_deletes_total", "counter", "Entries removed.", BOARD_SYNC_DELETES},
     {"postroad_source_sweeps_refused_total", "counter",
      "Refreshes that would have removed too much and were held back.", BOARD_SYNC_SWEEPS_REFUSED},
+    {"postroad_source_stalls_total", "counter",
+     "Searches begun anew because a change the directory knew of did not come.", BOARD_SYNC_STALLS},
     {"postroad_source_would_sweep", "gauge",
      "Entries the refused sweep would remove; 0 when none is waiting for a decision.",
      BOARD_SYNC_WOULD_SWEEP},
@@ -115,6 +124,46 @@ source(const struct board *b, const struct moment *now, struct evbuffer *out)
     if (beat > 0)
         single(out, "postroad_source_last_answer_age_seconds", "gauge",
                "Time since the directory's last answer.", (double)(now->mono_ms - beat) / 1000.0);
+}
+
+/* One series for each provider: as many as the configuration names. */
+static void
+per_provider(const struct conf_list *uris, struct evbuffer *out, const char *name, size_t i,
+             double v)
+{
+    evbuffer_add_printf(out, "%s{provider=\"", name);
+    for (const char *p = uris->v[i]; *p; p++)
+        evbuffer_add_printf(out, *p == '"' || *p == '\\' || *p == '\n' ? "%%%02X" : "%c", *p);
+    evbuffer_add_printf(out, "\"} %.15g\n", v);
+}
+
+static void
+proof(const struct control *c, const struct moment *now, struct evbuffer *out)
+{
+    const struct conf_list *uris = conf_providers(c->env->conf);
+    const struct board *b = &c->env->board;
+    int64_t ms = status_proof_ms(b);
+    struct status_provider p;
+
+    if (uris->n == 0)
+        return;
+    if (ms > 0)
+        single(out, "postroad_proof_age_seconds", "gauge",
+               "Time since the moment for which the mirror is proven to hold all that any provider "
+               "knew.",
+               (double)(now->mono_ms - ms) / 1000.0);
+    head(out, "postroad_provider_up", "gauge", "1 unless the provider is known not to answer.");
+    for (size_t i = 0; i < uris->n; i++) {
+        status_provider(b, i, &p);
+        per_provider(uris, out, "postroad_provider_up", i, p.down_ms == 0);
+    }
+    head(out, "postroad_provider_ahead_seconds", "gauge",
+         "For how long the provider has known something the mirror does not hold; 0: it has not.");
+    for (size_t i = 0; i < uris->n; i++) {
+        status_provider(b, i, &p);
+        per_provider(uris, out, "postroad_provider_ahead_seconds", i,
+                     p.behind_ms > 0 ? (double)(now->mono_ms - p.behind_ms) / 1000.0 : 0);
+    }
 }
 
 static void
@@ -210,6 +259,7 @@ metrics_write(struct control *c, const struct moment *now, struct evbuffer *out)
     connections(b, out);
     policy(b, out);
     source(b, now, out);
+    proof(c, now, out);
     if (*c->env->conf->cold.dir)
         cold(b, out);
     roles(b, now, out);

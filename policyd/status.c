@@ -199,11 +199,14 @@ verdicts_json(const struct board *b)
 static json_t *
 connections_json(const struct board *b)
 {
-    return json_pack("{s:o, s:o, s:o, s:o, s:o}", "open", number(vitals_sum(b, BOARD_CONNECTIONS)),
-                     "accepted", number(vitals_sum(b, BOARD_ACCEPTED)), "closed_bad",
-                     number(vitals_sum(b, BOARD_CLOSED_BAD)), "closed_slow",
-                     number(vitals_sum(b, BOARD_CLOSED_SLOW)), "closed_idle",
-                     number(vitals_sum(b, BOARD_CLOSED_IDLE)));
+    return json_pack(
+        "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "open",
+        number(vitals_sum(b, BOARD_CONNECTIONS)), "accepted", number(vitals_sum(b, BOARD_ACCEPTED)),
+        "closed_bad", number(vitals_sum(b, BOARD_CLOSED_BAD)), "closed_slow",
+        number(vitals_sum(b, BOARD_CLOSED_SLOW)), "closed_idle",
+        number(vitals_sum(b, BOARD_CLOSED_IDLE)), "parked", number(vitals_sum(b, BOARD_PARKED)),
+        "parked_total", number(vitals_sum(b, BOARD_PARKED_TOTAL)), "parked_refused",
+        number(vitals_sum(b, BOARD_PARKED_FULL)));
 }
 
 static json_t *
@@ -344,6 +347,7 @@ status_json(struct control *c, const struct moment *now)
     if (!out)
         return NULL;
     json_object_set_new(out, "source", source_json(c, now));
+    json_object_set_new(out, "proof", status_proof_json(c, now));
     json_object_set_new(out, "mirror", status_mirror_json(c, now));
     cold = cold_json(c, now);
     if (cold)

@@ -20,4 +20,13 @@ int64_t status_confirmed_ms(struct control *c, const struct mirror_info *info,
 void status_confirm(struct control *c, const struct moment *now);
 const char *status_phase_word(unsigned phase); /* "none" for a number we don't know */
 
+/* status_proof.c: for which moment the mirror is proven; null when a file is the source. */
+json_t *status_proof_json(struct control *c, const struct moment *now);
+int64_t status_proof_ms(const struct board *b); /* monotonic, 0 never */
+/* What the board says of provider i of conf_providers, as in enum board_provider. */
+struct status_provider {
+    int64_t down_ms, answered_ms, proof_ms, behind_ms;
+};
+void status_provider(const struct board *b, size_t i, struct status_provider *out);
+
 #endif
