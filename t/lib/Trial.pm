@@ -18,7 +18,7 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 our @EXPORT = qw($top $dir spew slurp run needs wait_for policyd_start policyd_stop policyd_log lookup
-    control status source slapd_conf slapd_add slapd_start slapd_stop ldap_change ldap_search stop_pid spawn_sub);
+    connected control status source slapd_conf slapd_add slapd_start slapd_stop ldap_change ldap_search stop_pid spawn_sub);
 
 our $top = abs_path(dirname(__FILE__) . '/../..');
 our $dir = tempdir('postroad-trial.XXXXXX', TMPDIR => 1, CLEANUP => !$ENV{KEEP});
@@ -127,11 +127,12 @@ END {
 
 # --- policyd
 
-# Settings of directory: { … }; more replaces or adds top-level lines.
+# Settings of directory: { … }; more adds top-level lines, answer: among them.
 sub policyd_start {
     my ($directory, $more) = @_;
     my $user = getpwuid($>);
     my $group = getgrgid($));
+    my $answer = ($more // '') =~ /^answer:/m ? '' : 'answer: { workers = 1; };';
     mkdir "$dir/state";
     spew("$dir/postroad.conf", <<"CONF" . ($more // ''));
 site = "hebei";
@@ -140,7 +141,7 @@ user = "$user"; group = "$group"; socket_group = "$group";
 directory: { $directory };
 sockets: { map = "unix:$dir/map"; policy = "unix:$dir/policy"; access = "unix:$dir/access";
            control = "unix:$dir/control"; http = ""; };
-answer: { workers = 1; };
+$answer
 log: { level = "debug"; };
 CONF
     $policyd = spawn("$dir/policyd.log", $POLICYD, '-c', "$dir/postroad.conf");
