@@ -173,7 +173,7 @@ confdir      = $(sysconfdir)/postroad
 
 # FILE:TARGET; what is executable stays so. An administrator's postroad.conf is never among them.
 AS_IT_IS = policyd/postroad-policyd:$(sbindir)/postroad-policyd ctl/postroad:$(bindir)/postroad \
-	$(foreach f,README.md LICENSE $(EXAMPLES),$f:$(docdir)/$f) \
+	$(foreach f,README.md FAILURE-MODES.md LICENSE $(EXAMPLES),$f:$(docdir)/$f) \
 	$(foreach f,$(SCHEMA),$f:$(datadir)/postroad/schema/$(notdir $f)) \
 	$(foreach f,$(COMPLETIONS),$f:$(datadir)/bash-completion/completions/$(basename $(notdir $f)))
 # The same, but the usual paths in them become the configured ones.
