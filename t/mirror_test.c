@@ -4,78 +4,7 @@
  * random changes after which the incrementally kept store must equal one that was
  * filled from nothing with the same entries.
  */
-#include "mirror.h"
-#include "tap.h"
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#define MIB 64
-
-static char top[64];
-static unsigned char buf[65536];
-
-static struct mirror *
-fresh(const char *name)
-{
-    char dir[128], error[256];
-    struct mirror *m;
-
-    snprintf(dir, sizeof dir, "%s/%s", top, name);
-    mkdir(dir, 0700);
-    m = mirror_open_writer(dir, MIB, error, sizeof error);
-    if (!m) {
-        printf("Bail out! %s\n", error);
-        exit(1);
-    }
-    if (mirror_write_begin(m) || mirror_set_base(m, span_of("o=corp"))) {
-        printf("Bail out! %s\n", mirror_error(m));
-        exit(1);
-    }
-    return m;
-}
-
-static const unsigned char *
-id(unsigned n)
-{
-    static unsigned char u[8][UUID_LEN];
-    static int turn;
-    unsigned char *p = u[turn++ & 7];
-
-    memset(p, 0, UUID_LEN);
-    p[0] = 0xAA;
-    p[14] = (unsigned char)(n >> 8);
-    p[15] = (unsigned char)n;
-    return p;
-}
-
-/* Put an entry: kind, DN, then tag/value pairs ended by 0. */
-struct item {
-    int tag;
-    const char *value;
-};
-
-static int
-put(struct mirror *m, unsigned n, enum record_kind kind, uint64_t created, const char *dn,
-    const struct item *items, const char *complaint)
-{
-    struct record_builder b;
-    struct record r;
-    char rdn[512];
-
-    snprintf(rdn, sizeof rdn, "%.*s", (int)strcspn(dn, ","), dn);
-    record_begin(&b, buf, sizeof buf, kind, STATE_UNSET, created);
-    record_add(&b, TAG_RDN, span_of(rdn));
-    for (; items && items->tag; items++)
-        record_add(&b, (enum record_tag)items->tag, span_of(items->value));
-    if (record_end(&b, &r) < 0)
-        return -1;
-    return mirror_put(m, id(n), span_of(dn), buf, r.n, complaint);
-}
-
-#define ITEMS(...) ((const struct item[]){__VA_ARGS__, {0, NULL}})
+#include "mirror_rig.h"
 
 static void
 tree(struct mirror *m)
@@ -551,99 +480,19 @@ test_model(unsigned seed)
     mirror_close(&m);
 }
 
-/* n accounts, each with an alias; every tenth claims one address that all of those claim. */
-static void
-fill(struct mirror *m, int n)
-{
-    char dn[128], mail[64], alias[64];
-
-    for (int i = 0; i < n; i++) {
-        snprintf(dn, sizeof dn, "uid=u%d,dc=a.example,ou=domains,o=corp", i);
-        snprintf(mail, sizeof mail, "u%d@a.example", i);
-        snprintf(alias, sizeof alias, "x%d@a.example", i % 10 ? i : 0);
-        put(m, 1000 + (unsigned)i, KIND_ACCOUNT, (uint64_t)(n - i), dn,
-            ITEMS({TAG_MAIL, mail}, {TAG_ALIAS, alias}), "");
-    }
-}
-
-static int
-count_found(struct mirror *m, int n)
-{
-    struct mirror_claim c;
-    char mail[64];
-    int found = 0;
-
-    for (int i = 0; i < n; i++) {
-        snprintf(mail, sizeof mail, "u%d@a.example", i);
-        found += mirror_claim(m, span_of(mail), &c) == 1;
-    }
-    return found;
-}
-
-/* A first fill is written in one go at its end, in whatever transactions it comes. */
-static void
-test_first_fill(void)
-{
-    enum { N = 20000 };
-    struct mirror *m = fresh("fill");
-    struct mirror_info info;
-    struct mirror_claim c;
-    char dir[128], error[256];
-
-    mirror_write_commit(m); /* the base alone */
-    mirror_write_begin(m);
-    fill(m, N / 2);
-    mirror_write_commit(m);
-    mirror_write_begin(m);
-    fill(m, N); /* the first half once more */
-    mirror_set_complete(m, 1);
-    mirror_write_commit(m);
-    mirror_begin(m);
-    is_int(count_found(m, N), N, "every address is found after a first fill");
-    mirror_claim(m, span_of("x0@a.example"), &c);
-    ok(memcmp(c.uuid, id(1000 + N - 10), UUID_LEN) == 0, "the oldest of many claims wins");
-    dup_n = 0;
-    mirror_each_dup(m, count_dup, NULL);
-    is_int(dup_n, N / 10, "and they are counted");
-    mirror_info(m, &info);
-    is_int((long long)info.addresses, 2 * N, "as are the addresses");
-    mirror_end(m);
-    mirror_close(&m);
-
-    m = fresh("killed");
-    fill(m, N);
-    mirror_write_commit(m);
-    mirror_close(&m); /* killed before the claims were written */
-    snprintf(dir, sizeof dir, "%s/killed", top);
-    m = mirror_open_writer(dir, MIB, error, sizeof error);
-    mirror_write_begin(m);
-    mirror_info(m, &info);
-    is_int((long long)info.entries, 0, "a fill that was not ended is begun anew");
-    mirror_set_base(m, span_of("o=corp"));
-    fill(m, N);
-    mirror_set_complete(m, 1);
-    is_int(count_found(m, N), N, "and then is whole");
-    mirror_close(&m);
-}
-
 int
 main(void)
 {
     const char *seed = getenv("POSTROAD_SEED");
-    char command[128];
 
-    snprintf(top, sizeof top, "/tmp/postroad-mirror.XXXXXX");
-    if (!mkdtemp(top))
+    if (rig_up() < 0)
         return 1;
     test_lookups();
     test_tree();
     test_duplicates();
     test_sweep();
     test_kept();
-    test_first_fill();
     test_model(seed ? (unsigned)atoi(seed) : 20261121);
-    snprintf(command, sizeof command, "rm -rf %s", top);
-    if (system(command) != 0)
-        printf("# %s is left behind\n", top);
+    rig_down();
     return tap_done();
 }
