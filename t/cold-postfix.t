@@ -58,8 +58,14 @@ case 'with policyd: a list, by the socket', sub {
     return $lab->found_in($mark, map { "outside $_\@outside.example" } qw(news radio));
 };
 
-$lab->daemon('crash', 'hebei', 'policyd');
-ok(!$lab->processes_at('hebei', qr/^postroad-policyd/), 'hebei has no policyd at all');
+# The roles end when they see that the parent is gone.
+sub crash_all {
+    my ($site) = @_;
+    $lab->daemon('crash', $site, 'policyd');
+    return $lab->wait_for("no policyd at $site", 20, sub { !$lab->processes_at($site, qr/^postroad-policyd/) });
+}
+
+ok(crash_all('hebei'), 'hebei has no policyd at all');
 case 'somebody of this site', sub {
     my $mark = post_outside($lab, 'alice@corp.example', $mx{hebei});
     return (sent_by($lab, 'hebei', $mark, 'alice@corp.example', $lmtp), $lab->found_in($mark, 'hebei alice@corp.example'));
@@ -83,7 +89,7 @@ case 'mail from here to the outside waits at who sends it', sub {
     return $sent->{rcpt}{$to};
 };
 
-$lab->daemon('crash', 'shandong', 'policyd');
+crash_all('shandong');
 case 'no policyd at the other site either: it takes its own people\'s mail', sub {
     my $mark = post_outside($lab, 'bob@corp.example', $mx{shandong});
     return $lab->found_in($mark, 'shandong bob@corp.example');
