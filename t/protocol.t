@@ -164,7 +164,9 @@ SKIP: {
     is(scalar @idle, 5000, '5,000 idle connections');
     $ALIVE->('beside 5,000 idle ones');
     my $each = (rss_kib($worker) - $before) * 1024 / 5000;
-    cmp_ok($each, '<', 400, sprintf 'an idle connection costs %d bytes', $each);
+    # What a sanitizer puts around each piece of memory counts too.
+    my $room = `grep -c __asan_init policyd/postroad-policyd` > 0 ? 700 : 400;
+    cmp_ok($each, '<', $room, sprintf 'an idle connection costs %d bytes', $each);
     is_deeply([Policyd::replies(do { syswrite $idle[4999], $asked[0]; $idle[4999] }, 1)], [$ANNA], 'one of them asks');
 }
 is($d->stop, 0, 'it ends with exit code 0');
