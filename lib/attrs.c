@@ -15,8 +15,12 @@
 #include "attrs_take.h"
 #include "attrs_text.h"
 
-/* Which of an attribute's values: all; the least in byte order, the same at every site; the first. */
-enum pick { EACH, LEAST, FIRST };
+/*
+ * Which of an attribute's values. Providers send them in any order, so where one of them is special
+ * it is the least in byte order that can be used, the same at every site: LEAST takes the least and
+ * complains of more than one, ANY the least without complaint, MAIN all of them, beginning with it.
+ */
+enum pick { EACH, LEAST, ANY, MAIN };
 
 struct row {
     enum record_kind kind; /* KIND_NONE: any that has a map */
@@ -30,6 +34,8 @@ struct row {
 
 /* --- the table --- */
 
+#define USABLE_TRIES 64
+
 #define LIST_AT(field) NULL, offsetof(struct conf_class, field)
 #define FIXED(name)    name, 0
 
@@ -37,7 +43,7 @@ static const char deny_words[] = "imap pop submission send-external receive-exte
                                  "create-folder expunge password";
 
 static const struct row rows[] = {
-    {KIND_NONE, LIST_AT(address), TAG_MAIL, EACH, take_mail, NULL},
+    {KIND_NONE, LIST_AT(address), TAG_MAIL, MAIN, take_mail, NULL},
     {KIND_NONE, LIST_AT(alias), TAG_ALIAS, EACH, take_alias, NULL},
     {KIND_NONE, LIST_AT(forward), TAG_FORWARD, EACH, take_written, NULL},
     {KIND_NONE, LIST_AT(home_site), TAG_HOME, LEAST, take_place, NULL},
@@ -49,7 +55,7 @@ static const struct row rows[] = {
     {KIND_NONE, LIST_AT(member_dn), TAG_MEMBER_DN, EACH, take_dn, NULL},
     {KIND_NONE, LIST_AT(sender), TAG_SENDER, EACH, take_text, NULL},
     {KIND_NONE, LIST_AT(catch_all), TAG_CATCHALL, LEAST, take_canonical, NULL},
-    {KIND_NONE, LIST_AT(name), TAG_NAME, FIRST, take_text, NULL},
+    {KIND_NONE, LIST_AT(name), TAG_NAME, ANY, take_text, NULL},
     {KIND_LIST, FIXED("owner"), TAG_OWNER_DN, EACH, take_dn, NULL},
     {KIND_ACCOUNT, FIXED("postroadRole"), TAG_ROLE, LEAST, take_word,
      "system super domain department"},
@@ -64,8 +70,8 @@ static const struct row rows[] = {
     {KIND_SITE, FIXED("postroadCertFingerprint"), TAG_FINGERPRINT, EACH, take_print, NULL},
     {KIND_SERVER, FIXED("postroadCertFingerprint"), TAG_FINGERPRINT, EACH, take_print, NULL},
     {KIND_SERVER, FIXED("postroadHost"), TAG_HOST, EACH, take_host, NULL},
-    {KIND_SITE, FIXED("cn"), TAG_NAME, FIRST, take_text, NULL},
-    {KIND_SERVER, FIXED("cn"), TAG_NAME, FIRST, take_text, NULL},
+    {KIND_SITE, FIXED("cn"), TAG_NAME, ANY, take_text, NULL},
+    {KIND_SERVER, FIXED("cn"), TAG_NAME, ANY, take_text, NULL},
 };
 
 static const struct span nothing = {NULL, 0};
@@ -106,10 +112,43 @@ take_least(struct pack *p, const struct row *row, const struct entry_attr *a)
     row->take(p, least);
 }
 
+/* The least value above last; NULL when there is none. */
+static const struct span *
+next_above(const struct entry_attr *a, struct span last, struct span *v_r)
+{
+    const struct span *least = NULL;
+
+    for (size_t i = 0; i < a->n; i++) {
+        struct span v = trim(a->values[i]);
+
+        if (last.p && !span_before(last, v))
+            continue;
+        if (!least || span_before(v, *least)) {
+            *v_r = v;
+            least = v_r;
+        }
+    }
+    return least;
+}
+
+/* Take values from the least one up until one can be used; the last that was tried, p NULL: none. */
+static struct span
+take_usable(struct pack *p, const struct row *row, const struct entry_attr *a)
+{
+    struct span last = nothing, v;
+
+    for (int i = 0; i < USABLE_TRIES && !pack_has(p, row->tag) && next_above(a, last, &v); i++) {
+        last = v;
+        row->take(p, v);
+    }
+    return last;
+}
+
 static void
 take_attr(struct pack *p, const struct row *row, const char *name)
 {
     const struct entry_attr *a = entry_attr(p->e, span_of(name));
+    struct span tried = nothing;
 
     if (a == NULL || a->n == 0)
         return;
@@ -120,8 +159,11 @@ take_attr(struct pack *p, const struct row *row, const char *name)
         take_least(p, row, a);
         return;
     }
-    for (size_t i = 0; i < a->n && (row->pick == EACH || !pack_has(p, row->tag)); i++)
-        row->take(p, trim(a->values[i]));
+    if (row->pick != EACH)
+        tried = take_usable(p, row, a);
+    for (size_t i = 0; i < a->n && row->pick != ANY; i++)
+        if (!tried.p || span_before(tried, trim(a->values[i])))
+            row->take(p, trim(a->values[i]));
 }
 
 static const struct conf_list *
@@ -189,7 +231,7 @@ rdn_names_domain(const struct pack *p, struct span type, struct span value)
 }
 
 static const struct row domain_row = {KIND_DOMAIN, LIST_AT(domain), TAG_DOMAIN,
-                                      EACH,        take_domain,     NULL};
+                                      MAIN,        take_domain,     NULL};
 
 static void
 take_domains(struct pack *p, struct span rdn)

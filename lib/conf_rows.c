@@ -39,8 +39,8 @@
     STRING("directory.map." class ".filter", directory.map[id].filter, "", 0, 4096,                \
            "Search filter (RFC 4515) that tells which entries are of this class."),                \
         CLASS_LIST_ROW(class, id, address,                                                         \
-                       "Attributes with addresses: the first is the primary one, the others are "  \
-                       "further ones."),                                                           \
+                       "Attributes with addresses: the first one has the primary address, the "    \
+                       "least of several; all others are further ones."),                          \
         CLASS_LIST_ROW(class, id, alias, "Attributes with further addresses."),                    \
         CLASS_LIST_ROW(class, id, forward, "Attributes with addresses that mail is sent on to."),  \
         CLASS_LIST_ROW(class, id, home_site, "Attributes with the name of the home site."),        \
@@ -58,7 +58,7 @@
         CLASS_LIST_ROW(class, id, member_dn, "Attributes with members' distinguished names."),     \
         CLASS_LIST_ROW(class, id, sender, "Attributes with those who may write to the list."),     \
         CLASS_LIST_ROW(class, id, domain,                                                          \
-                       "Attributes with domain names: the one in the RDN, else the first, is the " \
+                       "Attributes with domain names: the one in the RDN, else the least, is the " \
                        "primary one."),                                                            \
         CLASS_LIST_ROW(class, id, catch_all,                                                       \
                        "Attributes with the address that takes mail for unknown users."),          \

@@ -6,7 +6,8 @@
  * provider sent entries and values in; adding and taking out an entry leaves the
  * sum as it was. Must not: allocate; sorting happens in an array on the stack.
  *
- * Hashed: UUID, kind u8, state u8, then each item as tag u8, length u16 LE, bytes.
+ * Hashed: UUID, kind u8, state u8, then each item as tag u8, length u16 LE, bytes, sorted; of
+ * more than 4,096 items the sum of their hashes instead.
  */
 #include "digest.h"
 
@@ -72,6 +73,39 @@ item_next(const struct record *r, size_t *pos, struct item *it)
 }
 
 static void
+lanes_add(uint64_t lane[4], const uint8_t hash[DIGEST_LEN], int sign)
+{
+    for (unsigned i = 0; i < 4; i++) {
+        uint64_t v = 0;
+
+        for (unsigned k = 0; k < 8; k++)
+            v = v << 8 | hash[8 * i + k];
+        lane[i] += sign < 0 ? -v : v;
+    }
+}
+
+/* Too many to be sorted: the sum of one hash for each. */
+static void
+many_hash(struct sha256_ctx *ctx, const struct record *r)
+{
+    uint8_t hash[DIGEST_LEN];
+    uint64_t sum[4] = {0};
+    struct sha256_ctx one;
+    struct item it;
+    size_t pos = 0;
+
+    while (item_next(r, &pos, &it)) {
+        sha256_init(&one);
+        item_hash(&one, &it);
+        sha256_digest(&one, DIGEST_LEN, hash);
+        lanes_add(sum, hash, 1);
+    }
+    for (unsigned i = 0; i < DIGEST_LEN; i++)
+        hash[i] = (uint8_t)(sum[i / 8] >> (56 - 8 * (i % 8)));
+    sha256_update(ctx, DIGEST_LEN, hash);
+}
+
+static void
 entry_hash(const unsigned char uuid[UUID_LEN], const struct record *r, uint8_t out[DIGEST_LEN])
 {
     struct item items[SORT_MAX], beyond;
@@ -84,11 +118,13 @@ entry_hash(const unsigned char uuid[UUID_LEN], const struct record *r, uint8_t o
     sha256_update(&ctx, sizeof head, head);
     while (n < SORT_MAX && item_next(r, &pos, &items[n]))
         n++;
-    items_sort(items, n);
-    for (size_t i = 0; i < n; i++)
-        item_hash(&ctx, &items[i]);
-    while (n == SORT_MAX && item_next(r, &pos, &beyond))
-        item_hash(&ctx, &beyond);
+    if (n == SORT_MAX && item_next(r, &pos, &beyond)) {
+        many_hash(&ctx, r);
+    } else {
+        items_sort(items, n);
+        for (size_t i = 0; i < n; i++)
+            item_hash(&ctx, &items[i]);
+    }
     sha256_digest(&ctx, DIGEST_LEN, out);
 }
 
@@ -99,14 +135,27 @@ digest_update(struct digest *d, const unsigned char uuid[UUID_LEN], const struct
     uint8_t hash[DIGEST_LEN];
 
     entry_hash(uuid, r, hash);
-    for (unsigned lane = 0; lane < 4; lane++) {
-        uint64_t v = 0;
-
-        for (unsigned i = 0; i < 8; i++)
-            v = v << 8 | hash[8 * lane + i];
-        d->lane[lane] += sign < 0 ? -v : v;
-    }
+    lanes_add(d->lane, hash, sign);
     d->count += sign < 0 ? (uint64_t)-1 : 1;
+}
+
+int
+digest_domain(const struct record *r, struct span *domain_r)
+{
+    struct span s = {NULL, 0};
+    const char *at;
+
+    if (record_kind(r) == KIND_OTHER)
+        return 0;
+    if (record_find(r, TAG_MAIL, &s)) {
+        at = memrchr(s.p, '@', s.n);
+        s.n = at ? (size_t)(s.p + s.n - at) - 1 : 0;
+        s.p = at ? at + 1 : NULL;
+    } else if (record_kind(r) == KIND_DOMAIN) {
+        record_find(r, TAG_DOMAIN, &s);
+    }
+    *domain_r = s;
+    return 1;
 }
 
 void

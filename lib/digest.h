@@ -21,12 +21,16 @@ struct digest {
 
 /*
  * Add (sign +1) or take out (sign -1) one entry. What counts: kind, state, and
- * all items sorted by tag and bytes. What does not: created, the parent's local
- * number, the order in which the provider sent the values. Items beyond 4,096
- * are hashed in the order they stand.
+ * all items, in whatever order. What does not: created, the parent's local
+ * number, the order in which the provider sent the values.
  */
 void digest_update(struct digest *d, const unsigned char uuid[UUID_LEN], const struct record *r,
                    int sign);
+/*
+ * The domain in whose sum the entry is: that of its primary address, a domain's own; "" for others.
+ * 0: it is in none.
+ */
+int digest_domain(const struct record *r, struct span *domain_r);
 /* Lower-case hex of the lanes (big-endian), 65 bytes with the NUL. */
 void digest_hex(const struct digest *d, char out[2 * DIGEST_LEN + 1]);
 

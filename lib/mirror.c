@@ -29,6 +29,7 @@ static const struct {
     [T_DOMAIN] = {"domain", MDB_DUPSORT},
     [T_SITE] = {"site", 0},
     [T_DIGEST] = {"digest", 0},
+    [T_CHANGE] = {"change", 0},
     [T_DUP] = {"dup", 0},
     [T_BAD] = {"bad", 0},
     [T_SITEREF] = {"siteref", 0},

@@ -23,7 +23,7 @@
 #include "site.h"
 #include "span.h"
 
-#define MIRROR_FORMAT     2
+#define MIRROR_FORMAT     3
 #define MIRROR_DN_MAX     2048
 #define MIRROR_RDN_MAX    480 /* bytes of a normalised RDN; longer ones are bad entries */
 #define MIRROR_COOKIE_MAX 4096

@@ -9,20 +9,13 @@
  */
 #include "mirror_store.h"
 
-#define KEY_LEN 9 /* "c", number u64 BE */
+#define KEY_LEN 8
 
 static void
 key_of(uint64_t number, unsigned char key[KEY_LEN])
 {
-    key[0] = 'c';
-    for (int i = 0; i < 8; i++)
-        key[1 + i] = (unsigned char)(number >> (56 - 8 * i));
-}
-
-static int
-is_change(const MDB_val *k)
-{
-    return k->mv_size == KEY_LEN && *(const char *)k->mv_data == 'c';
+    for (int i = 0; i < KEY_LEN; i++)
+        key[i] = (unsigned char)(number >> (56 - 8 * i));
 }
 
 /* --- reading --- */
@@ -45,11 +38,11 @@ mirror_each_change(struct mirror *m, uint64_t from, int (*fn)(void *, struct spa
 
     if (from == mirror_change_next(m))
         return 1;
-    if (!mirror_txn(m) || mdb_cursor_open(mirror_txn(m), m->dbi[T_DIGEST], &c))
+    if (!mirror_txn(m) || mdb_cursor_open(mirror_txn(m), m->dbi[T_CHANGE], &c))
         return -1;
     key_of(from, key);
     for (int op = MDB_SET_KEY; (rc = mdb_cursor_get(c, &k, &v, op)) == 0; op = MDB_NEXT) {
-        if (!is_change(&k) || fn(ctx, (struct span){v.mv_data, v.mv_size}))
+        if (fn(ctx, (struct span){v.mv_data, v.mv_size}))
             break;
         found = 1;
     }
@@ -73,7 +66,7 @@ mirror_change_add(struct mirror *m, struct span address)
     if (m->changes++ >= MIRROR_CHANGES || !m->note_changes)
         return 0;
     key_of(m->change_next + m->changes - 1, key);
-    return mirror_tables_put(m, T_DIGEST, key, KEY_LEN, address.p, address.n);
+    return mirror_tables_put(m, T_CHANGE, key, KEY_LEN, address.p, address.n);
 }
 
 /* Remove those numbered below least. */
@@ -83,13 +76,13 @@ forget(struct mirror *m, uint64_t least)
     unsigned char first[KEY_LEN], end[KEY_LEN];
     MDB_val k = {KEY_LEN, first}, v;
     MDB_cursor *c;
-    int rc = mdb_cursor_open(m->wtxn, m->dbi[T_DIGEST], &c);
+    int rc = mdb_cursor_open(m->wtxn, m->dbi[T_CHANGE], &c);
 
     if (rc)
         return mirror_fail(m, rc, "change");
     key_of(0, first);
     key_of(least, end);
-    while ((rc = mdb_cursor_get(c, &k, &v, MDB_SET_RANGE)) == 0 && is_change(&k) &&
+    while ((rc = mdb_cursor_get(c, &k, &v, MDB_SET_RANGE)) == 0 &&
            memcmp(k.mv_data, end, KEY_LEN) < 0) {
         rc = mdb_cursor_del(c, 0);
         if (rc)

@@ -192,17 +192,11 @@ digest_store(struct mirror *m, const char *name, const struct digest *delta)
 static int
 index_digest(struct mirror *m, const unsigned char *uuid, const struct record *r, int add)
 {
-    struct span s = {NULL, 0};
-    const char *at;
+    struct span s;
     int slot = 0;
 
-    if (record_find(r, TAG_MAIL, &s)) {
-        at = memrchr(s.p, '@', s.n);
-        s.n = at ? (size_t)(s.p + s.n - at) - 1 : 0;
-        s.p = at ? at + 1 : NULL;
-    } else if (record_kind(r) == KIND_DOMAIN) {
-        record_find(r, TAG_DOMAIN, &s);
-    }
+    if (!digest_domain(r, &s))
+        return 0;
     if (s.n > ADDR_DOMAIN_MAX)
         s.n = 0;
     while (slot < MIRROR_CACHE && m->digests[slot].used &&
@@ -319,7 +313,5 @@ mirror_index(struct mirror *m, const unsigned char uuid[UUID_LEN], const struct 
         rc = index_siteref(m, home, add);
     if (!rc)
         rc = index_siteref(m, standby, add);
-    if (!rc && kind != KIND_OTHER)
-        rc = index_digest(m, uuid, r, add);
-    return rc;
+    return rc ? rc : index_digest(m, uuid, r, add);
 }

@@ -23,7 +23,8 @@ enum table {
     T_ADDR,    /* highest hash u32 -> bucket of claims on addresses, see mirror_addr.c */
     T_DOMAIN,  /* canonical domain name -> domain rows, best first */
     T_SITE,    /* UUID of sites and servers -> kind u8 */
-    T_DIGEST,  /* "d" domain name -> four lanes, count: u64 each; "c" number u64 BE -> address */
+    T_DIGEST,  /* "d" domain name -> four lanes, count: u64 each */
+    T_CHANGE,  /* number u64 BE -> address */
     T_DUP,     /* address or domain name -> how many claim it, u32 */
     T_BAD,     /* UUID -> complaint */
     T_SITEREF, /* site or host name -> how many entries name it, u64 */
