@@ -17,6 +17,8 @@ struct ctl {
     struct conf *conf; /* NULL for verbs that need none */
     int json, all;
     const char *reason; /* --reason; NULL when not given */
+    const char *at;     /* --at; NULL when not given */
+    int wait;           /* --wait, seconds */
     int argc;           /* what follows the verb */
     char **argv;
 };
@@ -27,6 +29,7 @@ int verb_explain(struct ctl *ctl);
 int verb_status(struct ctl *ctl);
 int verb_config(struct ctl *ctl);
 int verb_sweep(struct ctl *ctl);
+int verb_compare(struct ctl *ctl);
 
 /* "postroad: …" on stderr; returns CTL_USAGE, so that a verb can return it. */
 int ctl_usage(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
@@ -36,6 +39,9 @@ int ctl_usage(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
  * "ok":true (json_decref it), or an exit code after saying what happened (as JSON with --json).
  */
 int daemon_ask(const struct ctl *ctl, json_t *request, json_t **reply_r);
+/* The same at another socket; site: whose it is, NULL for ours. */
+int daemon_ask_at(const struct ctl *ctl, const char *path, const char *site, json_t *request,
+                  json_t **reply_r);
 /* Say that nobody answers at path, what is still safe and what to do. Returns CTL_TEMPORARY. */
 int daemon_silent(const struct ctl *ctl, const char *path, const char *error);
 

@@ -74,10 +74,26 @@ refused(const struct ctl *ctl, json_t *reply)
     return status;
 }
 
-int
-daemon_ask(const struct ctl *ctl, json_t *request, json_t **reply_r)
+/* Nobody answers at the other site. */
+static int
+peer_silent(const struct ctl *ctl, const char *path, const char *site, const char *error)
 {
-    const char *path = ctl->conf->sockets.control;
+    if (ctl->json) {
+        ctl_print_json(json_pack("{s:b, s:s, s:s, s:s, s:i}", "ok", 0, "error", error, "socket",
+                                 path, "site", site, "code", CTL_TEMPORARY));
+        return CTL_TEMPORARY;
+    }
+    fprintf(stderr,
+            "postroad: postroad-policyd of %s does not answer at %s: %s\n"
+            "  To do: see whether the tunnel is up, and \"postroad status\" at %s.\n",
+            site, path, error, site);
+    return CTL_TEMPORARY;
+}
+
+int
+daemon_ask_at(const struct ctl *ctl, const char *path, const char *site, json_t *request,
+              json_t **reply_r)
+{
     char error[512], *line = json_dumps(request, JSON_COMPACT), *answer = NULL;
     json_t *reply;
     int got;
@@ -87,16 +103,23 @@ daemon_ask(const struct ctl *ctl, json_t *request, json_t **reply_r)
         return ctl_usage("an argument is not UTF-8");
     got = ask_line(path, line, ASK_TIMEOUT_MS, &answer, error, sizeof error);
     free(line);
-    if (got == -1)
-        return daemon_silent(ctl, path, error);
-    reply = json_loads(answer, 0, NULL);
+    reply = got == 0 ? json_loads(answer, 0, NULL) : NULL;
     free(answer);
-    if (!json_is_object(reply)) {
+    if (got == 0 && !json_is_object(reply)) {
         json_decref(reply);
-        return daemon_silent(ctl, path, "what it said is not JSON: another program's socket?");
+        reply = NULL;
+        snprintf(error, sizeof error, "what it said is not JSON: another program's socket?");
     }
+    if (!reply)
+        return site ? peer_silent(ctl, path, site, error) : daemon_silent(ctl, path, error);
     if (!json_is_true(json_object_get(reply, "ok")))
         return refused(ctl, reply);
     *reply_r = reply;
     return CTL_DONE;
+}
+
+int
+daemon_ask(const struct ctl *ctl, json_t *request, json_t **reply_r)
+{
+    return daemon_ask_at(ctl, ctl->conf->sockets.control, NULL, request, reply_r);
 }

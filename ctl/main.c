@@ -11,6 +11,7 @@
 #include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "config.h"
@@ -18,6 +19,7 @@
 
 #define TAKES_ALL    1 /* -a, -n */
 #define TAKES_REASON 2
+#define TAKES_PEER   4 /* --at, --wait */
 
 static const struct verb {
     const char *name, *args, *help;
@@ -30,6 +32,8 @@ static const struct verb {
     {"config", "[-a]", "settings that differ from the default; -a all", TAKES_ALL, verb_config},
     {"sweep", "accept --reason TEXT", "let a refresh remove the entries it was held back from",
      TAKES_REASON, verb_sweep},
+    {"compare", "SITE [--at ADDRESS]", "whether the mirror of another site holds the same",
+     TAKES_PEER, verb_compare},
 };
 
 int
@@ -81,7 +85,17 @@ verb_find(const char *name)
     return NULL;
 }
 
-enum { OPT_JSON = 256, OPT_REASON, OPT_VERSION, OPT_HELP };
+enum { OPT_JSON = 256, OPT_REASON, OPT_AT, OPT_WAIT, OPT_VERSION, OPT_HELP };
+
+/* -1: it is no number of seconds. */
+static int
+seconds(const char *text)
+{
+    char *end;
+    long n = strtol(text, &end, 10);
+
+    return *text && !*end && n >= 0 && n <= 3600 ? (int)n : -1;
+}
 
 /* -1 to go on, else the exit code. *given_r: TAKES_… of the options that were used. */
 static int
@@ -89,6 +103,8 @@ parse_options(struct ctl *ctl, int argc, char **argv, int *given_r)
 {
     static const struct option options[] = {{"json", no_argument, NULL, OPT_JSON},
                                             {"reason", required_argument, NULL, OPT_REASON},
+                                            {"at", required_argument, NULL, OPT_AT},
+                                            {"wait", required_argument, NULL, OPT_WAIT},
                                             {"version", no_argument, NULL, OPT_VERSION},
                                             {"help", no_argument, NULL, OPT_HELP},
                                             {NULL, 0, NULL, 0}};
@@ -110,6 +126,16 @@ parse_options(struct ctl *ctl, int argc, char **argv, int *given_r)
         case OPT_REASON:
             ctl->reason = optarg;
             *given_r |= TAKES_REASON;
+            break;
+        case OPT_AT:
+            ctl->at = optarg;
+            *given_r |= TAKES_PEER;
+            break;
+        case OPT_WAIT:
+            ctl->wait = seconds(optarg);
+            if (ctl->wait < 0)
+                return ctl_usage("--wait takes seconds, at most 3600");
+            *given_r |= TAKES_PEER;
             break;
         case OPT_VERSION:
             puts("postroad " PACKAGE_VERSION);
@@ -147,7 +173,7 @@ run(struct ctl *ctl, const struct verb *verb)
 int
 main(int argc, char **argv)
 {
-    struct ctl ctl = {.conf_path = POSTROAD_SYSCONFDIR "/postroad/" CONF_PATH_DEFAULT};
+    struct ctl ctl = {.conf_path = POSTROAD_SYSCONFDIR "/postroad/" CONF_PATH_DEFAULT, .wait = 5};
     const struct verb *verb;
     int given = 0, status = parse_options(&ctl, argc, argv, &given);
 
@@ -162,7 +188,9 @@ main(int argc, char **argv)
         return ctl_usage("unknown verb \"%s\"", argv[optind]);
     if (given & ~verb->takes)
         return ctl_usage("%s does not take %s", verb->name,
-                         (given & ~verb->takes) & TAKES_ALL ? "-a or -n" : "--reason");
+                         (given & ~verb->takes) & TAKES_ALL      ? "-a or -n"
+                         : (given & ~verb->takes) & TAKES_REASON ? "--reason"
+                                                                 : "--at or --wait");
     ctl.argc = argc - optind - 1;
     ctl.argv = argv + optind + 1;
     return run(&ctl, verb);

@@ -54,6 +54,9 @@ struct conf {
         char *dir; /* "": no cold tables */
     } cold;
     struct {
+        struct conf_list peers; /* "site=address" */
+    } compare;
+    struct {
         int size; /* MiB of address space the store may grow to */
     } mirror;
     struct {

@@ -108,6 +108,30 @@ is_loopback(const char *host)
     return inet_pton(AF_INET, host, &v4) == 1 && ntohl(v4.s_addr) >> 24 == 127;
 }
 
+/* "SITE=unix:/path" or "SITE=inet:address:port": whoever is asked must be on this host, or behind a tunnel. */
+static int
+check_peers(struct conf_load *l)
+{
+    const struct conf_list *peers = &l->conf->compare.peers;
+
+    for (size_t i = 0; i < peers->n; i++) {
+        const char *v = peers->v[i], *at = strchr(v, '='), *colon;
+        char host[64] = "";
+
+        if (!at || at == v)
+            return conf_fail_key(l, "compare.peers", "\"%s\" is not SITE=ADDRESS", v);
+        if (strncmp(++at, "unix:/", 6) == 0)
+            continue;
+        colon = strrchr(at, ':');
+        if (strncmp(at, "inet:", 5) == 0 && colon > at + 5 && colon - at - 5 < 64)
+            memcpy(host, at + 5, (size_t)(colon - at - 5));
+        if (!is_loopback(host))
+            return conf_fail_key(l, "compare.peers",
+                                 "\"%s\" is neither unix:/path nor inet:127.0.0.1:port", at);
+    }
+    return 0;
+}
+
 static int
 check_http(struct conf_load *l)
 {
@@ -161,7 +185,7 @@ check_sockets(struct conf_load *l)
             if (same_socket(value, conf_string(l, keys[j])))
                 return conf_fail_key(l, keys[i], "is the same socket as %s", keys[j]);
     }
-    return check_http(l);
+    return check_peers(l) < 0 ? -1 : check_http(l);
 }
 
 static int

@@ -165,6 +165,10 @@ const struct conf_row conf_rows[] = {
         "Folder of tables that Postfix reads by itself, for the case that policyd does not live, "
         "see COLD TABLES in postroad-maps(7). Empty: none are kept."),
 
+    LIST("compare.peers", compare.peers, CONF_LIST_MAX,
+         "Where the control sockets of other sites can be reached for postroad compare: "
+         "SITE=unix:/path or SITE=inet:127.0.0.1:port, the near end of a tunnel."),
+
     INT("mirror.size", mirror.size, "8192", 1, 16777216,
         "MiB of address space the mirror may grow to; disk and memory are used only as needed."),
 

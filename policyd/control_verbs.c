@@ -16,6 +16,7 @@
 
 #include "config.h"
 #include "control.h"
+#include "control_digest.h"
 #include "log.h"
 #include "status.h"
 
@@ -120,6 +121,24 @@ verb_explain(struct control *c, const struct caller *who, json_t *request)
     return explain_json(c, address, &now);
 }
 
+static json_t *
+verb_digests(struct control *c, const struct caller *who, json_t *request)
+{
+    (void)who;
+    return digest_domains_json(c, member(request, "after"));
+}
+
+static json_t *
+verb_digest(struct control *c, const struct caller *who, json_t *request)
+{
+    struct span domain = member(request, "domain");
+
+    (void)who;
+    if (!domain.p)
+        return control_error(CONTROL_USAGE, "digest: of which domain?");
+    return digest_entries_json(c, domain, member(request, "after"));
+}
+
 /* The parent hands the word to sync, which confirms nothing but the sweep it refused last. */
 static json_t *
 verb_sweep_accept(struct control *c, const struct caller *who, json_t *request)
@@ -148,10 +167,9 @@ static const struct verb {
     int changes;
     json_t *(*fn)(struct control *, const struct caller *, json_t *);
 } verbs[] = {
-    {"ping", 0, verb_ping},
-    {"status", 0, verb_status},
-    {"explain", 0, verb_explain},
-    {"sweep-accept", 1, verb_sweep_accept},
+    {"ping", 0, verb_ping},       {"status", 0, verb_status},
+    {"explain", 0, verb_explain}, {"digests", 0, verb_digests},
+    {"digest", 0, verb_digest},   {"sweep-accept", 1, verb_sweep_accept},
 };
 
 static json_t *

@@ -231,7 +231,7 @@ CONF
 sub slapd_add {
     my ($name, $ldif) = @_;
     spew("$dir/$name/add.ldif", $ldif);
-    my ($rc, $out) = run('', 'slapadd', '-q', '-w', '-S', '1', '-f', "$dir/$name/slapd.conf", '-l', "$dir/$name/add.ldif");
+    my ($rc, $out) = run('', 'slapadd', '-q', '-w', '-S', '1', '-b', 'o=corp', '-f', "$dir/$name/slapd.conf", '-l', "$dir/$name/add.ldif");
     BAIL_OUT("slapadd: $out") if $rc;
 }
 
