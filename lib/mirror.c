@@ -54,6 +54,7 @@ mirror_fail(struct mirror *m, int rc, const char *what)
 {
     snprintf(m->error, sizeof m->error, "%s: %s", what, mdb_strerror(rc));
     m->damaged |= mirror_is_damage(rc);
+    m->failed = 1;
     return -1;
 }
 
@@ -257,6 +258,8 @@ mirror_begin(struct mirror *m)
 
     if (m->reading)
         return 0;
+    if (!m->wtxn)
+        m->failed = 0;
     if (resume(m)) {
         m->reading = 1;
         return 0;
@@ -298,7 +301,7 @@ mirror_structure(struct mirror *m)
         return m->structure;
     if (mirror_get(m, T_META, "structure", 9, &v) == 1 && v.mv_size == 8)
         m->structure = mirror_u64(v.mv_data);
-    m->structure_txn = id;
+    m->structure_txn = m->failed ? 0 : id;
     return m->structure;
 }
 

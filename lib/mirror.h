@@ -39,6 +39,8 @@ void mirror_close(struct mirror **m);
 /* 1 when the file the store was opened from is another one by now, 2 when it is gone; else 0. */
 int mirror_replaced(struct mirror *m);
 
+/* 1 when a call failed since mirror_begin: "not found" and "none" may be wrong then. */
+int mirror_failed(const struct mirror *m);
 /* 1 when a read ran into something that only a damaged store holds. */
 int mirror_damaged(const struct mirror *m);
 /* The same of errno after mirror_open failed. */

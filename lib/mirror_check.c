@@ -23,6 +23,12 @@ mirror_is_damage(int rc)
 }
 
 int
+mirror_failed(const struct mirror *m)
+{
+    return m->failed;
+}
+
+int
 mirror_damaged(const struct mirror *m)
 {
     return m->damaged;

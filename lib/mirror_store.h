@@ -64,6 +64,7 @@ struct mirror {
     uint64_t dev, ino;       /* of the data file, to notice that it was replaced */
     long long bytes;         /* in it, to notice that it was cut */
     int damaged;             /* a read ran into what LMDB would not have written */
+    int failed;              /* a call failed since this transaction or snapshot was begun */
     MDB_cursor *addr_cursor; /* goes with rtxn */
     int addr_stale;          /* and is to be renewed as that was */
     char path[1024];

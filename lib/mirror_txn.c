@@ -74,7 +74,7 @@ mirror_write_begin(struct mirror *m)
         m->wtxn = NULL;
         return mirror_fail(m, rc, "begin");
     }
-    m->changed = m->org_dirty = m->structure_dirty = m->collect = 0;
+    m->changed = m->org_dirty = m->structure_dirty = m->collect = m->failed = 0;
     m->last_parent_n = 0;
     memset(m->digests, 0, sizeof m->digests);
     memset(m->siterefs, 0, sizeof m->siterefs);
@@ -88,7 +88,10 @@ mirror_write_begin(struct mirror *m)
         m->next_number = MIRROR_BASE_NUMBER + 1;
     n = mirror_meta_get(m, "base", m->base, MIRROR_DN_MAX);
     m->base_n = n > 0 ? (size_t)n : 0;
-    return begin_anew(m);
+    if (!m->failed)
+        return begin_anew(m);
+    mirror_write_abort(m);
+    return -1;
 }
 
 void
@@ -136,7 +139,7 @@ mirror_write_commit(struct mirror *m)
 
     if (!m->wtxn)
         return 0;
-    if (finish(m) < 0) {
+    if (finish(m) < 0 || m->failed) { /* what was not read right must not be built upon */
         mirror_write_abort(m);
         return -1;
     }

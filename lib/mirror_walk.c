@@ -170,7 +170,7 @@ mirror_sites(struct mirror *m, struct site_table *t)
     if (sites_pass(m, t, KIND_SITE, known, &n) < 0 || sites_pass(m, t, KIND_SERVER, known, &n) < 0)
         return -1;
     site_table_seal(t);
-    return 0;
+    return m->failed ? -1 : 0;
 }
 
 /* --- counts --- */
@@ -180,7 +180,11 @@ rows(struct mirror *m, enum table t)
 {
     MDB_stat st;
 
-    return mdb_stat(mirror_txn(m), m->dbi[t], &st) ? 0 : st.ms_entries;
+    int rc = mdb_stat(mirror_txn(m), m->dbi[t], &st);
+
+    if (rc)
+        mirror_fail(m, rc, "count");
+    return rc ? 0 : st.ms_entries;
 }
 
 static uint64_t
@@ -210,7 +214,7 @@ mirror_info(struct mirror *m, struct mirror_info *out)
     out->bad = rows(m, T_BAD);
     out->bytes_used = ((uint64_t)env.me_last_pgno + 1) * st.ms_psize;
     out->bytes_max = env.me_mapsize;
-    return 0;
+    return m->failed ? -1 : 0;
 }
 
 /* --- walks --- */

@@ -229,6 +229,14 @@ is_utf8(const char *s, size_t n)
     return 1;
 }
 
+static unsigned long shortages;
+
+unsigned long
+dn_shortages(void)
+{
+    return shortages;
+}
+
 static long
 parsed_copy(struct span s, char *out, size_t cap)
 {
@@ -236,8 +244,13 @@ parsed_copy(struct span s, char *out, size_t cap)
     struct writer w = {out, 0, cap, 0};
     LDAPDN dn = NULL;
     size_t i;
+    int rc;
 
-    if (cap == 0 || memchr(s.p, '\0', s.n) || ldap_bv2dn(&in, &dn, LDAP_DN_FORMAT_LDAPV3))
+    if (cap == 0 || memchr(s.p, '\0', s.n))
+        return -1;
+    rc = ldap_bv2dn(&in, &dn, LDAP_DN_FORMAT_LDAPV3);
+    shortages += rc == LDAP_NO_MEMORY;
+    if (rc)
         return -1;
     for (i = 0; dn && dn[i]; i++) {
         if (i)

@@ -17,6 +17,8 @@
  * empty DN, -1 when it is no DN or does not fit. Serves as attrs_dn_fn.
  */
 long dn_normalize(struct span dn, char *out, size_t cap);
+/* How often -1 was said only because memory was short. */
+unsigned long dn_shortages(void);
 
 /*
  * The first RDN as it is written, and what follows its comma, blanks trimmed. Returns 1;

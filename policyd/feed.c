@@ -80,13 +80,14 @@ pack_too_large(struct feed *f, const struct entry_view *all, struct span rdn, st
     return 0;
 }
 
+/* 0; -1 it is too large whatever is left out; -2 no memory. */
 static int
 pack(struct feed *f, struct span rdn, struct record *r, char *complaint, size_t complaint_n)
 {
     struct entry_view view;
 
     if (collect_view(&f->entry, &view) < 0)
-        return -1;
+        return -2;
     if (attrs_pack(f->map, &view, rdn, f->quota_unit, dn_normalize, f->record, RECORD_MAX, r,
                    complaint, complaint_n) == 0)
         return 0;
@@ -94,27 +95,44 @@ pack(struct feed *f, struct span rdn, struct record *r, char *complaint, size_t 
     return pack_too_large(f, &view, rdn, r);
 }
 
+static int
+no_memory(struct feed *f)
+{
+    snprintf(f->error, sizeof f->error, "out of memory");
+    return -1;
+}
+
 int
 feed_put(struct feed *f, const unsigned char uuid[UUID_LEN], struct span dn)
 {
+    unsigned long shortages = dn_shortages();
     long n = dn_cache_normalize(f->dns, dn, f->ndn, sizeof f->ndn);
     struct span rdn, parent;
     struct record r;
     char complaint[512] = "";
+    int rc;
 
+    if (shortages != dn_shortages())
+        return no_memory(f);
     if (n <= 0) {
         complain(f, dn, n < 0 ? "this is no usable name" : "an entry without a name");
         return 0;
     }
     dn_split(dn, &rdn, &parent);
-    if (pack(f, rdn, &r, complaint, sizeof complaint) < 0) {
+    rc = pack(f, rdn, &r, complaint, sizeof complaint);
+    if (rc == -2 || shortages != dn_shortages())
+        return no_memory(f);
+    if (rc < 0) {
         complain(f, dn, "does not fit into a record");
         return 0;
     }
     if (complaint[0])
         complain(f, dn, complaint);
     f->puts++;
-    return mirror_put(f->mirror, uuid, (struct span){f->ndn, (size_t)n}, f->record, r.n, complaint);
+    rc = mirror_put(f->mirror, uuid, (struct span){f->ndn, (size_t)n}, f->record, r.n, complaint);
+    if (rc < 0)
+        snprintf(f->error, sizeof f->error, "mirror: %s", mirror_error(f->mirror));
+    return rc;
 }
 
 /* --- fingerprint --- */

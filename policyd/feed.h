@@ -25,6 +25,7 @@ struct feed {
     unsigned char *record;
     char ndn[MIRROR_DN_MAX + 1];
     uint64_t puts, complaints; /* since feed_open */
+    char error[300];           /* after feed_put failed */
 };
 
 /* 0, or -1 and a text in error. The caller sets f->mirror, which is borrowed. */
@@ -33,7 +34,8 @@ void feed_close(struct feed *f);
 
 /*
  * Write the entry collected in f->entry. An entry that makes no sense is written as far as it does,
- * and its trouble kept with it in the mirror and logged. 0, or -1: the store failed, abort.
+ * and its trouble kept with it in the mirror and logged. 0, or -1 and f->error: the store failed,
+ * or memory is short; abort.
  */
 int feed_put(struct feed *f, const unsigned char uuid[UUID_LEN], struct span dn);
 

@@ -186,8 +186,11 @@ entry_uuid(struct load *l, struct span ndn, unsigned char uuid[UUID_LEN])
 static int
 normalize(struct load *l, struct span dn, struct span *ndn)
 {
+    unsigned long shortages = dn_shortages();
     long n = dn_cache_normalize(l->s->feed.dns, dn, l->s->feed.ndn, sizeof l->s->feed.ndn);
 
+    if (shortages != dn_shortages())
+        return ldif_reader_give_up(&l->reader, l->reader.record, "out of memory");
     if (n <= 0)
         return ldif_reader_fail(&l->reader, l->reader.record, "this is no usable DN: %.*s",
                                 dn.n > 200 ? 200 : (int)dn.n, dn.n ? dn.p : "");
@@ -295,7 +298,9 @@ put_record(struct load *l, struct span dn, int unused)
         return -1;
     if (seen_add(&l->seen, uuid) < 0)
         return ldif_reader_give_up(&l->reader, l->reader.record, "out of memory");
-    return feed_put(f, uuid, dn) < 0 ? store_failed(l) : 0;
+    if (feed_put(f, uuid, dn) == 0)
+        return 0;
+    return ldif_reader_give_up(&l->reader, l->reader.record, f->error);
 }
 
 /* Another base empties the mirror: the guard sees that as a sweep of everything. */

@@ -172,7 +172,7 @@ snapshot_open(struct maps *m)
     uint64_t structure = mirror_structure(m->mirror);
     struct mirror_info info;
 
-    if (m->complete && structure == m->structure)
+    if (m->complete && structure == m->structure && !mirror_failed(m->mirror))
         return 0;
     caches_empty(m);
     m->complete = 0;
@@ -218,6 +218,18 @@ maps_begin(struct maps *m)
     return -1;
 }
 
+/* After a read that failed: the caches may hold what was read wrong. 1 when the store was let go of. */
+static int
+look_back(struct maps *m)
+{
+    if (mirror_failed(m->mirror))
+        m->complete = 0;
+    if (!mirror_damaged(m->mirror))
+        return 0;
+    mirror_doubt(m);
+    return 1;
+}
+
 void
 maps_end(struct maps *m)
 {
@@ -227,16 +239,13 @@ maps_end(struct maps *m)
     if (!m->mirror)
         return;
     mirror_end(m->mirror);
-    if (mirror_damaged(m->mirror))
-        mirror_doubt(m);
+    look_back(m);
 }
 
 void
 maps_pause(struct maps *m)
 {
-    if (--m->depth == 0 && m->mirror && mirror_damaged(m->mirror))
-        mirror_doubt(m);
-    else if (m->depth == 0 && m->mirror)
+    if (--m->depth == 0 && m->mirror && !look_back(m))
         mirror_pause(m->mirror);
 }
 

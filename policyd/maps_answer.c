@@ -255,6 +255,8 @@ maps_lookup(struct maps *m, enum map_id map, struct span key, char *out, size_t 
         s = answer_temp(m, "no room for an answer");
     else
         s = table[map].answer(m, key, &a);
+    if (m->mirror && mirror_failed(m->mirror))
+        s = answer_temp(m, unreadable);
     maps_end(m);
     if (map == MAP_TRANSPORT)
         m->hinges = 0; /* mail it is asked for was accepted: that waits, not the lookup */

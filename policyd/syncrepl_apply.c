@@ -167,8 +167,9 @@ collect_attributes(struct session *t, LDAPMessage *entry, BerElement *ber)
     struct collect *c = &t->s->feed.entry;
     struct berval name, *values;
     size_t i;
+    int rc;
 
-    while (ldap_get_attribute_ber(t->ld, entry, ber, &name, &values) == LDAP_SUCCESS &&
+    while ((rc = ldap_get_attribute_ber(t->ld, entry, ber, &name, &values)) == LDAP_SUCCESS &&
            name.bv_val) {
         for (i = 0; values && values[i].bv_val; i++)
             if (collect_add(c, (struct span){name.bv_val, name.bv_len},
@@ -180,7 +181,7 @@ collect_attributes(struct session *t, LDAPMessage *entry, BerElement *ber)
         }
         ber_memfree(values);
     }
-    return 0;
+    return rc == LDAP_SUCCESS ? 0 : session_end(t, END_LOST, "an attribute that can't be read");
 }
 
 static int
@@ -197,7 +198,7 @@ put_entry(struct session *t, LDAPMessage *entry, const unsigned char uuid[UUID_L
     collect_reset(&t->s->feed.entry);
     rc = collect_attributes(t, entry, ber);
     if (rc == 0 && feed_put(&t->s->feed, uuid, (struct span){dn.bv_val, dn.bv_len}) < 0)
-        rc = session_end_by_store(t);
+        rc = session_end(t, END_STORE, t->s->feed.error);
     ber_free(ber, 0);
     t->batch++;
     t->changed++;
