@@ -107,7 +107,7 @@ $(TOOLS) $(BENCHES): %: %.o lib/libpostroad.a
 	$(Q)$(LINK) -o $@ $^ $(LIB_LIBS) $(POLICYD_LIBS) -lpthread
 
 # What a test puts in the way of a program, with LD_PRELOAD.
-$(PRELOADS): %.so: %.c config.mk
+$(PRELOADS): %.so: %.c $(wildcard t/tools/*.inc) config.mk
 	$(call say,LD)
 	$(Q)$(CC) $(WARN) $(WERROR) $(CPPFLAGS) -g -O1 -fPIC -shared -o $@ $< -ldl
 
@@ -115,7 +115,7 @@ $(PRELOADS): %.so: %.c config.mk
 
 # --- tests ---
 
-.PHONY: tests check unit fuzz check-debian12 check-debian13
+.PHONY: tests check unit soak fuzz check-debian12 check-debian13
 tests: $(TESTS) $(TOOLS) $(PRELOADS) $(BENCHES)
 # Everything. Scripts that need root, namespaces or a server skip themselves and say why.
 check: all tests
@@ -123,6 +123,9 @@ check: all tests
 # The C programs only: no root, no network, no server.
 unit: all tests
 	$(PROVE) --exec '' -j$(JOBS) $(PROVE_FLAGS) $(TESTS)
+# What takes hours: every call that can fail does so once; a thousand kills at random.
+soak: all tests
+	POSTROAD_SOAK=1 POSTROAD_KILLS=1000 $(PROVE) --exec '' $(PROVE_FLAGS) t/inject.t t/survive.t
 # Each parser for FUZZ_SECONDS; `make check` only runs the inputs that are kept. Needs clang.
 fuzz: config.h
 	@for f in $(filter-out driver,$(basename $(notdir $(FUZZ_SRCS)))); do t/fuzz/run $$f $(FUZZ_SECONDS) || exit 1; done
@@ -228,6 +231,7 @@ help:
 	@echo 'lab            the same two sites, left running for you to look around (root)'
 	@echo 'check          all tests; T="t/x.t t/y_test" some of them, JOBS=2 two at a time'
 	@echo 'unit           the tests in C only'
+	@echo 'soak           every call that can fail does so once, a thousand kills: hours'
 	@echo 'fuzz           libFuzzer on each parser for FUZZ_SECONDS'
 	@echo 'bench          our figures beside their limits; bench-quick: in a minute'
 	@echo 'check-debian12 check-debian13: demo and check on a bare Debian in a folder (root, debootstrap)'

@@ -154,6 +154,8 @@ sub policyd_stop {
     return $status;
 }
 
+sub policyd_pid { return $policyd }
+
 sub policyd_log { return slurp("$dir/policyd.log") }
 
 sub connected {
