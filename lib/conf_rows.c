@@ -81,6 +81,8 @@ const struct conf_row conf_rows[] = {
     STRING("group", group, "postroad", 0, 64, "Group to run as when started as root."),
     STRING("socket_group", socket_group, "postfix", 0, 64,
            "Group that may connect to the map and policy sockets, when started as root."),
+    BOOL("sandbox", sandbox, "true",
+         "Whether each process gives up the system calls it has no use for."),
 
     STRING("directory.ldif", directory.ldif, "", 0, PATH_LEN,
            "LDIF file to take the directory from, in place of an LDAP server; reloaded when it "

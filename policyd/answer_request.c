@@ -122,4 +122,4 @@ answer_run(struct role_env *env)
     return serve_run(env, &lookups);
 }
 
-const struct role role_answer = {"answer", answer_prepare, answer_run};
+const struct role role_answer = {"answer", answer_prepare, answer_run, 0};

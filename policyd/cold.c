@@ -274,4 +274,4 @@ cold_run(struct role_env *env)
     return 0;
 }
 
-const struct role role_cold = {"cold", cold_prepare, cold_run};
+const struct role role_cold = {"cold", cold_prepare, cold_run, 0};

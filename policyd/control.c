@@ -188,4 +188,4 @@ control_run(struct role_env *env)
     return status;
 }
 
-const struct role role_control = {"control", control_prepare, control_run};
+const struct role role_control = {"control", control_prepare, control_run, 0};

@@ -99,4 +99,4 @@ policy_run(struct role_env *env)
     return serve_run(env, &policy);
 }
 
-const struct role role_policy = {"policy", policy_prepare, policy_run};
+const struct role role_policy = {"policy", policy_prepare, policy_run, 0};

@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "log.h"
+#include "sandbox.h"
 
 static const struct role *const roles[] = {&role_answer, &role_policy, &role_sync, &role_control,
                                            &role_cold};
@@ -91,6 +92,32 @@ role_drop(const struct role_env *env)
         cant_drop("no_new_privs", env->conf->user);
     /* A change of user cleared it. The end of parent_fd tells as well, also of a death before this. */
     prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0);
+}
+
+/*
+ * A role that was given a file for a directory has nobody to connect to. Where the kernel has no
+ * filters the role runs without, and says so; where it has, it does not run without.
+ */
+static void
+role_confine(const struct role *role, const struct role_env *env)
+{
+    unsigned may = role->may;
+    char error[128];
+    int rc;
+
+    if (!env->conf->sandbox)
+        return;
+    if (*env->conf->directory.ldif)
+        may &= ~(unsigned)SANDBOX_CONNECT;
+    rc = sandbox_enter(may, error, sizeof(error));
+    if (rc == 0)
+        return;
+    if (rc > 0) {
+        log_warning("no sandbox, this kernel has no seccomp filters error=\"%s\"", error);
+        return;
+    }
+    log_error("can't enter the sandbox, so this role does not run error=\"%s\"", error);
+    exit(EXIT_TEMPORARY);
 }
 
 static const struct role *
@@ -175,6 +202,7 @@ role_main(const char *order, const char *conf_path)
     rc = EXIT_TEMPORARY;
     if (role->prepare(&env) == 0) {
         role_drop(&env);
+        role_confine(role, &env);
         board_beat(&env.board);
         rc = role->run(&env);
     }

@@ -4,8 +4,8 @@
  * each role consists of.
  *
  * A role is started by re-exec (-x NAME). prepare runs with the privileges the
- * daemon was started with and does only what needs them; then role_drop; then run,
- * which never returns while all is well. A role never reloads: on SIGHUP the parent
+ * daemon was started with and does only what needs them; then role_drop; then the
+ * sandbox (lib/sandbox.h); then run, which never returns while all is well. A role never reloads: on SIGHUP the parent
  * starts a new one with the new configuration and ends the old one (SIGTERM).
  */
 #ifndef POSTROAD_ROLE_H
@@ -31,6 +31,7 @@ struct role {
     const char *name;                     /* "answer" */
     int (*prepare)(struct role_env *env); /* 0, or -1 after logging why */
     int (*run)(struct role_env *env);     /* the exit code */
+    unsigned may; /* enum sandbox_may: what it needs beyond files and its sockets */
 };
 
 extern const struct role role_answer, role_policy, role_sync, role_control, role_cold;

@@ -21,6 +21,7 @@
 #include "beat.h"
 #include "freshness.h"
 #include "log.h"
+#include "sandbox.h"
 
 #define WAIT_MAX_MS 500
 #define WATCH_MS    200
@@ -282,4 +283,4 @@ run(struct role_env *env)
     return rc;
 }
 
-const struct role role_sync = {"sync", prepare, run};
+const struct role role_sync = {"sync", prepare, run, SANDBOX_CONNECT | SANDBOX_FORK};

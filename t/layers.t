@@ -30,6 +30,7 @@ my @homes = (
     [qr/^event2\/|^event\.h$/ => qr{^policyd/}],
     [qr/^nettle\//         => qr{^lib/(digest|uuid)\.c$}],
     [qr/^(idn2|uni(case|norm|str|types|ctype|conv))\.h$/ => qr{^lib/addr\w*\.c$}],
+    [qr/^seccomp\.h$/      => qr{^lib/sandbox\.c$}],
     [qr/^libmilter\//      => qr{^milter/}],
     [qr/^systemd\//        => qr{^policyd/}],
 );

@@ -274,7 +274,7 @@ ok($d->start, 'it starts again, with the mirror on disk');
 
 # --- privileges ---
 SKIP: {
-    skip 'only root can give up privileges', 8 if $> != 0;
+    skip 'only root can give up privileges', 11 if $> != 0;
     my $p = Policyd->new(settings => { user => '"nobody"', group => '"' . getgrgid((getpwnam 'nobody')[3]) . '"' });
     chmod 0755, $p->{dir};
     # The tree may be where only root can read.
@@ -290,6 +290,7 @@ SKIP: {
         my $status = do { local $/; <$fh> };
         ok($status =~ /^Uid:(\s+$uid){4}$/m && $status =~ /^CapEff:\s+0+$/m && $status =~ /^NoNewPrivs:\s+1$/m
             && $status =~ /^Groups:\s+\d+ ?$/m, "$role has no privileges left") or diag $status;
+        like($status . ($p->log_text =~ /no sandbox, this kernel/ ? 'Seccomp: 2' : ''), qr/^Seccomp:\s+2$/m, "$role is in its sandbox");
     }
     chmod 0600, "$p->{dir}/directory.ldif";
     ($code, $text) = run($program, '-t', '-c', $p->{conf});
