@@ -37,4 +37,8 @@ void show_mirror(json_t *mirror);
  */
 void show_proof(json_t *proof, const char *indent);
 
+/* status_trouble.c: addresses several entries claim, and accounts in state moving; nothing when there are none. */
+void show_duplicates(json_t *dups);
+void show_moving(json_t *moving);
+
 #endif

@@ -211,31 +211,6 @@ static void __attribute__((format(printf, 1, 2))) item(const char *fmt, ...)
 }
 
 static void
-print_dups(json_t *dups)
-{
-    json_t *row, *dn;
-    size_t i, j;
-
-    if (show_number(dups, "count") == 0)
-        return;
-    item("%.0f addresses or domain names are claimed by more than one entry; the oldest entry has "
-         "each, at every site:\n",
-         show_number(dups, "count"));
-    json_array_foreach(json_object_get(dups, "list"), i, row)
-    {
-        printf("    ");
-        text_put(stdout, show_text(row, "address"));
-        putchar('\n');
-        json_array_foreach(json_object_get(row, "claims"), j, dn)
-        {
-            printf("      %s ", j == 0 ? "has it:" : "wants it:");
-            text_put(stdout, json_string_value(dn) ? json_string_value(dn) : "?");
-            putchar('\n');
-        }
-    }
-}
-
-static void
 print_bad(json_t *bad)
 {
     json_t *row;
@@ -296,12 +271,14 @@ print_attention(json_t *r)
     json_t *source = json_object_get(r, "source"), *mirror = json_object_get(r, "mirror");
     json_t *dups = json_object_get(r, "duplicates"), *bad = json_object_get(r, "bad");
     json_t *lost = json_object_get(r, "lost_sites"), *roles = json_object_get(r, "roles");
+    json_t *moving = json_object_get(r, "moving");
     double away = show_number(json_object_get(r, "proof"), "unreachable");
     double sweep = show_number(source, "would_sweep");
     int cold_late = is_late(json_object_get(r, "cold"));
 
     if (sweep + away + show_number(dups, "count") + show_number(bad, "count") +
-                (double)json_array_size(lost) + late_roles(roles) + cold_late ==
+                (double)json_array_size(lost) + late_roles(roles) + cold_late +
+                show_number(moving, "count") ==
             0 &&
         show_true(mirror, "complete"))
         return;
@@ -321,7 +298,8 @@ print_attention(json_t *r)
     if (cold_late)
         item("Postfix reads cold tables that are behind: see the log.\n");
     print_lost(lost);
-    print_dups(dups);
+    show_duplicates(dups);
+    show_moving(moving);
     print_bad(bad);
 }
 

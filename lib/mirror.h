@@ -137,6 +137,14 @@ void mirror_each_dup(struct mirror *m, int (*fn)(void *, struct span address, un
                      void *ctx);
 void mirror_each_claim(struct mirror *m, struct span address,
                        int (*fn)(void *, const struct mirror_claim *), void *ctx);
+/* The entries that claim a domain name, as primary or further one, best first. */
+void mirror_each_domain_claim(struct mirror *m, struct span name,
+                              int (*fn)(void *, const unsigned char uuid[UUID_LEN]), void *ctx);
+/* Entries that themselves are in state moving, in the order of their UUIDs. */
+void mirror_each_moving(struct mirror *m,
+                        int (*fn)(void *, const unsigned char uuid[UUID_LEN],
+                                  const struct record *),
+                        void *ctx);
 /*
  * Entries in the order of their UUIDs, those above *after (NULL: from the first); names of domains
  * likewise, above after. 1 when the end was reached, 0 fn stopped it, -1.

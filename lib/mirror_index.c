@@ -291,6 +291,16 @@ index_site(struct mirror *m, const unsigned char *uuid, enum record_kind kind, i
                : mirror_tables_del(m, T_SITE, uuid, UUID_LEN);
 }
 
+/* Whoever looks for sites passes over these: they are of another kind. */
+static int
+index_moving(struct mirror *m, const unsigned char *uuid, enum record_kind kind, int add)
+{
+    unsigned char v = (unsigned char)kind;
+
+    return add ? mirror_tables_put(m, T_SITE, uuid, UUID_LEN, &v, 1)
+               : mirror_tables_del(m, T_SITE, uuid, UUID_LEN);
+}
+
 int
 mirror_index(struct mirror *m, const unsigned char uuid[UUID_LEN], const struct record *r,
              uint32_t number, int add)
@@ -305,6 +315,8 @@ mirror_index(struct mirror *m, const unsigned char uuid[UUID_LEN], const struct 
         rc = index_domain(m, uuid, r, number, add);
     else if (kind == KIND_SITE || kind == KIND_SERVER)
         rc = index_site(m, uuid, kind, add);
+    if (!rc && record_state(r) == STATE_MOVING && kind != KIND_SITE && kind != KIND_SERVER)
+        rc = index_moving(m, uuid, kind, add);
     if (kind == KIND_ACCOUNT)
         m->accounts += add ? 1 : (uint64_t)-1;
     record_find(r, TAG_HOME, &home);

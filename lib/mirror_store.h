@@ -22,7 +22,7 @@ enum table {
     T_NUMBER,  /* UUID -> number u32, for entries that have one */
     T_ADDR,    /* highest hash u32 -> bucket of claims on addresses, see mirror_addr.c */
     T_DOMAIN,  /* canonical domain name -> domain rows, best first */
-    T_SITE,    /* UUID of sites and servers -> kind u8 */
+    T_SITE,    /* UUID of sites, of servers, and of what is moving -> kind u8 */
     T_DIGEST,  /* "d" domain name -> four lanes, count: u64 each */
     T_CHANGE,  /* number u64 BE -> address */
     T_DUP,     /* address or domain name -> how many claim it, u32 */

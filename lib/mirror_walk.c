@@ -362,6 +362,50 @@ mirror_each_bad(struct mirror *m,
     walk(m, T_BAD, bad_row, &w);
 }
 
+void
+mirror_each_domain_claim(struct mirror *m, struct span name,
+                         int (*fn)(void *, const unsigned char uuid[UUID_LEN]), void *ctx)
+{
+    MDB_cursor *c;
+    MDB_val k = {name.n, (void *)name.p}, v;
+    int rc;
+
+    if (!mirror_txn(m) || mdb_cursor_open(mirror_txn(m), m->dbi[T_DOMAIN], &c))
+        return;
+    rc = mdb_cursor_get(c, &k, &v, MDB_SET_KEY);
+    while (rc == 0 && v.mv_size >= 8 + UUID_LEN && !fn(ctx, (unsigned char *)v.mv_data + 8))
+        rc = mdb_cursor_get(c, &k, &v, MDB_NEXT_DUP);
+    mdb_cursor_close(c);
+}
+
+struct walk_moving {
+    struct mirror *m;
+    int (*fn)(void *, const unsigned char *, const struct record *);
+    void *ctx;
+};
+
+static int
+moving_row(void *ctx, const MDB_val *k, const MDB_val *v)
+{
+    struct walk_moving *w = ctx;
+    struct record r;
+
+    if (k->mv_size != UUID_LEN || v->mv_size != 1 || *(unsigned char *)v->mv_data == KIND_SITE ||
+        *(unsigned char *)v->mv_data == KIND_SERVER || mirror_entry(w->m, k->mv_data, &r) != 1)
+        return 0;
+    return w->fn(w->ctx, k->mv_data, &r);
+}
+
+void
+mirror_each_moving(struct mirror *m,
+                   int (*fn)(void *, const unsigned char uuid[UUID_LEN], const struct record *),
+                   void *ctx)
+{
+    struct walk_moving w = {m, fn, ctx};
+
+    walk(m, T_SITE, moving_row, &w);
+}
+
 struct walk_lost {
     int (*fn)(void *, struct span, uint64_t);
     void *ctx;

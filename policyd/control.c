@@ -21,6 +21,7 @@
 #include "http.h"
 #include "log.h"
 #include "status.h"
+#include "trouble.h"
 
 #define BEAT_MS 500
 
@@ -86,6 +87,7 @@ on_tick(evutil_socket_t fd, short what, void *ctx)
     (void)what;
     board_set(&c->env->board, BOARD_BEAT_MS, (uint64_t)now.mono_ms);
     status_confirm(c, &now);
+    duplicates_watch(c->duplicates, c);
     rates_sample(&c->rates, now.mono_ms, lookups_total(&c->env->board));
     if (c->door)
         door_tick(c->door);
@@ -161,7 +163,8 @@ control_close(struct control *c)
 static int
 control_run(struct role_env *env)
 {
-    struct control c = {.env = env, .own_uid = geteuid()};
+    struct duplicates duplicates = {.n = 0};
+    struct control c = {.env = env, .own_uid = geteuid(), .duplicates = &duplicates};
     struct event *ev[EV_N] = {NULL};
     int status = 1;
 
@@ -181,6 +184,7 @@ control_run(struct role_env *env)
         status = 0;
     }
     control_close(&c);
+    duplicates_free(&duplicates);
     for (int i = 0; i < EV_N; i++)
         if (ev[i])
             event_free(ev[i]);

@@ -18,8 +18,9 @@
 #define CONTROL_REQUEST_MAX 65536 /* bytes of one request line */
 
 struct event_base;
-struct door; /* the control socket */
-struct web;  /* the HTTP endpoints */
+struct door;       /* the control socket */
+struct web;        /* the HTTP endpoints */
+struct duplicates; /* see trouble.h */
 
 struct control {
     struct role_env *env;
@@ -28,6 +29,7 @@ struct control {
     struct rates rates;
     struct door *door;
     struct web *web;
+    struct duplicates *duplicates;
     int64_t confirmed_ms; /* see status_confirm */
     uid_t own_uid;
     gid_t group; /* conf.group; its members may ask */

@@ -13,6 +13,7 @@
 #include "http.h"
 #include "policy_role.h"
 #include "status.h"
+#include "trouble.h"
 
 static void
 head(struct evbuffer *out, const char *name, const char *type, const char *help)
@@ -210,8 +211,8 @@ roles(const struct board *b, const struct moment *now, struct evbuffer *out)
 }
 
 static void
-mirror_figures(struct control *c, const struct mirror_info *i, const struct moment *now,
-               struct evbuffer *out)
+mirror_figures(struct control *c, const struct mirror_info *i, double moving,
+               const struct moment *now, struct evbuffer *out)
 {
     int64_t confirmed = status_confirmed_ms(c, i, now);
 
@@ -234,6 +235,8 @@ mirror_figures(struct control *c, const struct mirror_info *i, const struct mome
            (double)i->domains);
     single(out, "postroad_mirror_duplicate_addresses", "gauge",
            "Addresses that more than one entry claims.", (double)i->dups);
+    single(out, "postroad_mirror_moving_accounts", "gauge",
+           "Accounts whose mailbox is on its way to another site; their mail waits.", moving);
     single(out, "postroad_mirror_bad_entries", "gauge", "Entries that make no sense in part.",
            (double)i->bad);
     single(out, "postroad_mirror_bytes_used", "gauge", "Bytes of the store in use.",
@@ -250,6 +253,7 @@ metrics_write(struct control *c, const struct moment *now, struct evbuffer *out)
     struct mirror *m = control_mirror(c, &why);
     struct mirror_info info = {0};
     int readable = m && mirror_info(m, &info) != -1;
+    double moving = readable ? (double)moving_count(m) : 0;
 
     if (m)
         control_mirror_end(c);
@@ -265,5 +269,5 @@ metrics_write(struct control *c, const struct moment *now, struct evbuffer *out)
     roles(b, now, out);
     single(out, "postroad_mirror_readable", "gauge", "1 when the mirror can be read.", readable);
     if (readable)
-        mirror_figures(c, &info, now, out);
+        mirror_figures(c, &info, moving, now, out);
 }

@@ -13,6 +13,7 @@
 #include "config.h"
 #include "policy_role.h"
 #include "status.h"
+#include "trouble.h"
 
 #define STATUS_LIST    100
 #define STATUS_DOMAINS 1000
@@ -249,27 +250,11 @@ dn_json(struct mirror *m, const unsigned char uuid[UUID_LEN])
 }
 
 static int
-on_claim(void *ctx, const struct mirror_claim *claim)
+on_dup(void *ctx, struct span address, unsigned claims)
 {
     struct walk *w = ctx;
 
-    json_array_append_new(w->list, dn_json(w->m, claim->uuid));
-    return json_array_size(w->list) >= STATUS_LIST;
-}
-
-/* Claims come best first, so the first one is the winner. */
-static int
-on_dup(void *ctx, struct span address, unsigned claims)
-{
-    struct walk *w = ctx, inner = {w->m, json_array()};
-    json_t *winner;
-
-    mirror_each_claim(w->m, address, on_claim, &inner);
-    winner = json_array_get(inner.list, 0);
-    json_array_append_new(w->list, json_pack("{s:o, s:i, s:o, s:o}", "address",
-                                             control_text(address), "count", (int)claims, "winner",
-                                             winner ? json_incref(winner) : json_null(), "claims",
-                                             inner.list));
+    json_array_append_new(w->list, duplicate_json(w->m, address, claims, STATUS_LIST));
     return json_array_size(w->list) >= STATUS_LIST;
 }
 
@@ -318,7 +303,7 @@ add_contents(struct control *c, json_t *out)
     const char *why;
     struct mirror *m = control_mirror(c, &why);
     struct walk domains = {m, json_array()}, dups = {m, json_array()}, bad = {m, json_array()};
-    json_t *lost = NULL;
+    json_t *lost = NULL, *moving = NULL;
     struct mirror_info i = {0};
 
     if (m && mirror_info(m, &i) != -1) {
@@ -326,6 +311,7 @@ add_contents(struct control *c, json_t *out)
         mirror_each_dup(m, on_dup, &dups);
         mirror_each_bad(m, on_bad, &bad);
         lost = lost_sites(m);
+        moving = moving_json(m, STATUS_LIST);
     }
     if (m)
         control_mirror_end(c);
@@ -333,6 +319,7 @@ add_contents(struct control *c, json_t *out)
     json_object_set_new(out, "duplicates", counted(i.dups, dups.list));
     json_object_set_new(out, "bad", counted(i.bad, bad.list));
     json_object_set_new(out, "lost_sites", lost ? lost : json_array());
+    json_object_set_new(out, "moving", moving ? moving : counted(0, json_array()));
 }
 
 json_t *
