@@ -91,7 +91,7 @@ policyd/postroad-policyd: $(POLICYD_SRCS:.c=.o) lib/libpostroad.a
 
 ctl/postroad: $(CTL_SRCS:.c=.o) lib/libpostroad.a
 	$(call say,LD)
-	$(Q)$(LINK) -o $@ $^ $(LIB_LIBS)
+	$(Q)$(LINK) -o $@ $^ $(LIB_LIBS) $(CTL_LIBS)
 
 # As an archive, so that a test takes only what it uses.
 policyd/policyd.a: $(POLICYD_OBJS)

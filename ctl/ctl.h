@@ -12,6 +12,8 @@
 
 enum ctl_exit { CTL_DONE = 0, CTL_NO = 1, CTL_USAGE = 2, CTL_TEMPORARY = 75 };
 
+#define CTL_OPTIONS_MAX 256
+
 struct ctl {
     const char *conf_path;
     struct conf *conf; /* NULL for verbs that need none */
@@ -21,18 +23,31 @@ struct ctl {
     int wait;           /* --wait, seconds */
     int argc;           /* what follows the verb */
     char **argv;
+    struct ctl_option {
+        const char *name, *value; /* value: "" for an option without one */
+    } options[CTL_OPTIONS_MAX];   /* all that were given, in order */
+    size_t noptions;
 };
 
-/* Each verb in a file of its own; returns an enum ctl_exit. */
+/* Each verb in a file of its own; returns an enum ctl_exit. See verbs.c. */
 int verb_lookup(struct ctl *ctl);
 int verb_explain(struct ctl *ctl);
 int verb_status(struct ctl *ctl);
 int verb_config(struct ctl *ctl);
 int verb_sweep(struct ctl *ctl);
 int verb_compare(struct ctl *ctl);
+int verb_whoami(struct ctl *ctl);
+
+/* options.c. The value of an option (the last one), "" when it takes none; NULL: not given. */
+const char *ctl_value(const struct ctl *ctl, const char *option);
+/* All values in turn: start with *at = 0; NULL at the end. */
+const char *ctl_next_value(const struct ctl *ctl, const char *option, size_t *at);
 
 /* "postroad: …" on stderr; returns CTL_USAGE, so that a verb can return it. */
 int ctl_usage(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* The same for what is no wrong usage, or {"ok":false,…} with --json; returns code. */
+int ctl_fail(const struct ctl *ctl, int code, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /*
  * daemon.c: ask the control socket. request is consumed. Returns CTL_DONE and a reply with
@@ -42,6 +57,8 @@ int daemon_ask(const struct ctl *ctl, json_t *request, json_t **reply_r);
 /* The same at another socket; site: whose it is, NULL for ours. */
 int daemon_ask_at(const struct ctl *ctl, const char *path, const char *site, json_t *request,
                   json_t **reply_r);
+/* The same at ours, but says nothing: *reply_r may be a refusal. 0, or -1: nobody answers. */
+int daemon_ask_quietly(const struct ctl *ctl, json_t *request, json_t **reply_r);
 /* Say that nobody answers at path, what is still safe and what to do. Returns CTL_TEMPORARY. */
 int daemon_silent(const struct ctl *ctl, const char *path, const char *error);
 

@@ -91,6 +91,26 @@ peer_silent(const struct ctl *ctl, const char *path, const char *site, const cha
 }
 
 int
+daemon_ask_quietly(const struct ctl *ctl, json_t *request, json_t **reply_r)
+{
+    char error[512], *line = json_dumps(request, JSON_COMPACT), *answer = NULL;
+    int got;
+
+    json_decref(request);
+    got = line ? ask_line(ctl->conf->sockets.control, line, ASK_TIMEOUT_MS, &answer, error,
+                          sizeof error)
+               : -1;
+    free(line);
+    *reply_r = got == 0 ? json_loads(answer, 0, NULL) : NULL;
+    free(answer);
+    if (json_is_object(*reply_r))
+        return 0;
+    json_decref(*reply_r);
+    *reply_r = NULL;
+    return -1;
+}
+
+int
 daemon_ask_at(const struct ctl *ctl, const char *path, const char *site, json_t *request,
               json_t **reply_r)
 {

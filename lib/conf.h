@@ -58,6 +58,11 @@ struct conf {
         struct conf_list peers; /* "site=address" */
     } compare;
     struct {
+        struct conf_list uri; /* empty: directory.uri */
+        char *base, *bind_dn; /* base "": directory.base; bind_dn: a DN or an address */
+        char *password_scheme;
+    } admin;
+    struct {
         int size; /* MiB of address space the store may grow to */
     } mirror;
     struct {

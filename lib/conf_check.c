@@ -218,7 +218,8 @@ check_source(struct conf_load *l)
     if (ldif && providers->n > 0)
         return conf_fail_key(l, "directory.providers",
                              "can't be given together with directory.ldif: the file is the truth");
-    if (check_uris(l, "directory.uri", uri) < 0 ||
+    if (check_uris(l, "admin.uri", &l->conf->admin.uri) < 0 ||
+        check_uris(l, "directory.uri", uri) < 0 ||
         check_uris(l, "directory.providers", providers) < 0)
         return -1;
     if (uri->n > 0 && !*l->conf->directory.base)

@@ -171,6 +171,18 @@ const struct conf_row conf_rows[] = {
          "Where the control sockets of other sites can be reached for postroad compare: "
          "SITE=unix:/path or SITE=inet:127.0.0.1:port, the near end of a tunnel."),
 
+    LIST("admin.uri", admin.uri, CONF_LIST_MAX,
+         "LDAP servers the postroad command changes the directory at, in order of preference. "
+         "Empty: those of directory.uri."),
+    STRING("admin.base", admin.base, "", 0, DN_LEN,
+           "Entry below which the postroad command looks for domains, people and sites. Empty: "
+           "directory.base."),
+    STRING("admin.bind_dn", admin.bind_dn, "", 0, DN_LEN,
+           "Who the postroad command binds as when --bind-dn is not given: a DN or a mail "
+           "address."),
+    WORD("admin.password_scheme", admin.password_scheme, "auto", "auto argon2 crypt ssha512 server",
+         "How the postroad command hashes passwords; server: the directory server does it."),
+
     INT("mirror.size", mirror.size, "8192", 1, 16777216,
         "MiB of address space the mirror may grow to; disk and memory are used only as needed."),
 

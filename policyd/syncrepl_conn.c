@@ -16,11 +16,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "ldap_tls.h"
 #include "syncrepl_guard.h"
 
 #define PASSWORD_MAX 1024
@@ -57,97 +57,9 @@ read_password(const char *path, char *error, size_t error_n, const char **warnin
 }
 
 static int
-require_cert(const char *word)
-{
-    static const struct {
-        const char *word;
-        int value;
-    } words[] = {{"never", LDAP_OPT_X_TLS_NEVER},
-                 {"hard", LDAP_OPT_X_TLS_HARD},
-                 {"demand", LDAP_OPT_X_TLS_DEMAND},
-                 {"allow", LDAP_OPT_X_TLS_ALLOW},
-                 {"try", LDAP_OPT_X_TLS_TRY}};
-    size_t i;
-
-    for (i = 0; i < sizeof words / sizeof *words; i++)
-        if (strcmp(word, words[i].word) == 0)
-            return words[i].value;
-    return LDAP_OPT_X_TLS_DEMAND;
-}
-
-/* A file for the TLS library, if one is configured. 0, or -1 and error. */
-static int
-tls_file(int option, const char *key, const char *path, char *error, size_t error_n)
-{
-    if (!path[0])
-        return 0;
-    if (access(path, R_OK) == 0 && ldap_set_option(NULL, option, path) == LDAP_OPT_SUCCESS)
-        return 0;
-    snprintf(error, error_n, "%s: %s: %s", key, path, strerror(errno));
-    return -1;
-}
-
-static int
-tls_setup(const struct conf *conf, char *error, size_t error_n)
-{
-    int require = require_cert(conf->directory.tls_require_cert);
-    int minimum = LDAP_OPT_X_TLS_PROTOCOL_TLS1_2, client = 0;
-
-    if (tls_file(LDAP_OPT_X_TLS_CACERTFILE, "directory.tls_ca_file", conf->directory.tls_ca_file,
-                 error, error_n) < 0 ||
-        tls_file(LDAP_OPT_X_TLS_CERTFILE, "directory.tls_cert_file", conf->directory.tls_cert_file,
-                 error, error_n) < 0 ||
-        tls_file(LDAP_OPT_X_TLS_KEYFILE, "directory.tls_key_file", conf->directory.tls_key_file,
-                 error, error_n) < 0)
-        return -1;
-    ldap_set_option(NULL, LDAP_OPT_X_TLS_REQUIRE_CERT, &require);
-    ldap_set_option(NULL, LDAP_OPT_X_TLS_PROTOCOL_MIN, &minimum);
-    if (ldap_set_option(NULL, LDAP_OPT_X_TLS_NEWCTX, &client) == LDAP_OPT_SUCCESS)
-        return 0;
-    snprintf(error, error_n, "directory.tls_*: a certificate or key can't be used");
-    return -1;
-}
-
-/* --- what the URI says --- */
-
-static int
-is_loopback(const char *host)
-{
-    return !host || !host[0] || strcasecmp(host, "localhost") == 0 ||
-           strncmp(host, "127.", 4) == 0 || strcmp(host, "::1") == 0;
-}
-
-/* 1 when TLS must be started on it: as configured, for ldap:// only. */
-static int
-wants_starttls(const struct conf *conf, const char *uri)
-{
-    LDAPURLDesc *url;
-    int wants;
-
-    if (strncasecmp(uri, "ldap://", 7) != 0 || strcmp(conf->directory.starttls, "no") == 0)
-        return 0;
-    if (strcmp(conf->directory.starttls, "yes") == 0)
-        return 1;
-    if (ldap_url_parse(uri, &url) != LDAP_URL_SUCCESS)
-        return 1;
-    wants = !is_loopback(url->lud_host);
-    ldap_free_urldesc(url);
-    return wants;
-}
-
-static int
-any_uses_tls(const struct conf *conf, const struct conf_list *uris)
-{
-    for (size_t i = 0; i < uris->n; i++)
-        if (strncasecmp(uris->v[i], "ldaps://", 8) == 0 || wants_starttls(conf, uris->v[i]))
-            return 1;
-    return 0;
-}
-
-static int
 uses_tls(const struct conf *conf)
 {
-    return any_uses_tls(conf, &conf->directory.uri) || any_uses_tls(conf, conf_providers(conf));
+    return ldap_tls_used(conf, &conf->directory.uri) || ldap_tls_used(conf, conf_providers(conf));
 }
 
 int
@@ -157,7 +69,7 @@ syncrepl_conn_setup(const struct conf *conf, char *error, size_t error_n, const 
     if (conf->directory.bind_dn[0] &&
         read_password(conf->directory.password_file, error, error_n, warning_r) < 0)
         return -1;
-    return uses_tls(conf) ? tls_setup(conf, error, error_n) : 0;
+    return uses_tls(conf) ? ldap_tls_setup(conf, 1, error, error_n) : 0;
 }
 
 /* --- opening --- */
@@ -272,7 +184,7 @@ open_steps(LDAP *ld, const struct conf *conf, const char *uri, char *error, size
 
     if ((rc = ldap_connect(ld)) != LDAP_SUCCESS)
         return fail(ld, "connect", rc, error, error_n);
-    if (wants_starttls(conf, uri) && (rc = ldap_start_tls_s(ld, NULL, NULL)) != LDAP_SUCCESS)
+    if (ldap_tls_starttls(conf, uri) && (rc = ldap_start_tls_s(ld, NULL, NULL)) != LDAP_SUCCESS)
         return fail(ld, "starttls", rc, error, error_n);
     if ((rc = bind_as_configured(ld, conf)) != LDAP_SUCCESS)
         return fail(ld, "bind", rc, error, error_n);

@@ -91,8 +91,8 @@ is_deeply(\%in_table, \%in_code, 'the manual has all maps and no other');
 
 # --- verbs and options ---
 my $postroad = slurp('man/postroad.8');
-my $main     = slurp('ctl/main.c');
-my %verbs = map { $_ => 1 } $main =~ /^\s*\{"(\w+)",.*?verb_\w+\}/msg;
+my $main     = slurp('ctl/options.c');
+my %verbs = map { $_ => 1 } slurp('ctl/verbs.c') =~ /^\s*\{"(\w[\w -]*)",.*?verb_\w+\}/msg;
 cmp_ok(scalar keys %verbs, '>=', 5, 'verbs were found in the code');
 like($postroad, qr/^\.It Cm $_\b/m, "postroad(8) has the verb $_") for sort keys %verbs;
 like($postroad, qr/\bFl -$_\b/, "postroad(8) has the option --$_")

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * options: the one table of options of all verbs, and what was given of them.
+ * Which verb takes which option stands in verbs.c.
+ *
+ * Must not take a password: what is on a command line is in ps.
+ */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config.h"
+#include "verbs.h"
+
+#define FIRST 256 /* getopt's value of the first row; above all letters */
+
+static const struct option options[] = {
+    {"json", no_argument, NULL, FIRST},
+    {"version", no_argument, NULL, FIRST + 1},
+    {"help", no_argument, NULL, FIRST + 2},
+    {"reason", required_argument, NULL, FIRST + 3},
+    {"at", required_argument, NULL, FIRST + 4},
+    {"wait", required_argument, NULL, FIRST + 5},
+    /* who asks the directory, see dir_who.c */
+    {"bind-dn", required_argument, NULL, FIRST + 6},
+    {"uri", required_argument, NULL, FIRST + 7},
+    {"password-file", required_argument, NULL, FIRST + 8},
+    {"external", no_argument, NULL, FIRST + 9},
+    {"dry-run", no_argument, NULL, FIRST + 10},
+    {"yes", no_argument, NULL, FIRST + 11},
+    {NULL, 0, NULL, 0},
+};
+
+static int
+note(struct ctl *ctl, const char *name, const char *value)
+{
+    if (ctl->noptions == CTL_OPTIONS_MAX)
+        return ctl_usage("more than %d options", CTL_OPTIONS_MAX);
+    ctl->options[ctl->noptions].name = name;
+    ctl->options[ctl->noptions++].value = value ? value : "";
+    return -1;
+}
+
+const char *
+ctl_next_value(const struct ctl *ctl, const char *option, size_t *at)
+{
+    while (*at < ctl->noptions) {
+        const struct ctl_option *o = &ctl->options[(*at)++];
+
+        if (strcmp(o->name, option) == 0)
+            return o->value;
+    }
+    return NULL;
+}
+
+const char *
+ctl_value(const struct ctl *ctl, const char *option)
+{
+    const char *last = NULL, *value;
+    size_t at = 0;
+
+    while ((value = ctl_next_value(ctl, option, &at)))
+        last = value;
+    return last;
+}
+
+/* -1: it is no number of seconds. */
+static int
+seconds(const char *text)
+{
+    char *end;
+    long n = strtol(text, &end, 10);
+
+    return *text && !*end && n >= 0 && n <= 3600 ? (int)n : -1;
+}
+
+/* The options every verb has or most verbs look at. */
+static int
+settle(struct ctl *ctl)
+{
+    const char *wait = ctl_value(ctl, "wait");
+
+    ctl->json = ctl_value(ctl, "json") != NULL;
+    ctl->all = ctl_value(ctl, "a") != NULL;
+    ctl->reason = ctl_value(ctl, "reason");
+    ctl->at = ctl_value(ctl, "at");
+    if (wait && (ctl->wait = seconds(wait)) < 0)
+        return ctl_usage("--wait takes seconds, at most 3600");
+    return -1;
+}
+
+static int
+take(struct ctl *ctl, int o)
+{
+    switch (o) {
+    case 'c':
+        ctl->conf_path = optarg;
+        return -1;
+    case 'a':
+        return note(ctl, "a", NULL);
+    case 'n':
+        return note(ctl, "n", NULL);
+    case 'D':
+        return note(ctl, "bind-dn", optarg);
+    case FIRST + 1:
+        puts("postroad " PACKAGE_VERSION);
+        return CTL_DONE;
+    case 'h':
+    case FIRST + 2:
+        return verb_help(NULL);
+    case '?':
+        fputs("Try \"postroad help\", or postroad(8).\n", stderr);
+        return CTL_USAGE;
+    default:
+        return note(ctl, options[o - FIRST].name, optarg);
+    }
+}
+
+int
+options_parse(struct ctl *ctl, int argc, char **argv)
+{
+    int o, status;
+
+    while ((o = getopt_long(argc, argv, "c:anhD:", options, NULL)) != -1)
+        if ((status = take(ctl, o)) != -1)
+            return status;
+    return settle(ctl);
+}

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * verbs: the table of what `postroad` can do. A verb of two words ("user add")
+ * is one row; `postroad help user` shows the rows that begin with a word.
+ * The manual and the completion are held to this table by tests.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "verbs.h"
+
+/* For verbs that talk to the directory as whoever calls, see dir_open. */
+#define DIR_TAKES  "bind-dn uri password-file external "
+#define EDIT_TAKES DIR_TAKES "dry-run "
+
+static const struct verb verbs[] = {
+    {"lookup", "MAP KEY", "ask a map over its socket, as Postfix does", "", verb_lookup},
+    {"explain", "ADDRESS", "which way mail to ADDRESS goes, and why", "", verb_explain},
+    {"status", "", "source, mirror, roles, rates, and what needs attention", "", verb_status},
+    {"config", "[-a]", "settings that differ from the default; -a all", "a n", verb_config},
+    {"sweep", "accept --reason TEXT", "let a refresh remove the entries it was held back from",
+     "reason", verb_sweep},
+    {"compare", "SITE [--at ADDRESS]", "whether the mirror of another site holds the same",
+     "at wait", verb_compare},
+    {"whoami", "", "as whom the directory is asked, and what you may administer", DIR_TAKES,
+     verb_whoami},
+};
+
+#define VERBS (sizeof verbs / sizeof *verbs)
+
+/* Whether word is the first of name's words; *rest_r: the second, or "". */
+static int
+first_word(const char *name, const char *word, const char **rest_r)
+{
+    size_t n = strlen(word);
+
+    if (strncmp(name, word, n) != 0 || (name[n] && name[n] != ' '))
+        return 0;
+    *rest_r = name[n] ? name + n + 1 : "";
+    return 1;
+}
+
+static const struct verb *
+say_unknown(const char *word, int known, const char *second)
+{
+    if (!known)
+        ctl_usage("unknown verb \"%s\"", word);
+    else if (!second)
+        ctl_usage("%s: what about it? \"postroad help %s\" shows it", word, word);
+    else
+        ctl_usage("unknown verb \"%s %s\"", word, second);
+    return NULL;
+}
+
+const struct verb *
+verb_find(int argc, char **argv, int *words_r)
+{
+    const char *second = argc > 1 ? argv[1] : NULL, *rest;
+    int known = 0;
+
+    for (size_t i = 0; i < VERBS; i++) {
+        if (!first_word(verbs[i].name, argv[0], &rest))
+            continue;
+        known = 1;
+        *words_r = *rest ? 2 : 1;
+        if (!*rest || (second && strcmp(rest, second) == 0))
+            return &verbs[i];
+    }
+    return say_unknown(argv[0], known, second);
+}
+
+/* Whether name is one of the words in list. */
+static int
+listed(const char *list, const char *name)
+{
+    size_t n = strlen(name);
+
+    for (const char *p = list; (p = strstr(p, name)); p += n)
+        if ((p == list || p[-1] == ' ') && (!p[n] || p[n] == ' '))
+            return 1;
+    return 0;
+}
+
+int
+verb_takes(const struct verb *verb, const struct ctl *ctl)
+{
+    for (size_t i = 0; i < ctl->noptions; i++) {
+        const char *name = ctl->options[i].name;
+
+        if (strcmp(name, "json") == 0 || listed(verb->takes, name))
+            continue;
+        ctl_usage("%s does not take %s%s", verb->name, name[1] ? "--" : "-", name);
+        return 0;
+    }
+    return 1;
+}
+
+int
+verb_help(const char *topic)
+{
+    const char *rest;
+    int shown = 0;
+
+    puts("usage: postroad [-c FILE] [--json] VERB [ARGUMENT...]\n");
+    for (size_t i = 0; i < VERBS; i++) {
+        char call[128];
+
+        if (topic && !first_word(verbs[i].name, topic, &rest))
+            continue;
+        shown++;
+        snprintf(call, sizeof call, "%s %s", verbs[i].name, verbs[i].args);
+        printf(strlen(call) > 32 ? "  %s\n  %-32s %s\n" : "  %.0s%-32s %s\n", call,
+               strlen(call) > 32 ? "" : call, verbs[i].help);
+    }
+    if (topic && !shown)
+        return ctl_usage("unknown verb \"%s\"", topic);
+    puts("\n  -c FILE    another configuration file than " POSTROAD_SYSCONFDIR
+         "/postroad/" CONF_PATH_DEFAULT "\n"
+         "  --json     one line of JSON instead of text\n"
+         "  --version  version and exit\n\n"
+         "Verbs that ask or change the directory do so as you are there:\n"
+         "  -D, --bind-dn DN|ADDRESS   who you are; the password is asked for\n"
+         "  --password-file FILE       its first line is your password\n"
+         "  --external                 SASL EXTERNAL: who the socket or certificate says you are\n"
+         "  --uri URI                  another server\n"
+         "  --dry-run                  print the change as LDIF, and change nothing\n\n"
+         "Exit codes: 0 done, 1 the answer is no, 2 usage or configuration, 75 try again later.\n"
+         "See postroad(8), postroad.conf(5), postroad-maps(7).");
+    return CTL_DONE;
+}
