@@ -13,22 +13,23 @@
 #include "config.h"
 #include "verbs.h"
 
-#define FIRST 256 /* getopt's value of the first row; above all letters */
+/* Above all letters: what getopt returns for a row; the row itself it tells by its index. */
+enum { OPT_NOTE = 256, OPT_VERSION, OPT_HELP };
 
 static const struct option options[] = {
-    {"json", no_argument, NULL, FIRST},
-    {"version", no_argument, NULL, FIRST + 1},
-    {"help", no_argument, NULL, FIRST + 2},
-    {"reason", required_argument, NULL, FIRST + 3},
-    {"at", required_argument, NULL, FIRST + 4},
-    {"wait", required_argument, NULL, FIRST + 5},
+    {"json", no_argument, NULL, OPT_NOTE},
+    {"version", no_argument, NULL, OPT_VERSION},
+    {"help", no_argument, NULL, OPT_HELP},
+    {"reason", required_argument, NULL, OPT_NOTE},
+    {"at", required_argument, NULL, OPT_NOTE},
+    {"wait", required_argument, NULL, OPT_NOTE},
     /* who asks the directory, see dir_who.c */
-    {"bind-dn", required_argument, NULL, FIRST + 6},
-    {"uri", required_argument, NULL, FIRST + 7},
-    {"password-file", required_argument, NULL, FIRST + 8},
-    {"external", no_argument, NULL, FIRST + 9},
-    {"dry-run", no_argument, NULL, FIRST + 10},
-    {"yes", no_argument, NULL, FIRST + 11},
+    {"bind-dn", required_argument, NULL, OPT_NOTE},
+    {"uri", required_argument, NULL, OPT_NOTE},
+    {"password-file", required_argument, NULL, OPT_NOTE},
+    {"external", no_argument, NULL, OPT_NOTE},
+    {"dry-run", no_argument, NULL, OPT_NOTE},
+    {"yes", no_argument, NULL, OPT_NOTE},
     {NULL, 0, NULL, 0},
 };
 
@@ -91,7 +92,7 @@ settle(struct ctl *ctl)
 }
 
 static int
-take(struct ctl *ctl, int o)
+take(struct ctl *ctl, int o, const char *name)
 {
     switch (o) {
     case 'c':
@@ -103,27 +104,27 @@ take(struct ctl *ctl, int o)
         return note(ctl, "n", NULL);
     case 'D':
         return note(ctl, "bind-dn", optarg);
-    case FIRST + 1:
+    case OPT_VERSION:
         puts("postroad " PACKAGE_VERSION);
         return CTL_DONE;
     case 'h':
-    case FIRST + 2:
+    case OPT_HELP:
         return verb_help(NULL);
     case '?':
         fputs("Try \"postroad help\", or postroad(8).\n", stderr);
         return CTL_USAGE;
     default:
-        return note(ctl, options[o - FIRST].name, optarg);
+        return note(ctl, name, optarg);
     }
 }
 
 int
 options_parse(struct ctl *ctl, int argc, char **argv)
 {
-    int o, status;
+    int o, status, row = 0;
 
-    while ((o = getopt_long(argc, argv, "c:anhD:", options, NULL)) != -1)
-        if ((status = take(ctl, o)) != -1)
+    while ((o = getopt_long(argc, argv, "c:anhD:", options, &row)) != -1)
+        if ((status = take(ctl, o, options[row].name)) != -1)
             return status;
     return settle(ctl);
 }
