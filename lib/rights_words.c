@@ -122,10 +122,10 @@ rights_below(struct span dn, struct span top)
 {
     size_t at, slashes = 0;
 
-    if (dn.n < top.n || (top.n > 0 && memcmp(dn.p + dn.n - top.n, top.p, top.n) != 0))
-        return 0;
-    if (dn.n == top.n || top.n == 0)
+    if (top.n == 0 || span_same(dn, top))
         return 1;
+    if (dn.n <= top.n || memcmp(dn.p + dn.n - top.n, top.p, top.n) != 0)
+        return 0;
     at = dn.n - top.n - 1;
     while (slashes < at && dn.p[at - 1 - slashes] == '\\')
         slashes++;
@@ -138,7 +138,7 @@ rights_parent(struct span dn)
     size_t i = 0;
 
     while (i < dn.n && dn.p[i] != ',')
-        i += dn.p[i] == '\\' && i + 1 < dn.n ? 2 : 1;
+        i += dn.p[i] == '\\' ? 2 : 1;
     if (i >= dn.n)
         return (struct span){NULL, 0};
     return (struct span){dn.p + i + 1, dn.n - i - 1};
