@@ -5,9 +5,10 @@
  *
  * Promises: a request is answered or its connection closed, within bounded time and
  * memory, whatever other clients do; with too many clients the one idle longest goes.
- * Told to end, it takes no more clients, answers what it was asked, and closes the
- * rest: Postfix connects again by itself. Holds no state that matters, so it may be
- * killed at any moment.
+ * Told to end, it takes no more clients, goes on answering those it has for a moment, and
+ * then closes them: Postfix connects again by itself, but once only. So the moment is
+ * there for all who were told to end to have stopped taking clients, or the next one might
+ * close the same client again. Holds no state that matters, so it may be killed at any time.
  */
 #include "serve.h"
 
@@ -22,7 +23,8 @@
 
 #define ACCEPT_BATCH 16 /* at once, so that workers share */
 #define SPARE_FILES  64 /* descriptors for other things than clients */
-#define DRAIN_TICKS  4  /* so long ending waits for half requests and slow readers */
+#define LINGER_TICKS 1  /* so long ending goes on answering */
+#define DRAIN_TICKS  4  /* and then waits for half requests and slow readers */
 
 /* --- clients come --- */
 
@@ -62,6 +64,32 @@ on_client(evutil_socket_t fd, short what, void *ctx)
 
 /* --- time, and the end --- */
 
+/*
+ * The tick comes from a descriptor, not from libevent's timers: with those every wait
+ * for the next question has a time-out, and setting the kernel's timer anew each time
+ * costs more than the answer.
+ */
+static int
+start_tick(int fd)
+{
+    static const struct timespec tick = {SERVE_TICK_MS / 1000, SERVE_TICK_MS % 1000 * 1000000L};
+    const struct itimerspec every = {tick, tick};
+
+    return timerfd_settime(fd, 0, &every, NULL);
+}
+
+static int
+open_tick(void)
+{
+    int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+
+    if (fd >= 0 && start_tick(fd) < 0) {
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
 static void
 drain_begin(struct worker *w)
 {
@@ -70,12 +98,22 @@ drain_begin(struct worker *w)
     w->draining = 1;
     event_del(w->listener);
     close(event_get_fd(w->listener));
-    w->drain_until = w->tick + DRAIN_TICKS;
+    start_tick(w->tick_fd);
+    w->close_from = w->tick + LINGER_TICKS;
+    w->drain_until = w->close_from + DRAIN_TICKS;
+    if (w->nconns == 0)
+        event_base_loopbreak(w->base);
 }
 
 static void
 drain_advance(struct worker *w)
 {
+    if (w->tick < w->close_from)
+        return;
+    if (w->tick == w->close_from) { /* serve_run goes on */
+        event_base_loopbreak(w->base);
+        return;
+    }
     conn_sweep(w);
     if (w->nconns == 0 || w->tick >= w->drain_until)
         event_base_loopbreak(w->base);
@@ -111,7 +149,6 @@ on_end(evutil_socket_t fd, short what, void *ctx)
     (void)fd;
     (void)what;
     drain_begin(w);
-    event_base_loopbreak(w->base);
 }
 
 /* The parent says nothing to us; what can be read is its end. */
@@ -157,25 +194,6 @@ make_base(void)
     if (cfg)
         event_config_free(cfg);
     return base;
-}
-
-/*
- * The tick comes from a descriptor, not from libevent's timers: with those every wait
- * for the next question has a time-out, and setting the kernel's timer anew each time
- * costs more than the answer.
- */
-static int
-open_tick(void)
-{
-    static const struct timespec tick = {SERVE_TICK_MS / 1000, SERVE_TICK_MS % 1000 * 1000000L};
-    const struct itimerspec every = {tick, tick};
-    int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-
-    if (fd >= 0 && timerfd_settime(fd, 0, &every, NULL) < 0) {
-        close(fd);
-        return -1;
-    }
-    return fd;
 }
 
 static int
@@ -242,7 +260,7 @@ serve_run(struct role_env *env, const struct service *service)
     on_tick(-1, 0, w);
     event_base_dispatch(w->base);
     if (w->draining) {
-        /* Once more round: who asked before we were told to end gets his answer. */
+        /* Once more round: who has asked gets his answer. */
         event_base_loop(w->base, EVLOOP_NONBLOCK);
         conn_sweep(w);
         if (w->nconns > 0)

@@ -68,8 +68,8 @@ struct worker {
     struct maps *maps;
     struct conn_list list[CONN_STATES];
     unsigned nconns, max_conns, nparked;
-    uint32_t tick; /* counts up twice a second: the clock of time-outs */
-    uint32_t drain_until;
+    uint32_t tick;                    /* counts up twice a second: the clock of time-outs */
+    uint32_t close_from, drain_until; /* ticks, while draining */
     int tick_fd;
     struct event *park_timer;
     int park_fd; /* ticks only while somebody is parked */
