@@ -7,6 +7,7 @@
  * A server is passed over only when it can't be reached: one that refuses us has
  * answered. Must not change anything with --dry-run.
  */
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -173,6 +174,24 @@ dir_fail(const struct dir *d, int code)
     return ctl_fail(d->ctl, code, "%s", d->error);
 }
 
+int
+dir_refuse(struct dir *d, int code, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(d->error, sizeof d->error, fmt, ap);
+    va_end(ap);
+    d->code = LDAP_OTHER;
+    return code;
+}
+
+const struct ctl *
+dir_ctl(const struct dir *d)
+{
+    return d->ctl;
+}
+
 const char *
 dir_base(const struct dir *d)
 {
@@ -300,4 +319,22 @@ dir_password(struct dir *d, const char *dn, const char *password)
     }
     rc = ldap_passwd(d->ld, &user, NULL, &new, NULL, NULL, &id);
     return dir_result(d, rc == LDAP_SUCCESS ? await(d, id, NULL) : rc, "set the password of", dn);
+}
+
+int
+dir_try_password(struct dir *d, const char *dn, const char *password)
+{
+    struct berval secret = {strlen(password), (char *)password};
+    struct dir other = {.ctl = d->ctl, .timeout = d->timeout, .uri = d->uri};
+    int id, rc;
+
+    other.ld = dir_connect(d->ctl->conf, d->uri, d->error, sizeof d->error);
+    if (!other.ld)
+        return CTL_TEMPORARY;
+    rc = ldap_sasl_bind(other.ld, dn, LDAP_SASL_SIMPLE, &secret, NULL, NULL, &id);
+    rc = rc == LDAP_SUCCESS ? await(&other, id, NULL) : rc;
+    rc = dir_result(&other, rc, "bind as", dn);
+    memcpy(d->error, other.error, sizeof d->error);
+    ldap_unbind_ext(other.ld, NULL, NULL);
+    return rc;
 }

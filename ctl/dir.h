@@ -24,6 +24,9 @@ void dir_close(struct dir **d);
 const char *dir_error(const struct dir *d);
 /* Say it as ctl_fail does, with code; returns code. */
 int dir_fail(const struct dir *d, int code);
+/* Make that text our own finding about the directory; returns code. */
+int dir_refuse(struct dir *d, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+const struct ctl *dir_ctl(const struct dir *d);
 const char *dir_base(const struct dir *d); /* the DN all is below */
 const char *dir_self(const struct dir *d); /* the DN we are bound as; "" when not known */
 const char *dir_uri(const struct dir *d);
@@ -82,6 +85,9 @@ int dir_rename(struct dir *d, const char *dn, const char *rdn, const char *paren
 /* The password-modify operation (RFC 3062): the server makes the hash. */
 int dir_password(struct dir *d, const char *dn, const char *password);
 
+/* Whether this password opens the directory to dn, over a connection of its own: CTL_DONE, CTL_NO. */
+int dir_try_password(struct dir *d, const char *dn, const char *password);
+
 /* Many adds under way at once. begin returns like dir_add, *id_r > 0 when an answer is due. */
 int dir_add_begin(struct dir *d, const char *dn, struct dir_change *c, int *id_r);
 /* The next answer: CTL_DONE or CTL_NO of the add *id_r; CTL_TEMPORARY with *id_r 0: the server is gone. */
@@ -102,6 +108,12 @@ const char *dir_parent(const char *dn);
 /* 1 equal as DNs, without case and blanks; 0 not, or no DNs. below: dn is base or below it. */
 int dir_dn_same(const char *a, const char *b);
 int dir_dn_below(const char *dn, const char *base);
+/* The first RDN as it is written, into out. The length, or -1. */
+long dir_first_rdn(const char *dn, char *out, size_t cap);
+/* The names between base and dn, from the top, joined by "/": "hr/pay". The length; -1: not below. */
+long dir_path(const char *dn, const char *base, char *out, size_t cap);
+/* Whether text is written as a DN of two parts or more, and not as an address. */
+int dir_is_dn(const char *text);
 /* The value of the first RDN without escapes, into out. The length, or -1. */
 long dir_rdn_value(const char *dn, char *out, size_t cap);
 

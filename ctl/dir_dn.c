@@ -143,3 +143,67 @@ dir_rdn_value(const char *dn, char *out, size_t cap)
     ldap_dnfree(parts);
     return n;
 }
+
+long
+dir_first_rdn(const char *dn, char *out, size_t cap)
+{
+    const char *rest = dir_parent(dn), *end = *rest ? rest : dn + strlen(dn);
+    size_t n;
+
+    while (*rest && end > dn && end[-1] == ' ')
+        end--;
+    n = (size_t)(end - dn) - (*rest ? 1 : 0);
+    if (n == 0 || n >= cap)
+        return -1;
+    memcpy(out, dn, n);
+    out[n] = '\0';
+    return (long)n;
+}
+
+/* Put the value in front of what is in out, with a "/" between. -1: it does not fit. */
+static int
+put_in_front(const struct berval *v, char *out, size_t *n, size_t cap)
+{
+    size_t more = v->bv_len + (*n > 0 ? 1 : 0);
+
+    if (*n + more >= cap)
+        return -1;
+    memmove(out + more, out, *n + 1);
+    memcpy(out, v->bv_val, v->bv_len);
+    if (*n > 0)
+        out[v->bv_len] = '/';
+    *n += more;
+    return 0;
+}
+
+long
+dir_path(const char *dn, const char *base, char *out, size_t cap)
+{
+    LDAPDN parts = NULL, below = NULL;
+    size_t nparts = 0, nbelow = 0, n = 0;
+    int fits = dir_dn_below(dn, base) &&
+               ldap_str2dn(dn, &parts, LDAP_DN_FORMAT_LDAPV3) == LDAP_SUCCESS &&
+               ldap_str2dn(base, &below, LDAP_DN_FORMAT_LDAPV3) == LDAP_SUCCESS;
+
+    out[0] = '\0';
+    while (fits && parts && parts[nparts])
+        nparts++;
+    while (fits && below && below[nbelow])
+        nbelow++;
+    for (size_t i = 0; fits && i < nparts - nbelow; i++)
+        fits = put_in_front(&parts[i][0]->la_value, out, &n, cap) == 0;
+    ldap_dnfree(parts);
+    ldap_dnfree(below);
+    return fits ? (long)n : -1;
+}
+
+int
+dir_is_dn(const char *text)
+{
+    LDAPDN parts = NULL;
+    int is = ldap_str2dn(text, &parts, LDAP_DN_FORMAT_LDAPV3) == LDAP_SUCCESS && parts &&
+             parts[0] && parts[1];
+
+    ldap_dnfree(parts);
+    return is;
+}

@@ -7,11 +7,16 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "user.h"
 #include "verbs.h"
 
 /* For verbs that talk to the directory as whoever calls, see dir_open. */
 #define DIR_TAKES  "bind-dn uri password-file external "
 #define EDIT_TAKES DIR_TAKES "dry-run "
+/* What can be said of a person. */
+#define PERSON_TAKES \
+    "name given surname alias site standby quota state deny forward title phone mobile "
+#define PASSWORD_TAKES "new-password-file prompt generate "
 
 static const struct verb verbs[] = {
     {"lookup", "MAP KEY", "ask a map over its socket, as Postfix does", "", verb_lookup},
@@ -24,6 +29,24 @@ static const struct verb verbs[] = {
      "at wait", verb_compare},
     {"whoami", "", "as whom the directory is asked, and what you may administer", DIR_TAKES,
      verb_whoami},
+    {"user add", "ADDRESS [--name NAME] [--department PATH] [--generate] ...", "add a person",
+     EDIT_TAKES PERSON_TAKES PASSWORD_TAKES "department uid", verb_user_add},
+    {"user show", "ADDRESS", "what the directory holds of a person", DIR_TAKES, verb_user_show},
+    {"user list", "[--domain NAME [--department PATH]] [--state STATE] [--site SITE]",
+     "the people of a domain or department", DIR_TAKES "domain department state site",
+     verb_user_list},
+    {"user modify", "ADDRESS [--alias ADDRESS] [--remove-alias ADDRESS] [--quota SIZE] ...",
+     "change what options say; an empty value takes away",
+     EDIT_TAKES PERSON_TAKES "mail drop-old remove-alias remove-forward allow", verb_user_modify},
+    {"user suspend", "ADDRESS", "no login and no sending; mail still arrives", EDIT_TAKES,
+     verb_user_suspend},
+    {"user resume", "ADDRESS", "the opposite", EDIT_TAKES, verb_user_resume},
+    {"user move", "ADDRESS DEPARTMENT", "to another department of his domain", EDIT_TAKES,
+     verb_user_move},
+    {"user password", "ADDRESS [--generate]", "set a new password", EDIT_TAKES PASSWORD_TAKES,
+     verb_user_password},
+    {"user delete", "ADDRESS [--yes]", "delete a person from the directory", EDIT_TAKES "yes",
+     verb_user_delete},
 };
 
 #define VERBS (sizeof verbs / sizeof *verbs)

@@ -39,8 +39,8 @@ struct row {
 #define LIST_AT(field) NULL, offsetof(struct conf_class, field)
 #define FIXED(name)    name, 0
 
-static const char deny_words[] = "imap pop submission send-external receive-external forward share "
-                                 "create-folder expunge password";
+const char attrs_deny_words[] = "imap pop submission send-external receive-external forward share "
+                                "create-folder expunge password";
 
 static const struct row rows[] = {
     {KIND_NONE, LIST_AT(address), TAG_MAIL, MAIN, take_mail, NULL},
@@ -49,7 +49,7 @@ static const struct row rows[] = {
     {KIND_NONE, LIST_AT(home_site), TAG_HOME, LEAST, take_place, NULL},
     {KIND_NONE, LIST_AT(home_host), TAG_HOME, LEAST, take_place, NULL},
     {KIND_NONE, LIST_AT(standby), TAG_STANDBY, LEAST, take_place, NULL},
-    {KIND_NONE, LIST_AT(deny), TAG_DENY, EACH, take_word, deny_words},
+    {KIND_NONE, LIST_AT(deny), TAG_DENY, EACH, take_word, attrs_deny_words},
     {KIND_NONE, LIST_AT(quota), TAG_QUOTA, LEAST, take_quota, NULL},
     {KIND_NONE, LIST_AT(member), TAG_MEMBER, EACH, take_written, NULL},
     {KIND_NONE, LIST_AT(member_dn), TAG_MEMBER_DN, EACH, take_dn, NULL},

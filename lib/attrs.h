@@ -23,6 +23,9 @@
  */
 int attrs_preset(const char *preset, struct conf_class map[CLASS_N]);
 
+/* The functions that can be withheld (postroadDeny), blank-separated. */
+extern const char attrs_deny_words[];
+
 /*
  * Make a DN canonical for comparing: lower case, no optional blanks. Given by the directory
  * files, which have the LDAP library; returns the length, or -1 when it is no DN.

@@ -17,6 +17,7 @@
 #include "config.h"
 #include "control.h"
 #include "control_digest.h"
+#include "control_taken.h"
 #include "log.h"
 #include "status.h"
 
@@ -139,6 +140,17 @@ verb_digest(struct control *c, const struct caller *who, json_t *request)
     return digest_entries_json(c, domain, member(request, "after"));
 }
 
+static json_t *
+verb_taken(struct control *c, const struct caller *who, json_t *request)
+{
+    json_t *addresses = json_object_get(request, "addresses");
+
+    (void)who;
+    if (!json_is_array(addresses))
+        return control_error(CONTROL_USAGE, "taken: which addresses?");
+    return taken_json(c, addresses);
+}
+
 /* The parent hands the word to sync, which confirms nothing but the sweep it refused last. */
 static json_t *
 verb_sweep_accept(struct control *c, const struct caller *who, json_t *request)
@@ -167,9 +179,13 @@ static const struct verb {
     int changes;
     json_t *(*fn)(struct control *, const struct caller *, json_t *);
 } verbs[] = {
-    {"ping", 0, verb_ping},       {"status", 0, verb_status},
-    {"explain", 0, verb_explain}, {"digests", 0, verb_digests},
-    {"digest", 0, verb_digest},   {"sweep-accept", 1, verb_sweep_accept},
+    {"ping", 0, verb_ping},
+    {"status", 0, verb_status},
+    {"explain", 0, verb_explain},
+    {"digests", 0, verb_digests},
+    {"digest", 0, verb_digest},
+    {"taken", 0, verb_taken},
+    {"sweep-accept", 1, verb_sweep_accept},
 };
 
 static json_t *

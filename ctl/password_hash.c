@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * password_hash: from a password to what may be stored of it. Salts are from the
+ * kernel; what was worked with is wiped.
+ */
+#include <crypt.h>
+#include <nettle/sha2.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "password.h"
+
+#define SALT 16
+
+static int
+hash_crypt(const struct secret *s, char out[PASSWORD_HASH_MAX])
+{
+    struct crypt_data *data = calloc(1, sizeof *data);
+    char salt[CRYPT_GENSALT_OUTPUT_SIZE];
+    const char *hash = NULL;
+
+    if (data && crypt_gensalt_rn("$y$", 0, NULL, 0, salt, sizeof salt))
+        hash = crypt_r(s->text, salt, data);
+    if (hash && *hash != '*')
+        snprintf(out, PASSWORD_HASH_MAX, "{CRYPT}%s", hash);
+    else
+        hash = NULL;
+    if (data)
+        explicit_bzero(data, sizeof *data);
+    free(data);
+    return hash && *out ? 0 : -1;
+}
+
+static void
+base64(const unsigned char *in, size_t n, char *out)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+    for (size_t i = 0; i < n; i += 3) {
+        unsigned b = (unsigned)in[i] << 16;
+
+        b |= i + 1 < n ? (unsigned)in[i + 1] << 8 : 0;
+        b |= i + 2 < n ? in[i + 2] : 0;
+        *out++ = digits[b >> 18];
+        *out++ = digits[b >> 12 & 63];
+        *out++ = i + 1 < n ? digits[b >> 6 & 63] : '=';
+        *out++ = i + 2 < n ? digits[b & 63] : '=';
+    }
+    *out = '\0';
+}
+
+static int
+hash_ssha512(const struct secret *s, char out[PASSWORD_HASH_MAX])
+{
+    unsigned char raw[SHA512_DIGEST_SIZE + SALT];
+    struct sha512_ctx ctx;
+
+    if (getrandom(raw + SHA512_DIGEST_SIZE, SALT, 0) != SALT)
+        return -1;
+    sha512_init(&ctx);
+    sha512_update(&ctx, s->n, (const uint8_t *)s->text);
+    sha512_update(&ctx, SALT, raw + SHA512_DIGEST_SIZE);
+    sha512_digest(&ctx, SHA512_DIGEST_SIZE, raw);
+    explicit_bzero(&ctx, sizeof ctx);
+    strcpy(out, "{SSHA512}");
+    base64(raw, sizeof raw, out + 9);
+    return 0;
+}
+
+int
+password_hash(const char *scheme, const struct secret *s, char out[PASSWORD_HASH_MAX])
+{
+    out[0] = '\0';
+    return strcmp(scheme, "ssha512") == 0 ? hash_ssha512(s, out) : hash_crypt(s, out);
+}
