@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * proof: prints for which moment the mirror is proven to hold all that any provider
- * knew, and who stands in the way of a newer proof. Only formats.
+ * knew, who stands in the way of a newer proof, and what differs all the same. Only formats.
  */
 #include <stdio.h>
 #include <string.h>
@@ -34,6 +34,22 @@ print_provider(json_t *p, const char *indent)
     putchar('\n');
 }
 
+static void
+print_differing(json_t *differs, const char *indent)
+{
+    json_t *d;
+    size_t i;
+
+    json_array_foreach(differs, i, d)
+    {
+        fputs(indent, stdout);
+        text_put(stdout, show_text(d, "address"));
+        fputs(" differs at provider ", stdout);
+        text_put(stdout, show_text(d, "uri"));
+        printf(", seen first %s\n", show_text(d, "since"));
+    }
+}
+
 void
 show_proof(json_t *proof, const char *indent)
 {
@@ -58,4 +74,5 @@ show_proof(json_t *proof, const char *indent)
         if (is_in_the_way(provider))
             print_provider(provider, indent);
     }
+    print_differing(json_object_get(proof, "differs"), indent);
 }

@@ -272,12 +272,14 @@ print_attention(json_t *r)
     json_t *dups = json_object_get(r, "duplicates"), *bad = json_object_get(r, "bad");
     json_t *lost = json_object_get(r, "lost_sites"), *roles = json_object_get(r, "roles");
     json_t *moving = json_object_get(r, "moving");
-    double away = show_number(json_object_get(r, "proof"), "unreachable");
+    json_t *proof = json_object_get(r, "proof");
+    double away = show_number(proof, "unreachable");
+    size_t differ = json_array_size(json_object_get(proof, "differs"));
     double sweep = show_number(source, "would_sweep");
     int cold_late = is_late(json_object_get(r, "cold"));
 
     if (sweep + away + show_number(dups, "count") + show_number(bad, "count") +
-                (double)json_array_size(lost) + late_roles(roles) + cold_late +
+                (double)(json_array_size(lost) + differ) + late_roles(roles) + cold_late +
                 show_number(moving, "count") ==
             0 &&
         show_true(mirror, "complete"))
@@ -293,6 +295,9 @@ print_attention(json_t *r)
     if (away > 0)
         item("%.0f providers do not answer: until they do, unknown addresses get 451, not 550.\n",
              away);
+    if (differ > 0)
+        item("The directories differ and do not know it, see Proof: what only one of them has gets "
+             "451.\n    To see all of it: postroad compare SITE\n");
     if (late_roles(roles) > 0)
         item("%d roles give no sign of life: see the log.\n", late_roles(roles));
     if (cold_late)

@@ -42,6 +42,7 @@ struct conf {
         struct conf_list uri, providers; /* providers empty: those of uri, see conf_providers */
         int timeout, heartbeat, retry_min, retry_max; /* seconds */
         int sweep_guard, sweep_floor;                 /* per cent; entries */
+        int verify_unknown;                           /* bool */
         int quota_unit;                               /* bytes in one unit of the quota attribute */
         struct conf_class map[CLASS_N];
     } directory;

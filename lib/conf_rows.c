@@ -93,6 +93,8 @@ const struct conf_row conf_rows[] = {
     LIST("directory.providers", directory.providers, CONF_LIST_MAX,
          "The providers of all sites, asked all the time what they know, before an address counts "
          "as unknown. Empty: those of directory.uri."),
+    BOOL("directory.verify_unknown", directory.verify_unknown, "true",
+         "Whether all providers are asked for the very address, too, before it counts as unknown."),
     STRING("directory.base", directory.base, "", 0, DN_LEN,
            "Entry below which the directory is mirrored; needed with directory.uri."),
     STRING("directory.bind_dn", directory.bind_dn, "", 0, DN_LEN,

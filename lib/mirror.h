@@ -181,6 +181,8 @@ void mirror_note_changes(struct mirror *m, int on);
 
 /* All writes happen inside a transaction; readers see all of it after commit, or nothing. */
 int mirror_write_begin(struct mirror *m);
+/* Whether one is open: then reads see what nobody else does yet. */
+int mirror_is_writing(const struct mirror *m);
 int mirror_write_commit(struct mirror *m);
 void mirror_write_abort(struct mirror *m);
 

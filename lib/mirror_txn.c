@@ -62,6 +62,12 @@ begin_anew(struct mirror *m)
 }
 
 int
+mirror_is_writing(const struct mirror *m)
+{
+    return m->wtxn != NULL;
+}
+
+int
 mirror_write_begin(struct mirror *m)
 {
     long n;

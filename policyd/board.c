@@ -2,10 +2,10 @@
 /*
  * board: shared memory in which the roles show one another how they are.
  *
- * One memfd of BOARD_ROLES pages, sealed in size so that nobody can cut it under
- * the others. A role maps everything through a read-only descriptor and only its
- * own page through a writable one: a role that went astray can't write another's
- * page, not even by mprotect. The parent alone maps all of it writable, to bury
+ * One memfd: a page for each role, then the questions of each, then the answers to
+ * them. It is sealed in size so that nobody can cut it under the others. A role maps everything through a read-only descriptor and only its
+ * own parts through a writable one: a role that went astray can't write another's
+ * part, not even by mprotect. The parent alone maps all of it writable, to bury
  * the dead. Must not allocate, block, or log.
  */
 #include "board.h"
@@ -19,10 +19,12 @@
 
 #include "conf.h"
 
-#define BOARD_BYTES ((size_t)BOARD_ROLES * BOARD_PAGE)
+#define PAGES_BYTES ((size_t)BOARD_ROLES * BOARD_PAGE)
+#define ANSWERS_AT  (PAGES_BYTES + (size_t)BOARD_ROLES * BOARD_QUESTIONS)
+#define BOARD_BYTES (ANSWERS_AT + BOARD_ANSWERS)
 
 _Static_assert(sizeof(struct board_page) <= BOARD_PAGE, "a role's page must fit");
-_Static_assert(BOARD_COLD_ERRORS < BOARD_SYNC_PROVIDER, "sync's words must not overlap");
+_Static_assert(BOARD_SYNC_SEARCHED < BOARD_SYNC_PROVIDER, "sync's words must not overlap");
 _Static_assert(BOARD_SYNC_PROVIDER + CONF_LIST_MAX * BOARD_PROVIDER_WORDS <= BOARD_WORDS,
                "a row for each provider");
 _Static_assert(BOARD_RESTARTS + BOARD_ROLES <= BOARD_WORDS, "a restart count for each role");
@@ -58,6 +60,22 @@ map_for_reading(int fd)
     return all == MAP_FAILED ? NULL : all;
 }
 
+static size_t
+questions_at(int role)
+{
+    return PAGES_BYTES + (size_t)role * BOARD_QUESTIONS;
+}
+
+/* Have n bytes at this place writable. 0 or -1. */
+static int
+map_own(char *all, int fd, size_t at, size_t n)
+{
+    return mmap(all + at, n, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, (off_t)at) ==
+                   MAP_FAILED
+               ? -1
+               : 0;
+}
+
 static char *
 map_for_role(int fd, int role)
 {
@@ -70,12 +88,12 @@ map_for_role(int fd, int role)
     all = map_for_reading(fd);
     if (!all)
         return NULL;
-    if (mmap(all + (size_t)role * BOARD_PAGE, BOARD_PAGE, PROT_READ | PROT_WRITE,
-             MAP_SHARED | MAP_FIXED, fd, (off_t)role * BOARD_PAGE) == MAP_FAILED) {
-        munmap(all, BOARD_BYTES);
-        return NULL;
-    }
-    return all;
+    if (map_own(all, fd, (size_t)role * BOARD_PAGE, BOARD_PAGE) == 0 &&
+        map_own(all, fd, questions_at(role), BOARD_QUESTIONS) == 0 &&
+        (role != BOARD_SYNC || map_own(all, fd, ANSWERS_AT, BOARD_ANSWERS) == 0))
+        return all;
+    munmap(all, BOARD_BYTES);
+    return NULL;
 }
 
 int
@@ -88,6 +106,7 @@ board_attach(struct board *b, int fd, int role, int keep)
     for (int i = 0; i < BOARD_ROLES; i++)
         b->page[i] = (struct board_page *)(all + (size_t)i * BOARD_PAGE);
     b->own = b->page[role];
+    b->number = role;
     if (!keep)
         close(fd);
     return 0;
@@ -99,6 +118,18 @@ board_detach(struct board *b)
     if (b->own)
         munmap(b->page[0], BOARD_BYTES);
     memset(b, 0, sizeof(*b));
+}
+
+void *
+board_questions(const struct board *b, int role)
+{
+    return (char *)b->page[0] + questions_at(role);
+}
+
+void *
+board_answers(const struct board *b)
+{
+    return (char *)b->page[0] + ANSWERS_AT;
 }
 
 uint64_t

@@ -12,7 +12,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define BOARD_PAGE 4096
+#define BOARD_PAGE      4096
+#define BOARD_QUESTIONS (88 * 4096)  /* bytes for each role's questions, see inquiry.h */
+#define BOARD_ANSWERS   (352 * 4096) /* bytes for sync's answers to them */
 #define BOARD_ROLES \
     136 /* parent, sync, control, policy, probe, cold, 2 spare, 2 x 64 answer workers */
 #define BOARD_PARENT  0
@@ -61,12 +63,17 @@ enum board_counter {
     BOARD_SYNC_PROOF_MS, /* monotonic ms: the mirror held all that any provider knew then; 0 never */
     BOARD_SYNC_UNREACHABLE,   /* providers known not to answer */
     BOARD_SYNC_STALLS,        /* searches begun anew because a change did not come */
+    BOARD_SYNC_ANSWERED,      /* the number of the last answer to a question, see inquiry.h */
     BOARD_SYNC_CHECKED = 120, /* as many doubts as were cleared, see board_doubts */
     /* by cold */
     BOARD_COLD_CURRENT_MS = 121, /* wall clock: when the tables held what the mirror holds */
     BOARD_COLD_ROWS,
     BOARD_COLD_WRITTEN, /* rows changed since start */
     BOARD_COLD_ERRORS,
+    /* by sync */
+    BOARD_SYNC_DIFFERS,  /* addresses that a provider has otherwise than the mirror, now */
+    BOARD_SYNC_DIFFERED, /* since start */
+    BOARD_SYNC_SEARCHED, /* addresses looked for at providers since start */
     /* sync's page only: + BOARD_PROVIDER_WORDS * number + enum board_provider */
     BOARD_SYNC_PROVIDER = 128,
     BOARD_RESTARTS = 128, /* parent's page only: + role number */
@@ -104,6 +111,7 @@ struct board_page {
 struct board {
     struct board_page *page[BOARD_ROLES]; /* read-only but the own one */
     struct board_page *own;
+    int number; /* of the own one */
 };
 
 /* Parent: make the memory; returns the descriptor, or -1. */
@@ -150,6 +158,10 @@ board_observe(const struct board *b, int role, int word)
 
 /* The clock of the beats: monotonic ms. */
 uint64_t board_now_ms(void);
+/* A role's questions, which only it writes; the answers, which only sync writes. Zero at first. */
+void *board_questions(const struct board *b, int role);
+void *board_answers(const struct board *b);
+
 /* "I live": call at least once a second. */
 void board_beat(struct board *b);
 /* Parent: take what a dead role can't take back itself (beat, pid, open connections) off its page. */

@@ -229,7 +229,7 @@ is_utf8(const char *s, size_t n)
     return 1;
 }
 
-static unsigned long shortages;
+static _Thread_local unsigned long shortages;
 
 unsigned long
 dn_shortages(void)

@@ -17,7 +17,7 @@
  * empty DN, -1 when it is no DN or does not fit. Serves as attrs_dn_fn.
  */
 long dn_normalize(struct span dn, char *out, size_t cap);
-/* How often -1 was said only because memory was short. */
+/* How often -1 was said, in this thread, only because memory was short. */
 unsigned long dn_shortages(void);
 
 /*

@@ -95,41 +95,48 @@ pack(struct feed *f, struct span rdn, struct record *r, char *complaint, size_t 
     return pack_too_large(f, &view, rdn, r);
 }
 
-static int
-no_memory(struct feed *f)
+int
+feed_pack(struct feed *f, struct span dn, struct record *r, char *complaint, size_t complaint_n)
 {
-    snprintf(f->error, sizeof f->error, "out of memory");
-    return -1;
+    unsigned long shortages = dn_shortages();
+    long n = dn_cache_normalize(f->dns, dn, f->ndn, sizeof f->ndn);
+    struct span rdn, parent;
+    int rc;
+
+    complaint[0] = '\0';
+    if (shortages != dn_shortages())
+        return -2;
+    if (n <= 0) {
+        snprintf(complaint, complaint_n, "%s",
+                 n < 0 ? "this is no usable name" : "an entry without a name");
+        return -1;
+    }
+    dn_split(dn, &rdn, &parent);
+    rc = pack(f, rdn, r, complaint, complaint_n);
+    if (rc == -2 || shortages != dn_shortages())
+        return -2;
+    if (rc < 0)
+        snprintf(complaint, complaint_n, "does not fit into a record");
+    return rc;
 }
 
 int
 feed_put(struct feed *f, const unsigned char uuid[UUID_LEN], struct span dn)
 {
-    unsigned long shortages = dn_shortages();
-    long n = dn_cache_normalize(f->dns, dn, f->ndn, sizeof f->ndn);
-    struct span rdn, parent;
     struct record r;
-    char complaint[512] = "";
-    int rc;
+    char complaint[512];
+    int rc = feed_pack(f, dn, &r, complaint, sizeof complaint);
 
-    if (shortages != dn_shortages())
-        return no_memory(f);
-    if (n <= 0) {
-        complain(f, dn, n < 0 ? "this is no usable name" : "an entry without a name");
-        return 0;
-    }
-    dn_split(dn, &rdn, &parent);
-    rc = pack(f, rdn, &r, complaint, sizeof complaint);
-    if (rc == -2 || shortages != dn_shortages())
-        return no_memory(f);
-    if (rc < 0) {
-        complain(f, dn, "does not fit into a record");
-        return 0;
+    if (rc == -2) {
+        snprintf(f->error, sizeof f->error, "out of memory");
+        return -1;
     }
     if (complaint[0])
         complain(f, dn, complaint);
+    if (rc < 0)
+        return 0;
     f->puts++;
-    rc = mirror_put(f->mirror, uuid, (struct span){f->ndn, (size_t)n}, f->record, r.n, complaint);
+    rc = mirror_put(f->mirror, uuid, span_of(f->ndn), f->record, r.n, complaint);
     if (rc < 0)
         snprintf(f->error, sizeof f->error, "mirror: %s", mirror_error(f->mirror));
     return rc;

@@ -33,6 +33,13 @@ int feed_open(struct feed *f, const struct conf *conf, char *error, size_t error
 void feed_close(struct feed *f);
 
 /*
+ * The record of the entry collected in f->entry, in memory of f; its name is in f->ndn. 0; -1 it gives
+ * none; -2 memory is short. Why not, or what makes no sense in it, in complaint, or "". Never logs.
+ */
+int feed_pack(struct feed *f, struct span dn, struct record *r, char *complaint,
+              size_t complaint_n);
+
+/*
  * Write the entry collected in f->entry. An entry that makes no sense is written as far as it does,
  * and its trouble kept with it in the mirror and logged. 0, or -1 and f->error: the store failed,
  * or memory is short; abort.

@@ -116,6 +116,9 @@ maps_new(const struct conf *conf, struct board *board)
     m->own_site = span_of(conf->site);
     m->local = span_of(conf->local_transport);
     m->wait = span_of(conf->wait_transport);
+    m->verifies = conf->directory.verify_unknown && conf->directory.uri.n > 0;
+    m->asks = m->verifies && board->number >= BOARD_ANSWER;
+    inquiry_init(&m->inquiry, board);
     m->sites = calloc(1, sizeof(*m->sites));
     m->domains = calloc(MAPS_DOMAINS, sizeof(*m->domains));
     m->orgs = calloc(MAPS_ORGS, sizeof(*m->orgs));
@@ -203,6 +206,7 @@ maps_begin(struct maps *m)
         return m->readable ? 0 : -1;
     m->readable = 0;
     m->proof_ms = (int64_t)board_observe(m->board, BOARD_SYNC, BOARD_SYNC_PROOF_MS);
+    m->answered = board_observe(m->board, BOARD_SYNC, BOARD_SYNC_ANSWERED);
     mirror_keep(m);
     if (!m->mirror)
         return -1;

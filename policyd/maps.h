@@ -95,8 +95,19 @@ void maps_asked(struct maps *m, int64_t asked_ms);
  * to be asked again with; else 0.
  */
 int64_t maps_waits(const struct maps *m);
-/* Whether a question of that time can be answered by now, or will not be any better. Cheap. */
-int maps_settled(const struct maps *m, int64_t asked_ms);
+/*
+ * Then also: what it waits for, to be given back by maps_release when nobody waits any more. 0: for the
+ * proof alone, or there was no room to ask for the address.
+ */
+int maps_ticket(struct maps *m);
+void maps_release(struct maps *m, int ticket);
+/* How many without a ticket may ask again now. */
+unsigned maps_room(const struct maps *m);
+/*
+ * Whether a question of that time, with that ticket, can be answered by now, or will not be any better.
+ * *room: of maps_room, counted down. Cheap.
+ */
+int maps_settled(const struct maps *m, int64_t asked_ms, int ticket, unsigned *room);
 /* The enum route_verdict of the last lookup, -1 when it needed none: to be counted. */
 int maps_verdict(const struct maps *m);
 /* Why the last lookup was answered so, fixed text: to be sent along with TEMP. */

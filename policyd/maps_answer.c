@@ -259,7 +259,7 @@ maps_lookup(struct maps *m, enum map_id map, struct span key, char *out, size_t 
         s = answer_temp(m, unreadable);
     maps_end(m);
     if (map == MAP_TRANSPORT)
-        m->hinges = 0; /* mail it is asked for was accepted: that waits, not the lookup */
+        m->waits = 0; /* mail it is asked for was accepted: that waits, not the lookup */
     if (s != SOCKETMAP_OK)
         a.n = 0;
     *len_r = a.n;

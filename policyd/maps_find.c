@@ -110,7 +110,7 @@ maps_find(struct maps *m, const struct addr *a, struct hit *h)
 
     if (found != 0 || !h->ours)
         return found;
-    if (!maps_proven(m))
+    if (!maps_proven(m, a))
         return 0;
     found = find_catch_all(m, a, h);
     h->proven = 1;
@@ -188,7 +188,7 @@ found_input(struct maps *m, struct hit *h, struct route_input *in)
     in->kind = h->claim.kind;
     in->state = (enum record_state)state;
     if (state == STATE_DISABLED)
-        h->proven = maps_proven(m);
+        h->proven = maps_proven(m, &m->addr);
     return 0;
 }
 

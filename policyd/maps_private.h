@@ -10,6 +10,7 @@
 #define POSTROAD_MAPS_PRIVATE_H
 
 #include "freshness.h"
+#include "inquiry.h"
 #include "log.h"
 #include "maps.h"
 
@@ -101,14 +102,21 @@ struct maps {
     struct seen *seen;
     uint32_t round;
     struct log_limit large_limit;
-    int64_t proof_ms, next_asked_ms; /* proof_ms: as it was before the snapshot was taken */
+    int64_t proof_ms,
+        next_asked_ms; /* proof_ms, answered: as they were before the snapshot was taken */
+    uint64_t answered;
+    struct inquiry inquiry; /* our questions about addresses */
+    int verifies, asks;     /* they count, we put any */
     /* the lookup at hand */
     int64_t asked_ms;             /* 0: not needed yet */
     int cant_wait;                /* a recent proof will do */
-    int judged;                   /* fresh holds */
-    enum freshness_verdict fresh; /* of "nobody has it" */
-    const char *fresh_why;
-    int hinges; /* the answer hinges on it */
+    int judged;                   /* all holds */
+    enum freshness_verdict all;   /* of the mirror as a whole */
+    enum freshness_verdict fresh; /* of the address that was asked last: "nobody has it" */
+    const char *all_why, *fresh_why;
+    int slot; /* of our question about that address, -1 none */
+    int waits,
+        ticket; /* another answer is possible later; when the question of that slot, less one, is answered */
     int parsed;
     struct addr addr;
     struct hit hit;
@@ -131,10 +139,10 @@ int maps_find(struct maps *m, const struct addr *a, struct hit *h);
 int maps_route(struct maps *m, struct span key);
 /* The state that holds for h, inherited ones included; -1 can't read. */
 int maps_state(struct maps *m, const struct hit *h);
-/* maps_proof.c. Whether "not in the mirror" is a fact, for the lookup at hand. */
-int maps_proven(struct maps *m);
+/* maps_proof.c. Whether it is a fact that nobody has the address, for the lookup at hand. */
+int maps_proven(struct maps *m, const struct addr *a);
 void maps_proof_begin(struct maps *m);
-/* What an answer has to say that would need such a fact and has none. */
+/* What an answer has to say that would need such a fact and has none, of the address asked last. */
 const char *maps_doubt(struct maps *m);
 
 /* maps_alias.c. What the address in m->hit stands for. */

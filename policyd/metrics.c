@@ -153,6 +153,13 @@ proof(const struct control *c, const struct moment *now, struct evbuffer *out)
                "Time since the moment for which the mirror is proven to hold all that any provider "
                "knew.",
                (double)(now->mono_ms - ms) / 1000.0);
+    single(
+        out, "postroad_differing_addresses", "gauge",
+        "Addresses met that a provider has otherwise than the mirror, though contextCSN is equal.",
+        (double)board_get(b, BOARD_SYNC, BOARD_SYNC_DIFFERS));
+    single(out, "postroad_verified_addresses_total", "counter",
+           "Addresses that providers were asked for before they counted as unknown.",
+           (double)board_get(b, BOARD_SYNC, BOARD_SYNC_SEARCHED));
     head(out, "postroad_provider_up", "gauge", "1 unless the provider is known not to answer.");
     for (size_t i = 0; i < uris->n; i++) {
         status_provider(b, i, &p);

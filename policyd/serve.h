@@ -55,6 +55,7 @@ struct conn {
     uint32_t in_n, out_n, out_pos;
     uint32_t tick;    /* of the last byte from it, or since when it is blocked */
     int64_t asked_ms; /* when the first request in `in` came, if it waits for a proof; else 0 */
+    int ticket;       /* parked: what it waits for, see maps_ticket */
     enum conn_state state;
 };
 TAILQ_HEAD(conn_list, conn);
@@ -87,8 +88,9 @@ int park_open(struct worker *w); /* 0, or -1 */
 void park_close(struct worker *w);
 /* Whether one more question may wait. */
 int park_room(struct worker *w);
-/* After a connection came to or left the parked ones. */
-void park_count(struct worker *w, int more);
+/* A connection comes to or leaves the parked ones. */
+void park_enter(struct conn *c);
+void park_leave(struct conn *c);
 /* While draining: answer who still waits by what is known. */
 void park_release(struct worker *w);
 

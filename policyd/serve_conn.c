@@ -78,7 +78,7 @@ conn_close(struct conn *c)
     drop(w, &c->in, &c->in_n);
     drop(w, &c->out, &c->out_n);
     if (c->state == CONN_PARKED)
-        park_count(w, -1);
+        park_leave(c);
     free(c);
     w->nconns--;
     count_conns(w);
@@ -156,8 +156,10 @@ set_state(struct conn *c, enum conn_state state)
     if (state != CONN_PARKED)
         event_add(&c->ev, NULL);
     list_remove(c);
-    if ((state == CONN_PARKED) != (c->state == CONN_PARKED))
-        park_count(w, state == CONN_PARKED ? 1 : -1);
+    if (c->state == CONN_PARKED && state != CONN_PARKED)
+        park_leave(c);
+    else if (c->state != CONN_PARKED && state == CONN_PARKED)
+        park_enter(c);
     c->state = state;
     list_append(c);
 }

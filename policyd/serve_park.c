@@ -4,9 +4,9 @@
  * answers others meanwhile; these cost nothing but their connection and the bytes it
  * sent, and there is a limit to their number.
  *
- * A timer looks whether a proof came, only while somebody waits. Questions stand in
- * the order they came in, so the first one that isn't settled ends the look. Nobody
- * waits longer than unknown_wait and a tick, or beyond the end of the worker.
+ * A timer looks whether a proof came, only while somebody waits: for each of them two
+ * words of memory. Nobody waits longer than unknown_wait and a tick, or beyond the end
+ * of the worker.
  */
 #include "serve.h"
 
@@ -29,17 +29,17 @@ static void
 on_park_tick(evutil_socket_t fd, short what, void *ctx)
 {
     struct worker *w = ctx;
-    struct conn *c;
+    unsigned room = maps_room(w->maps);
+    struct conn *c = TAILQ_FIRST(&w->list[CONN_PARKED]), *next;
     uint64_t ticks;
 
     (void)what;
     if (read(fd, &ticks, sizeof(ticks)) < 0)
         return;
-    for (unsigned n = w->nparked; n > 0; n--) {
-        c = TAILQ_FIRST(&w->list[CONN_PARKED]);
-        if (!c || !maps_settled(w->maps, c->asked_ms))
-            return;
-        conn_resume(c);
+    for (unsigned n = w->nparked; n > 0 && c; n--, c = next) {
+        next = TAILQ_NEXT(c, link);
+        if (maps_settled(w->maps, c->asked_ms, c->ticket, &room))
+            conn_resume(c);
     }
 }
 
@@ -74,17 +74,27 @@ park_room(struct worker *w)
 }
 
 void
-park_count(struct worker *w, int more)
+park_enter(struct conn *c)
 {
-    if (more > 0) {
-        w->nparked++;
-        board_add(w->board, BOARD_PARKED_TOTAL, 1);
-    } else {
-        w->nparked--;
-    }
-    if (w->nparked == (more > 0 ? 1 : 0))
-        set_timer(w, more > 0);
-    board_set(w->board, BOARD_PARKED, w->nparked);
+    struct worker *w = c->worker;
+
+    c->ticket = maps_ticket(w->maps);
+    board_add(w->board, BOARD_PARKED_TOTAL, 1);
+    board_set(w->board, BOARD_PARKED, ++w->nparked);
+    if (w->nparked == 1)
+        set_timer(w, 1);
+}
+
+void
+park_leave(struct conn *c)
+{
+    struct worker *w = c->worker;
+
+    maps_release(w->maps, c->ticket);
+    c->ticket = 0;
+    board_set(w->board, BOARD_PARKED, --w->nparked);
+    if (w->nparked == 0)
+        set_timer(w, 0);
 }
 
 void

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * status, proof: for which moment the mirror is proven to hold all that any provider
- * knew, and which provider stands in the way, for status, explain and /metrics. Only
- * reads the board.
+ * knew, which provider stands in the way, and what one has otherwise though it counts as
+ * equal, for status, explain and /metrics. Only reads the board.
  */
 #include "status.h"
+
+#include "inquiry.h"
 
 /* Further ago than this, what a provider knows more is no longer just on its way. */
 #define BEHIND_MS 2000
@@ -54,6 +56,23 @@ provider_json(const struct board *b, const char *uri, size_t i, const struct mom
                      "ahead_s", age_s(p.behind_ms, now));
 }
 
+static json_t *
+differs_json(const struct board *b, const struct conf_list *uris)
+{
+    json_t *list = json_array();
+    struct inquiry_alarm a;
+
+    for (int i = 0; i < INQUIRY_ALARMS; i++) {
+        inquiry_alarm_get(b, i, &a);
+        if (a.since_ms > 0 && (size_t)a.provider < uris->n)
+            json_array_append_new(list, json_pack("{s:o, s:o, s:o}", "address",
+                                                  control_text(span_of(a.address)), "uri",
+                                                  control_text(span_of(uris->v[a.provider])),
+                                                  "since", control_time((int64_t)a.since_ms)));
+    }
+    return list;
+}
+
 json_t *
 status_proof_json(struct control *c, const struct moment *now)
 {
@@ -67,7 +86,8 @@ status_proof_json(struct control *c, const struct moment *now)
     }
     for (size_t i = 0; i < uris->n; i++)
         json_array_append_new(list, provider_json(b, uris->v[i], i, now));
-    return json_pack("{s:o, s:i, s:i, s:o}", "as_of_s", age_s(status_proof_ms(b), now),
+    return json_pack("{s:o, s:i, s:i, s:o, s:o}", "as_of_s", age_s(status_proof_ms(b), now),
                      "unreachable", (int)board_get(b, BOARD_SYNC, BOARD_SYNC_UNREACHABLE), "stalls",
-                     (int)board_get(b, BOARD_SYNC, BOARD_SYNC_STALLS), "providers", list);
+                     (int)board_get(b, BOARD_SYNC, BOARD_SYNC_STALLS), "providers", list, "differs",
+                     differs_json(b, uris));
 }

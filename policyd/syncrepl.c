@@ -221,7 +221,8 @@ after(struct syncrepl *y, struct round *r, enum syncrepl_end end, int64_t ms)
 void
 syncrepl_prove(struct syncrepl *y)
 {
-    syncrepl_polls_update(y->polls, y->follows ? &y->visible : NULL, &y->sync->env->board);
+    syncrepl_polls_update(y->polls, y->follows ? &y->visible : NULL, y->sync->mirror,
+                          &y->sync->env->board);
 }
 
 static void
@@ -235,7 +236,7 @@ polls_start(struct syncrepl *y)
 {
     struct sync *s = y->sync;
 
-    y->polls = syncrepl_polls_start(s->conf, y->base);
+    y->polls = syncrepl_polls_start(s->conf, y->base, &s->env->board);
     if (!y->polls) {
         log_error("sync role not started errno=%d", errno);
         return -1;

@@ -14,6 +14,7 @@
 
 #include "beat.h"
 #include "syncrepl_conn.h"
+#include "syncrepl_entry.h"
 
 #define REFRESH_BATCH 20000 /* entries in one transaction of a refresh */
 #define PERSIST_MS    10    /* longest a change waits for others to be committed with */
@@ -160,30 +161,6 @@ session_delete(struct session *t, const unsigned char uuid[UUID_LEN])
     return 0;
 }
 
-/* The attributes behind the DN, into the feed. The names and values stay in the message. */
-static int
-collect_attributes(struct session *t, LDAPMessage *entry, BerElement *ber)
-{
-    struct collect *c = &t->s->feed.entry;
-    struct berval name, *values;
-    size_t i;
-    int rc;
-
-    while ((rc = ldap_get_attribute_ber(t->ld, entry, ber, &name, &values)) == LDAP_SUCCESS &&
-           name.bv_val) {
-        for (i = 0; values && values[i].bv_val; i++)
-            if (collect_add(c, (struct span){name.bv_val, name.bv_len},
-                            (struct span){values[i].bv_val, values[i].bv_len}) < 0)
-                break;
-        if (values && values[i].bv_val) {
-            ber_memfree(values);
-            return session_end(t, END_STORE, "out of memory");
-        }
-        ber_memfree(values);
-    }
-    return rc == LDAP_SUCCESS ? 0 : session_end(t, END_LOST, "an attribute that can't be read");
-}
-
 static int
 put_entry(struct session *t, LDAPMessage *entry, const unsigned char uuid[UUID_LEN])
 {
@@ -193,11 +170,12 @@ put_entry(struct session *t, LDAPMessage *entry, const unsigned char uuid[UUID_L
 
     if (session_begin(t) < 0)
         return -1;
-    if (ldap_get_dn_ber(t->ld, entry, &ber, &dn) != LDAP_SUCCESS)
-        return session_end(t, END_LOST, "an entry that can't be read");
-    collect_reset(&t->s->feed.entry);
-    rc = collect_attributes(t, entry, ber);
-    if (rc == 0 && feed_put(&t->s->feed, uuid, (struct span){dn.bv_val, dn.bv_len}) < 0)
+    rc = syncrepl_entry_read(t->ld, entry, &t->s->feed.entry, &dn, &ber);
+    if (rc == -2)
+        rc = session_end(t, END_STORE, "out of memory");
+    else if (rc < 0)
+        rc = session_end(t, END_LOST, "an entry that can't be read");
+    else if (feed_put(&t->s->feed, uuid, (struct span){dn.bv_val, dn.bv_len}) < 0)
         rc = session_end(t, END_STORE, t->s->feed.error);
     ber_free(ber, 0);
     t->batch++;

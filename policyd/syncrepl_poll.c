@@ -5,8 +5,10 @@
  * Everything shared stands behind one lock, held for moments only. A thread has its
  * connection for itself; every wait of it but those inside the library (connect, TLS,
  * bind: within directory.timeout each, and name look-ups) ends when it is told to.
- * A question is dated before it is sent: the answer holds for that moment. Threads
- * do not log: what happened is shown and logged by the one that asks for it.
+ * A question is dated before it is sent: the answer holds for that moment. Addresses
+ * are looked for first and contextCSN is asked for then, so a mirror that covers that
+ * should have what was found. Threads do not log: what happened is shown and logged by
+ * the one that asks for it.
  */
 #include "syncrepl_poll.h"
 
@@ -21,15 +23,18 @@
 #include <unistd.h>
 
 #include "log.h"
+#include "look.h"
 #include "mirror.h"
 #include "proof.h"
 #include "syncrepl_conn.h"
 #include "syncrepl_csn.h"
+#include "syncrepl_find.h"
 
 #define POLL_MS      800 /* from one question to the next */
 #define RETRY_MIN_MS 500 /* before a connection is tried again; doubled each time */
 #define RETRY_MAX_MS 5000
 #define STACK_BYTES  (512u << 10)
+#define SEARCHES_MAX 4 /* for addresses, in one turn */
 
 struct poller {
     struct syncrepl_polls *polls;
@@ -39,6 +44,7 @@ struct poller {
     int started;
     /* the thread's own */
     LDAP *ld;
+    struct syncrepl_find *find; /* NULL: addresses are not looked for */
     char dn[MIRROR_DN_MAX + 1]; /* where contextCSN is, or is looked for */
     int retry_ms;
     /* under the lock */
@@ -53,6 +59,7 @@ struct syncrepl_polls {
     char base[MIRROR_DN_MAX + 1];
     pthread_mutex_t lock;
     struct proof proof; /* under the lock */
+    struct look *look;  /* NULL: addresses are not looked for */
     int news_fd, stop_fd;
     unsigned n;
     struct poller poller[PROOF_PROVIDERS_MAX];
@@ -113,12 +120,12 @@ failed(struct poller *t, const char *text)
 }
 
 static int
-failed_by_code(struct poller *t, int code)
+failed_by_code(struct poller *t, const char *step, int code)
 {
     char reason[200], text[240];
 
     syncrepl_conn_reason(t->ld, code, reason, sizeof reason);
-    snprintf(text, sizeof text, "contextCSN: %s", reason);
+    snprintf(text, sizeof text, "%s: %s", step, reason);
     return failed(t, text);
 }
 
@@ -137,7 +144,7 @@ receive(struct poller *t, int id, int64_t at, LDAPMessage **answer_r)
         if (rc > 0)
             return 1;
         if (rc < 0)
-            return failed_by_code(t, LDAP_SERVER_DOWN);
+            return failed_by_code(t, "connection", LDAP_SERVER_DOWN);
         left = end - now_ms();
         if (left <= 0)
             return failed(t, "no answer in time");
@@ -156,7 +163,7 @@ read_answer(struct poller *t, LDAPMessage *answer, struct cookie *knows)
     if (ldap_parse_result(t->ld, answer, &code, NULL, NULL, NULL, NULL, 0) != LDAP_SUCCESS)
         code = LDAP_DECODING_ERROR;
     if (code != LDAP_SUCCESS && code != LDAP_NO_SUCH_OBJECT && code != LDAP_SIZELIMIT_EXCEEDED)
-        return failed_by_code(t, code);
+        return failed_by_code(t, "contextCSN", code);
     rc = entry ? syncrepl_csn_read(t->ld, entry, knows) : 0;
     return rc < 0 ? failed(t, "a contextCSN that can't be read") : rc;
 }
@@ -172,7 +179,7 @@ ask(struct poller *t, int64_t at)
     asked(t, at);
     rc = syncrepl_csn_ask(t->ld, t->dn, &id);
     if (rc != LDAP_SUCCESS)
-        return failed_by_code(t, rc);
+        return failed_by_code(t, "contextCSN", rc);
     rc = receive(t, id, at, &answer);
     if (rc == 1)
         rc = read_answer(t, answer, &knows);
@@ -198,6 +205,46 @@ ask_where_it_is(struct poller *t, int64_t at)
     return rc < 0 ? -1 : 0;
 }
 
+/* --- a thread: addresses --- */
+
+/* One search. 1 answered, 0 told to end, -1 failed. */
+static int
+find(struct poller *t, struct search *s)
+{
+    LDAPMessage *answer = NULL;
+    int id, rc, code;
+
+    asked(t, s->at_ms);
+    rc = syncrepl_find_ask(t->find, t->ld, t->polls->base, s, &id);
+    if (rc != LDAP_SUCCESS)
+        return failed_by_code(t, "search", rc);
+    look_begun(t->polls->look, s);
+    rc = receive(t, id, s->at_ms, &answer);
+    code = rc == 1 ? syncrepl_find_read(t->find, t->ld, answer, s) : LDAP_SUCCESS;
+    ldap_msgfree(answer);
+    return code == LDAP_SUCCESS ? rc : failed_by_code(t, "search", code);
+}
+
+/* Look for all that is asked for, as far as a turn allows. 1, 0 told to end, -1 failed. */
+static int
+find_all(struct poller *t)
+{
+    struct search *s;
+    int rc = 1;
+
+    for (int i = 0; t->find && rc == 1 && i < SEARCHES_MAX; i++) {
+        s = look_take(t->polls->look, t->number, now_ms());
+        if (!s)
+            break;
+        rc = find(t, s);
+        if (rc == 1)
+            look_done(t->polls->look, &s);
+        else
+            look_failed(t->polls->look, &s);
+    }
+    return rc;
+}
+
 /* --- a thread --- */
 
 static int
@@ -221,7 +268,7 @@ turn(struct poller *t)
         return t->retry_ms;
     }
     at = now_ms();
-    if (ask_where_it_is(t, at) < 0) {
+    if (find_all(t) < 0 || ask_where_it_is(t, now_ms()) < 0) {
         syncrepl_conn_close(&t->ld);
         t->retry_ms = t->retry_ms * 2 < RETRY_MAX_MS ? t->retry_ms * 2 : RETRY_MAX_MS;
         return t->retry_ms;
@@ -238,6 +285,7 @@ poll_thread(void *ctx)
     while (wait_for(t, -1, turn(t)))
         ;
     syncrepl_conn_close(&t->ld);
+    syncrepl_find_free(&t->find);
     pthread_mutex_lock(&t->polls->lock);
     t->ended = 1;
     pthread_mutex_unlock(&t->polls->lock);
@@ -259,6 +307,10 @@ start_thread(struct syncrepl_polls *p, unsigned i)
     t->uri = conf_providers(p->conf)->v[i];
     t->retry_ms = RETRY_MIN_MS / 2;
     memcpy(t->dn, p->base, sizeof t->dn);
+    if (p->look && !(t->find = syncrepl_find_new(p->conf))) {
+        errno = ENOMEM;
+        return -1;
+    }
     pthread_attr_init(&attr);
     pthread_attr_setstacksize(&attr, STACK_BYTES);
     sigfillset(&all);
@@ -267,15 +319,17 @@ start_thread(struct syncrepl_polls *p, unsigned i)
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     pthread_attr_destroy(&attr);
     t->started = rc == 0;
+    if (rc)
+        syncrepl_find_free(&t->find);
     errno = rc;
     return rc ? -1 : 0;
 }
 
 struct syncrepl_polls *
-syncrepl_polls_start(const struct conf *conf, const char *base)
+syncrepl_polls_start(const struct conf *conf, const char *base, struct board *board)
 {
     struct syncrepl_polls *p = calloc(1, sizeof *p);
-    int saved;
+    int saved, ready;
 
     if (!p)
         return NULL;
@@ -285,9 +339,12 @@ syncrepl_polls_start(const struct conf *conf, const char *base)
     p->news_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     p->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     proof_init(&p->proof, (unsigned)conf_providers(conf)->n);
-    while (p->news_fd >= 0 && p->stop_fd >= 0 && p->n < p->proof.n && start_thread(p, p->n) == 0)
+    if (conf->directory.verify_unknown)
+        p->look = look_new(conf, board, p->proof.n);
+    ready = p->news_fd >= 0 && p->stop_fd >= 0 && (p->look || !conf->directory.verify_unknown);
+    while (ready && p->n < p->proof.n && start_thread(p, p->n) == 0)
         p->n++;
-    if (p->n == p->proof.n)
+    if (ready && p->n == p->proof.n)
         return p;
     saved = errno;
     syncrepl_polls_stop(&p, 1000);
@@ -330,6 +387,7 @@ syncrepl_polls_stop(struct syncrepl_polls **pp, int wait_ms)
         close(p->news_fd);
     if (p->stop_fd >= 0)
         close(p->stop_fd);
+    look_free(&p->look);
     pthread_mutex_destroy(&p->lock);
     free(p);
     return 1;
@@ -379,23 +437,36 @@ show(struct board *b, const struct poller *t, const struct proof_provider *v)
     board_set(b, row + PROVIDER_BEHIND_MS, (uint64_t)proof_behind_ms(v));
 }
 
-void
-syncrepl_polls_update(struct syncrepl_polls *p, const struct cookie *mirror, struct board *b)
+/* Under the lock: work out and show what is proven; covered: for each provider. */
+static void
+prove(struct syncrepl_polls *p, const struct cookie *visible, struct board *b, int64_t now,
+      int64_t covered[PROOF_PROVIDERS_MAX])
 {
-    uint64_t news;
-    int64_t now = now_ms();
-
-    (void)!read(p->news_fd, &news, sizeof news);
-    pthread_mutex_lock(&p->lock);
-    if (mirror)
-        proof_cover(&p->proof, mirror);
+    if (visible)
+        proof_cover(&p->proof, visible);
     for (unsigned i = 0; i < p->n; i++) {
         notice(&p->poller[i], &p->proof.provider[i], now);
         show(b, &p->poller[i], &p->proof.provider[i]);
+        covered[i] = p->proof.provider[i].covered_ms;
     }
     board_set(b, BOARD_SYNC_UNREACHABLE, proof_count_unreachable(&p->proof, now));
     board_publish(b, BOARD_SYNC_PROOF_MS, (uint64_t)proof_ms(&p->proof));
+}
+
+void
+syncrepl_polls_update(struct syncrepl_polls *p, const struct cookie *visible, struct mirror *m,
+                      struct board *b)
+{
+    struct moment now = {now_ms(), (int64_t)wall_ms()};
+    int64_t covered[PROOF_PROVIDERS_MAX];
+    uint64_t news;
+
+    (void)!read(p->news_fd, &news, sizeof news);
+    pthread_mutex_lock(&p->lock);
+    prove(p, visible, b, now.mono_ms, covered);
     pthread_mutex_unlock(&p->lock);
+    if (p->look)
+        look_settle(p->look, visible ? m : NULL, covered, now);
 }
 
 void

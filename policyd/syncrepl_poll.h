@@ -10,24 +10,28 @@
 #include "board.h"
 #include "conf.h"
 #include "cookie.h"
+#include "mirror.h"
 
 struct syncrepl_polls;
 
 /*
- * Start asking conf_providers(conf). base: normalised DN. conf is borrowed until the end of the
- * process, since a thread may not be stopped in time. NULL: errno.
+ * Start asking conf_providers(conf), for what they know and, with directory.verify_unknown, for the
+ * addresses that others ask for (inquiry.h). base: normalised DN. conf and board are borrowed until
+ * the end of the process, since a thread may not be stopped in time. NULL: errno.
  */
-struct syncrepl_polls *syncrepl_polls_start(const struct conf *conf, const char *base);
+struct syncrepl_polls *syncrepl_polls_start(const struct conf *conf, const char *base,
+                                            struct board *board);
 
 /* Becomes readable when there is news; syncrepl_polls_update takes it. */
 int syncrepl_polls_fd(const struct syncrepl_polls *p);
 
 /*
- * Work out how far the mirror is proven, and show it on the board. mirror: what the mirror holds for
- * all to see; NULL while it does not follow the directory. Logs when a provider falls silent and
- * when it answers again.
+ * Work out how far the mirror is proven, answer questions about addresses, and show it all on the
+ * board. visible: what the mirror holds for all to see; NULL while it does not follow the directory.
+ * Logs when a provider falls silent, answers again, or differs.
  */
-void syncrepl_polls_update(struct syncrepl_polls *p, const struct cookie *mirror, struct board *b);
+void syncrepl_polls_update(struct syncrepl_polls *p, const struct cookie *visible, struct mirror *m,
+                           struct board *b);
 
 /* The mirror's content is going to be another one: nothing is proven any more. */
 void syncrepl_polls_forget(struct syncrepl_polls *p, struct board *b);

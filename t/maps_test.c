@@ -211,6 +211,14 @@ waits(enum map_id map, const char *key)
     return maps_waits(maps) != 0;
 }
 
+static int
+settled(int64_t asked_ago_ms_)
+{
+    unsigned room = maps_room(maps);
+
+    return maps_settled(maps, (int64_t)board_now_ms() - asked_ago_ms_, 0, &room);
+}
+
 /* Which lookups wait for a proof, and for how long. */
 static void
 test_waiting(void)
@@ -232,12 +240,12 @@ test_waiting(void)
     asked_ago_ms = 6000;
     ok(!waits(MAP_MAILBOX, "ghost@a.example"), "not longer than unknown_wait");
     is_str(maps_why(maps), "not proven: no proof came in time", "and says so");
-    ok(maps_settled(maps, (int64_t)board_now_ms() - 6000), "which settles it");
-    ok(!maps_settled(maps, (int64_t)board_now_ms() - 100), "one that just came is not");
+    ok(settled(6000), "which settles it");
+    ok(!settled(100), "one that just came is not");
     asked_ago_ms = 100;
     show(PHASE_PERSIST, 1, 4000);
     ok(!waits(MAP_MAILBOX, "ghost@a.example"), "not for a provider that is away");
-    ok(maps_settled(maps, (int64_t)board_now_ms() - 100), "then nothing is waited for");
+    ok(settled(100), "then nothing is waited for");
     show(PHASE_REFRESH, 0, 4000);
     ok(!waits(MAP_MAILBOX, "ghost@a.example"), "nor while the mirror does not follow");
     asked_ago_ms = 0;

@@ -4,7 +4,7 @@
  * message to it. For t/model_test.c, which walks through all of it; see there.
  *
  * What decides is the daemon's own code: route_decide, guard_handoff, freshness_decide, proof_* and
- * cookie_* with real CSNs, digest_update. What is written here is only what lies between: what a map
+ * cookie_* with real CSNs, confirm_* and digest_update. What is written here is only what lies between: what a map
  * answers for a verdict (policyd/maps_answer.c), and what Postfix does with that answer.
  */
 #ifndef POSTROAD_TEST_MODEL_H
@@ -13,6 +13,7 @@
 #include "digest.h"
 #include "freshness.h"
 #include "guard.h"
+#include "policyd/confirm.h"
 #include "policyd/cookie.h"
 #include "policyd/proof.h"
 #include "route.h"
@@ -28,12 +29,16 @@ enum mutation {
     GUARD_ACCEPTS_ANYTHING, /* the hand-off port takes in what it would hand on */
     STALE_PROOF_COUNTS,     /* a proof from before the question will do */
     VANISHED_STAYS_HERE,    /* mail accepted for somebody who is gone goes to this site's Dovecot */
+    NOT_VERIFIED,           /* providers are asked for contextCSN alone, not for the address */
     MUTATIONS
 };
 
-static const char *const mutation_name[MUTATIONS] = {
-    "nothing", "unsure says unknown", "guard accepts what it would hand on", "stale proof counts",
-    "transport of the vanished is local"};
+static const char *const mutation_name[MUTATIONS] = {"nothing",
+                                                     "unsure says unknown",
+                                                     "guard accepts what it would hand on",
+                                                     "stale proof counts",
+                                                     "transport of the vanished is local",
+                                                     "providers are not asked for the address"};
 
 /* --- the directory --- */
 
@@ -154,10 +159,11 @@ struct model {
     int allow_lost;
     struct view view[KNOWN];
     struct digest digest[KNOWN];
+    struct digest entry[KNOWN][2];       /* of each owner; count 0: there is none */
     struct route route[SITES][KNOWN][2]; /* by what the mirror knows, and whether it is proven */
     unsigned char *visited;
     /* over all stories */
-    long stories, states, ended[RESTS], violations, unnoticed, handed_most;
+    long stories, states, ended[RESTS], violations, refused, unnoticed, handed_most;
 };
 
 static struct site_table table[SITES + 1]; /* of so many sites */
@@ -206,6 +212,17 @@ mirrored(const struct world *w, int site)
 
     for (int c = 0; c < CHANGES; c++)
         known |= (unsigned)(w->heard[site][c] == SEEN) << c;
+    return known;
+}
+
+/* The changes the site's directory has the content of. */
+static unsigned
+held(const struct world *w, int site)
+{
+    unsigned known = mirrored(w, site);
+
+    for (int c = 0; c < CHANGES; c++)
+        known |= (unsigned)(w->heard[site][c] == HELD) << c;
     return known;
 }
 
@@ -263,18 +280,23 @@ add_to_digest(struct digest *d, int number, enum record_kind kind, enum record_s
     digest_update(d, uuid, &r, 1);
 }
 
+static void
+add_owner(struct digest *d, const struct view *v, int i)
+{
+    char home[] = "home=?";
+
+    home[5] = (char)('a' + v->owner[i].home);
+    if (v->owner[i].state != STATE_UNSET)
+        add_to_digest(d, i, KIND_ACCOUNT, v->owner[i].state, home);
+}
+
 static struct digest
 ask_digest(const struct story *s, const struct view *v)
 {
     struct digest d = {{0}, 0};
 
-    for (int i = 0; i < 2; i++) {
-        char home[] = "home=?";
-
-        home[5] = (char)('a' + v->owner[i].home);
-        if (v->owner[i].state != STATE_UNSET)
-            add_to_digest(&d, i, KIND_ACCOUNT, v->owner[i].state, home);
-    }
+    for (int i = 0; i < 2; i++)
+        add_owner(&d, v, i);
     for (int i = 0; i < s->sites; i++)
         add_to_digest(&d, 16 + i, KIND_SITE, STATE_UNSET,
                       v->failed_over >> i & 1 ? "desired=failed-over" : "desired=up");
@@ -366,6 +388,41 @@ is_proven(const struct model *m, const struct world *w, int site)
     return *known == 1;
 }
 
+/* Whether all that a provider has of the address is in the mirror just so. */
+static int
+has_nothing_else(const struct model *m, unsigned provider, unsigned mirror)
+{
+    for (int i = 0; i < 2; i++)
+        if (m->entry[provider][i].count > 0 &&
+            memcmp(&m->entry[provider][i], &m->entry[mirror][i], sizeof m->entry[0][0]) != 0)
+            return 0;
+    return 1;
+}
+
+/* Asked for the address after the question, as often as it takes, what do all providers together say? */
+static int
+is_verified(const struct model *m, const struct world *w, int site)
+{
+    enum { QUESTION = 1000, ASKED = 1500 };
+    static struct confirm *confirm[SITES + 1];
+    static uint64_t version;
+    unsigned sites = (unsigned)m->story->sites, mirror = mirrored(w, site), provider;
+    int64_t at;
+
+    if (!confirm[sites])
+        confirm[sites] = confirm_new(1, sites);
+    version++;
+    for (unsigned i = 0; i < sites; i++) {
+        at = ASKED;
+        while (connected(w, site, (int)i) && confirm_due(confirm[sites], 0, i, version, QUESTION)) {
+            confirm_asked(confirm[sites], 0, i, version, at);
+            confirm_result(confirm[sites], 0, i, version, at++,
+                           has_nothing_else(m, held(w, (int)i), mirror));
+        }
+    }
+    return confirm_verdict(confirm[sites], 0, version, &at, &provider) == CONFIRM_SAME;
+}
+
 /* --- what a site does with a message --- */
 
 static const struct route *
@@ -378,7 +435,12 @@ route_at(const struct model *m, const struct world *w, int site, int proven)
 static enum rest
 offer(const struct model *m, const struct world *w, int site)
 {
-    switch (route_at(m, w, site, is_proven(m, w, site))->verdict) {
+    /* What was asked before the story, when all was the same everywhere, is as stale as that proof. */
+    int verified =
+        m->mutation == NOT_VERIFIED || m->mutation == STALE_PROOF_COUNTS || is_verified(m, w, site);
+    int proven = verified && is_proven(m, w, site);
+
+    switch (route_at(m, w, site, proven)->verdict) {
     case ROUTE_OUTSIDE:
     case ROUTE_UNKNOWN:
         return REFUSED;
