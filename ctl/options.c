@@ -55,6 +55,17 @@ static const struct option options[] = {
     {"phone", required_argument, NULL, OPT_NOTE},
     {"mobile", required_argument, NULL, OPT_NOTE},
     {"uid", required_argument, NULL, OPT_NOTE},
+    /* of the organisation, see org_values.c */
+    {"description", required_argument, NULL, OPT_NOTE},
+    {"catch-all", required_argument, NULL, OPT_NOTE},
+    {"under", required_argument, NULL, OPT_NOTE},
+    {"sender", required_argument, NULL, OPT_NOTE},
+    {"owner", required_argument, NULL, OPT_NOTE},
+    {"member", required_argument, NULL, OPT_NOTE},
+    {"remove-sender", required_argument, NULL, OPT_NOTE},
+    {"remove-owner", required_argument, NULL, OPT_NOTE},
+    {"scope", required_argument, NULL, OPT_NOTE},
+    {"right", required_argument, NULL, OPT_NOTE},
     {NULL, 0, NULL, 0},
 };
 

@@ -7,12 +7,15 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "org.h"
 #include "user.h"
 #include "verbs.h"
 
 /* For verbs that talk to the directory as whoever calls, see dir_open. */
 #define DIR_TAKES  "bind-dn uri password-file external "
 #define EDIT_TAKES DIR_TAKES "dry-run "
+/* What domains and departments pass down. */
+#define SETTINGS "site standby quota state deny description "
 /* What can be said of a person. */
 #define PERSON_TAKES \
     "name given surname alias site standby quota state deny forward title phone mobile "
@@ -47,6 +50,54 @@ static const struct verb verbs[] = {
      verb_user_password},
     {"user delete", "ADDRESS [--yes]", "delete a person from the directory", EDIT_TAKES "yes",
      verb_user_delete},
+    {"domain add", "DOMAIN [--alias DOMAIN]... [SETTINGS]", "make a mail domain",
+     EDIT_TAKES SETTINGS "under alias catch-all", verb_domain_add},
+    {"domain show", "DOMAIN", "what is known of a domain", DIR_TAKES, verb_domain_show},
+    {"domain list", "", "all domains", DIR_TAKES, verb_domain_list},
+    {"domain modify", "DOMAIN [--alias DOMAIN]... [SETTINGS]",
+     "change a domain, its alias domains, its defaults",
+     EDIT_TAKES SETTINGS "yes allow alias remove-alias catch-all", verb_domain_modify},
+    {"domain delete", "DOMAIN [--yes]", "delete a domain that is empty", EDIT_TAKES "yes",
+     verb_domain_delete},
+    {"department add", "DOMAIN/NAME [SETTINGS]", "make a department", EDIT_TAKES SETTINGS,
+     verb_department_add},
+    {"department show", "DOMAIN/NAME", "what holds in a department", DIR_TAKES,
+     verb_department_show},
+    {"department list", "[DOMAIN[/NAME]]", "all departments, or those below", DIR_TAKES,
+     verb_department_list},
+    {"department modify", "DOMAIN/NAME [SETTINGS]", "change a department's defaults",
+     EDIT_TAKES SETTINGS "yes allow", verb_department_modify},
+    {"department rename", "DOMAIN/NAME NEW-NAME", "give a department another name",
+     EDIT_TAKES "yes", verb_department_rename},
+    {"department move", "DOMAIN/NAME DOMAIN[/NAME]", "put a department below another one",
+     EDIT_TAKES "yes", verb_department_move},
+    {"department delete", "DOMAIN/NAME [--yes]", "delete a department that is empty",
+     EDIT_TAKES "yes", verb_department_delete},
+    {"list add", "ADDRESS [--member ADDRESS]...", "make a distribution list",
+     EDIT_TAKES "under name alias sender owner member description", verb_list_add},
+    {"list show", "ADDRESS", "what is known of a list", DIR_TAKES, verb_list_show},
+    {"list list", "[DOMAIN[/NAME]]", "all lists, or those below", DIR_TAKES, verb_list_list},
+    {"list modify", "ADDRESS [OPTIONS]", "change a list, but for its members",
+     EDIT_TAKES "mail alias remove-alias sender remove-sender owner remove-owner state description",
+     verb_list_modify},
+    {"list delete", "ADDRESS [--yes]", "delete a list", EDIT_TAKES "yes", verb_list_delete},
+    {"list member", "add|remove|list LIST [ADDRESS...]", "who gets the mail of a list", EDIT_TAKES,
+     verb_list_member},
+    {"admin grant", "ADDRESS ROLE [--scope WHERE]... [--right RIGHT]...",
+     "make somebody an administrator", EDIT_TAKES "yes scope right", verb_admin_grant},
+    {"admin revoke", "ADDRESS [--yes]", "take his role away", EDIT_TAKES "yes", verb_admin_revoke},
+    {"admin list", "", "who administers what, and what does not fit together", DIR_TAKES,
+     verb_admin_list},
+    {"site list", "", "sites and servers, and what is wanted of them", DIR_TAKES, verb_site_list},
+    {"site show", "SITE[/SERVER]", "what is known of a site or server", DIR_TAKES, verb_site_show},
+    {"site failover", "SITE [--yes]", "let its standby site take over", EDIT_TAKES "yes",
+     verb_site_failover},
+    {"site restore", "SITE [--yes]", "let it have its mail again", EDIT_TAKES "yes",
+     verb_site_restore},
+    {"site drain", "SITE/SERVER", "send to it only when no other server is up", EDIT_TAKES "yes",
+     verb_site_drain},
+    {"site down", "SITE/SERVER", "send nothing to it", EDIT_TAKES "yes", verb_site_down},
+    {"site up", "SITE/SERVER", "send to it again", EDIT_TAKES, verb_site_up},
 };
 
 #define VERBS (sizeof verbs / sizeof *verbs)

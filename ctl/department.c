@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * department: nested organizational units below a domain, each with defaults for
+ * who is in it. Written as DOMAIN/NAME/NAME from the top down.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "org.h"
+#include "text.h"
+
+static const struct org_field fields[] = {
+    {"name", "ou", 0},
+    {"description", "description", 0},
+    {"home site", "postroadHomeSite", 0},
+    {"standby site", "postroadStandbySite", 0},
+    {"state", "postroadState", 0},
+    {"quota", "postroadQuota", 0},
+    {"withheld", "postroadDeny", 1},
+};
+#define FIELDS (sizeof fields / sizeof *fields)
+
+/* --- add --- */
+
+/* "a.example/sales/east": what stands before the last slash into above; the name, or NULL. */
+static const char *
+split(const char *path, char above[ORG_DN_MAX])
+{
+    const char *slash = strrchr(path, '/');
+
+    if (!slash || slash == path || !slash[1] || slash - path >= ORG_DN_MAX)
+        return NULL;
+    snprintf(above, ORG_DN_MAX, "%.*s", (int)(slash - path), path);
+    return slash + 1;
+}
+
+static int
+add_below(struct org *o, const char *parent, const char *name)
+{
+    char rdn[512], dn[ORG_DN_MAX], path[ORG_DN_MAX];
+    struct dir_change *c = dir_change_new();
+    int code;
+
+    if (dir_rdn("ou", name, rdn, sizeof rdn) < 0 || dir_dn(rdn, parent, dn, sizeof dn) < 0) {
+        dir_change_free(&c);
+        return ctl_usage("the name is too long");
+    }
+    dir_change_value(c, DIR_ADD, "objectClass", "organizationalUnit");
+    dir_change_value(c, DIR_ADD, "objectClass", "postroadDepartment");
+    dir_change_value(c, DIR_ADD, "ou", name);
+    code = org_settings(o, c, 1);
+    if (code == CTL_DONE) {
+        code = dir_add(o->d, dn, c);
+        code = code == CTL_DONE
+                   ? org_done(o, dn, "added department %s", org_path(dn, path, sizeof path))
+                   : org_fail(o, code);
+    }
+    dir_change_free(&c);
+    return code;
+}
+
+int
+verb_department_add(struct ctl *ctl)
+{
+    static const char *const attrs[] = {"1.1", NULL};
+    struct dir_entry *parent = NULL;
+    char above[ORG_DN_MAX];
+    const char *name = ctl->argc == 1 ? split(ctl->argv[0], above) : NULL;
+    struct org o = {.d = NULL};
+    int code = org_open(&o, ctl, 1, 1, "one DOMAIN/NAME");
+
+    if (code == CTL_DONE && !name)
+        code = ctl_usage("\"%s\" is no department: write DOMAIN/NAME, nested ones "
+                         "DOMAIN/NAME/NAME",
+                         ctl->argv[0]);
+    if (code == CTL_DONE)
+        code = org_container(&o, above, attrs, &parent);
+    if (code == CTL_DONE)
+        code = add_below(&o, parent->dn, name);
+    dir_entry_free(&parent);
+    return org_close(&o, code);
+}
+
+/* --- show, list --- */
+
+static int
+show_inherited(struct org *o, const struct dir_entry *e, json_t *j)
+{
+    static const char *const rows[][2] = {{"home site", "postroadHomeSite"},
+                                          {"standby site", "postroadStandbySite"},
+                                          {"quota", "postroadQuota"}};
+    char value[256], from[ORG_DN_MAX], path[ORG_DN_MAX], key[64];
+    int code = CTL_DONE;
+
+    for (size_t i = 0; code == CTL_DONE && i < sizeof rows / sizeof *rows; i++) {
+        if (*dir_value(e, rows[i][1]))
+            continue;
+        code = org_inherited(o, dir_parent(e->dn), rows[i][1], value, sizeof value, from);
+        if (code != CTL_DONE || !*value)
+            continue;
+        if (j)
+            json_object_set_new(j, org_key(rows[i][0], key),
+                                json_pack("{s:s, s:s}", "value", value, "from", from));
+        else
+            printf("%-13s %s, from %s\n", rows[i][0], value, org_path(from, path, sizeof path));
+    }
+    return code;
+}
+
+int
+verb_department_show(struct ctl *ctl)
+{
+    struct dir_entry *e = NULL;
+    json_t *inherited = json_object();
+    size_t people = 0;
+    struct org o = {.d = NULL};
+    int code = org_open(&o, ctl, 1, 1, "one DOMAIN/NAME");
+
+    if (code == CTL_DONE)
+        code = org_department(&o, ctl->argv[0], NULL, &e);
+    if (code == CTL_DONE)
+        code = org_count(&o, e->dn, DIR_SUB, "(objectClass=postroadAccount)", &people, NULL);
+    if (code == CTL_DONE && !ctl->json)
+        org_print(e, fields, FIELDS);
+    if (code == CTL_DONE)
+        code = show_inherited(&o, e, ctl->json ? inherited : NULL);
+    if (code == CTL_DONE && ctl->json) {
+        json_t *j = org_json(e, fields, FIELDS);
+
+        json_object_set(j, "inherited", inherited);
+        json_object_set_new(j, "accounts", json_integer((json_int_t)people));
+        ctl_print_json(j);
+    } else if (code == CTL_DONE) {
+        printf("%-13s %zu\n", "accounts", people);
+    }
+    json_decref(inherited);
+    dir_entry_free(&e);
+    return org_close(&o, code);
+}
+
+struct listing {
+    struct text_table table;
+    json_t *json;
+};
+
+static int
+on_department(void *ctx, const struct dir_entry *e)
+{
+    struct listing *l = ctx;
+    char path[ORG_DN_MAX];
+    json_t *j = org_json(e, fields, FIELDS);
+
+    json_object_set_new(j, "path", json_string(org_path(e->dn, path, sizeof path)));
+    json_array_append_new(l->json, j);
+    text_row(&l->table,
+             (const char *[]){path, dir_value(e, "postroadHomeSite"), dir_value(e, "postroadState"),
+                              dir_value(e, "description")});
+    return 0;
+}
+
+int
+verb_department_list(struct ctl *ctl)
+{
+    static const char *const none[] = {"1.1", NULL};
+    struct listing l = {{.columns = 4, .right = "llll"}, json_array()};
+    struct dir_entry *top = NULL;
+    struct org o = {.d = NULL};
+    int code = org_open(&o, ctl, 0, 1, "at most one domain or department");
+
+    if (code == CTL_DONE && ctl->argc)
+        code = org_container(&o, ctl->argv[0], none, &top);
+    if (code == CTL_DONE) {
+        text_row(&l.table, (const char *[]){"department", "home site", "state", "description"});
+        code = dir_search(o.d, top ? top->dn : dir_base(o.d), DIR_SUB,
+                          "(objectClass=postroadDepartment)", NULL, on_department, &l);
+        if (code != CTL_DONE)
+            org_fail(&o, code);
+    }
+    if (code == CTL_DONE && ctl->json)
+        ctl_print_json(json_pack("{s:b, s:O}", "ok", 1, "departments", l.json));
+    else if (code == CTL_DONE)
+        text_table_end(&l.table, 0);
+    json_decref(l.json);
+    dir_entry_free(&top);
+    return org_close(&o, code);
+}
+
+/* --- modify, delete --- */
+
+static int
+modify(struct org *o, const struct dir_entry *e, struct dir_change *c)
+{
+    char path[ORG_DN_MAX];
+    int code = org_settings(o, c, 0);
+
+    if (code == CTL_DONE && dir_change_count(c) == 0)
+        code = ctl_usage("what is to be changed? postroad help department");
+    if (code == CTL_DONE)
+        code = org_confirm_home(o, e->dn);
+    if (code != CTL_DONE)
+        return code;
+    code = dir_modify(o->d, e->dn, c);
+    return code == CTL_DONE
+               ? org_done(o, e->dn, "changed department %s", org_path(e->dn, path, sizeof path))
+               : org_fail(o, code);
+}
+
+int
+verb_department_modify(struct ctl *ctl)
+{
+    struct dir_change *c = dir_change_new();
+    struct dir_entry *e = NULL;
+    struct org o = {.d = NULL};
+    int code = org_open(&o, ctl, 1, 1, "one DOMAIN/NAME");
+
+    if (code == CTL_DONE)
+        code = org_department(&o, ctl->argv[0], NULL, &e);
+    if (code == CTL_DONE)
+        code = modify(&o, e, c);
+    dir_entry_free(&e);
+    dir_change_free(&c);
+    return org_close(&o, code);
+}
+
+int
+verb_department_delete(struct ctl *ctl)
+{
+    static const char *const none[] = {"1.1", NULL};
+    char path[ORG_DN_MAX];
+    struct dir_entry *e = NULL;
+    struct org o = {.d = NULL};
+    int code = org_open(&o, ctl, 1, 1, "one DOMAIN/NAME");
+
+    if (code == CTL_DONE)
+        code = org_department(&o, ctl->argv[0], none, &e);
+    if (code == CTL_DONE)
+        code = org_delete(&o, e->dn, "department", org_path(e->dn, path, sizeof path),
+                          "Whoever administers it no longer does.");
+    dir_entry_free(&e);
+    return org_close(&o, code);
+}

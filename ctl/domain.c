@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * domain: mail domains in the directory: what an administrator of several adds,
+ * shows, changes and takes away. The name in the RDN is the domain, further values
+ * of associatedDomain are alias domains of it: their addresses are the same people's.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "addr.h"
+#include "org.h"
+#include "text.h"
+
+static const struct org_field fields[] = {
+    {"name", "dc", 0},
+    {"domains", "associatedDomain", 1},
+    {"description", "description", 0},
+    {"home site", "postroadHomeSite", 0},
+    {"standby site", "postroadStandbySite", 0},
+    {"state", "postroadState", 0},
+    {"quota", "postroadQuota", 0},
+    {"withheld", "postroadDeny", 1},
+    {"catch-all", "postroadCatchAll", 0},
+};
+#define FIELDS (sizeof fields / sizeof *fields)
+
+/* --- add --- */
+
+/* Alias domains, each free and not named twice. */
+static int
+add_aliases(struct org *o, struct dir_change *c, const char *option, const char *name)
+{
+    char canon[ADDR_DOMAIN_MAX + 1];
+    const char *value;
+    size_t at = 0;
+    int code = CTL_DONE;
+
+    while (code == CTL_DONE && (value = ctl_next_value(o->ctl, option, &at))) {
+        code = org_canon_domain(o, value, canon);
+        if (code == CTL_DONE && strcasecmp(canon, name) == 0)
+            continue;
+        if (code == CTL_DONE)
+            code = org_domain_free(o, canon);
+        if (code == CTL_DONE)
+            dir_change_value(c, DIR_ADD, "associatedDomain", canon);
+    }
+    return code;
+}
+
+static int
+fill(struct org *o, struct dir_change *c, const char *name)
+{
+    int code;
+
+    dir_change_value(c, DIR_ADD, "objectClass", "domain");
+    dir_change_value(c, DIR_ADD, "objectClass", "postroadDomain");
+    dir_change_value(c, DIR_ADD, "dc", name);
+    dir_change_value(c, DIR_ADD, "associatedDomain", name);
+    code = add_aliases(o, c, "alias", name);
+    if (code == CTL_DONE)
+        code = org_settings(o, c, 1);
+    if (code == CTL_DONE)
+        code = org_option(o, c, DIR_ADD, "catch-all", "postroadCatchAll", org_check_address);
+    return code;
+}
+
+/* The container all domains stand in, where there is none yet. */
+static int
+add_container(struct org *o, const char *dn)
+{
+    struct dir_change *c = dir_change_new();
+    int code;
+
+    dir_change_value(c, DIR_ADD, "objectClass", "organizationalUnit");
+    dir_change_value(c, DIR_ADD, "ou", "domains");
+    code = dir_add(o->d, dn, c);
+    dir_change_free(&c);
+    return code;
+}
+
+static int
+add_at(struct org *o, const char *under, const char *name)
+{
+    char rdn[512], dn[ORG_DN_MAX], container[ORG_DN_MAX];
+    struct dir_change *c = dir_change_new();
+    int code;
+
+    if (!under && dir_dn("ou=domains", dir_base(o->d), container, sizeof container) > 0)
+        under = container;
+    if (dir_rdn("dc", name, rdn, sizeof rdn) < 0 || dir_dn(rdn, under, dn, sizeof dn) < 0)
+        code = ctl_usage("the name is too long");
+    else if ((code = fill(o, c, name)) == CTL_DONE) {
+        code = dir_add(o->d, dn, c);
+        if (code == CTL_NO && dir_was_missing(o->d) && under == container) {
+            code = add_container(o, container);
+            if (code == CTL_DONE)
+                code = dir_add(o->d, dn, c);
+        }
+        code = code == CTL_DONE ? org_done(o, dn, "added domain %s", name) : org_fail(o, code);
+    }
+    dir_change_free(&c);
+    return code;
+}
+
+int
+verb_domain_add(struct ctl *ctl)
+{
+    char name[ADDR_DOMAIN_MAX + 1];
+    struct org o;
+    int code = org_open(&o, ctl, 1, 1, "the name of one domain");
+
+    if (code != CTL_DONE)
+        return code;
+    code = org_canon_domain(&o, ctl->argv[0], name);
+    if (code == CTL_DONE)
+        code = org_domain_free(&o, name);
+    if (code == CTL_DONE)
+        code = add_at(&o, ctl_value(ctl, "under"), name);
+    return org_close(&o, code);
+}
+
+/* --- show, list --- */
+
+int
+verb_domain_show(struct ctl *ctl)
+{
+    struct dir_entry *e = NULL;
+    size_t people = 0;
+    struct org o;
+    int code = org_open(&o, ctl, 1, 1, "the name of one domain");
+
+    if (code != CTL_DONE)
+        return code;
+    code = org_domain(&o, ctl->argv[0], NULL, &e);
+    if (code == CTL_DONE)
+        code = org_count(&o, e->dn, DIR_SUB, "(objectClass=postroadAccount)", &people, NULL);
+    if (code == CTL_DONE && ctl->json) {
+        json_t *j = org_json(e, fields, FIELDS);
+
+        json_object_set_new(j, "accounts", json_integer((json_int_t)people));
+        ctl_print_json(j);
+    } else if (code == CTL_DONE) {
+        org_print(e, fields, FIELDS);
+        printf("%-13s %zu\n", "accounts", people);
+    }
+    dir_entry_free(&e);
+    return org_close(&o, code);
+}
+
+struct listing {
+    struct text_table table;
+    json_t *json;
+};
+
+static int
+on_domain(void *ctx, const struct dir_entry *e)
+{
+    struct listing *l = ctx;
+    const struct dir_attr *names = dir_attr(e, "associatedDomain");
+    char aliases[1024] = "";
+    const char *name = dir_value(e, "dc");
+    size_t n = 0;
+
+    json_array_append_new(l->json, org_json(e, fields, FIELDS));
+    for (size_t i = 0; names && i < names->n && n < sizeof aliases; i++)
+        if (strcasecmp(names->v[i].p, name) != 0)
+            n += (size_t)snprintf(aliases + n, sizeof aliases - n, "%s%s", n ? " " : "",
+                                  names->v[i].p);
+    text_row(&l->table, (const char *[]){*name ? name : dir_value(e, "associatedDomain"),
+                                         dir_value(e, "postroadHomeSite"),
+                                         dir_value(e, "postroadState"), aliases});
+    return 0;
+}
+
+int
+verb_domain_list(struct ctl *ctl)
+{
+    struct listing l = {{.columns = 4, .right = "llll"}, NULL};
+    struct org o;
+    int code = org_open(&o, ctl, 0, 0, "no argument");
+
+    if (code != CTL_DONE)
+        return code;
+    l.json = json_array();
+    text_row(&l.table, (const char *[]){"domain", "home site", "state", "alias domains"});
+    code = dir_search(o.d, dir_base(o.d), DIR_SUB, "(objectClass=postroadDomain)", NULL, on_domain,
+                      &l);
+    if (code != CTL_DONE)
+        org_fail(&o, code);
+    else if (ctl->json)
+        ctl_print_json(json_pack("{s:b, s:O}", "ok", 1, "domains", l.json));
+    else
+        text_table_end(&l.table, 0);
+    json_decref(l.json);
+    return org_close(&o, code);
+}
+
+/* --- modify, delete --- */
+
+static int
+modify(struct org *o, const struct dir_entry *e, struct dir_change *c)
+{
+    const char *name = dir_value(e, "dc"), *value;
+    size_t at = 0;
+    int code = org_settings(o, c, 0);
+
+    while (code == CTL_DONE && (value = ctl_next_value(o->ctl, "remove-alias", &at)))
+        if (strcasecmp(value, name) == 0)
+            code = ctl_fail(o->ctl, CTL_NO,
+                            "%s is the domain itself, only alias domains can be taken away", value);
+    if (code == CTL_DONE)
+        code = add_aliases(o, c, "alias", name);
+    if (code == CTL_DONE)
+        code = org_option(o, c, DIR_DELETE, "remove-alias", "associatedDomain", org_check_domain);
+    if (code == CTL_DONE)
+        code = org_option(o, c, DIR_REPLACE, "catch-all", "postroadCatchAll", org_check_address);
+    if (code == CTL_DONE && dir_change_count(c) == 0)
+        code = ctl_usage("what is to be changed? postroad help domain");
+    if (code == CTL_DONE)
+        code = org_confirm_home(o, e->dn);
+    if (code != CTL_DONE)
+        return code;
+    code = dir_modify(o->d, e->dn, c);
+    return code == CTL_DONE ? org_done(o, e->dn, "changed domain %s", name) : org_fail(o, code);
+}
+
+int
+verb_domain_modify(struct ctl *ctl)
+{
+    struct dir_change *c = dir_change_new();
+    struct dir_entry *e = NULL;
+    struct org o = {.d = NULL};
+    int code = org_open(&o, ctl, 1, 1, "the name of one domain");
+
+    if (code == CTL_DONE)
+        code = org_domain(&o, ctl->argv[0], NULL, &e);
+    if (code == CTL_DONE)
+        code = modify(&o, e, c);
+    dir_entry_free(&e);
+    dir_change_free(&c);
+    return org_close(&o, code);
+}
+
+int
+verb_domain_delete(struct ctl *ctl)
+{
+    static const char *const attrs[] = {"dc", NULL};
+    struct dir_entry *e = NULL;
+    struct org o = {.d = NULL};
+    int code = org_open(&o, ctl, 1, 1, "the name of one domain");
+
+    if (code == CTL_DONE)
+        code = org_domain(&o, ctl->argv[0], attrs, &e);
+    if (code == CTL_DONE)
+        code = org_delete(&o, e->dn, "domain", dir_value(e, "dc"),
+                          "Mail to its addresses will be refused as relaying.");
+    dir_entry_free(&e);
+    return org_close(&o, code);
+}

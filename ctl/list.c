@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * list: distribution lists. A new one is an organizationalRole with postroadList
+ * on it, so that it may become empty; a list that is a groupOfNames is left what it
+ * is. Members are in list_member.c.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "addr.h"
+#include "list.h"
+#include "text.h"
+
+static const struct org_field fields[] = {
+    {"address", "mail", 0},
+    {"aliases", "postroadAlias", 1},
+    {"description", "description", 0},
+    {"state", "postroadState", 0},
+    {"may write", "postroadSender", 1},
+    {"owners", "owner", 1},
+    {"members", "member", 1},
+    {"addresses", "postroadMember", 1},
+};
+#define FIELDS (sizeof fields / sizeof *fields)
+
+/* Who may write to it: a word, or an address. */
+static int
+check_sender(struct org *o, const char *value, char *out, size_t cap)
+{
+    static const char *const words[] = {"anyone", "domain", "members"};
+
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strcasecmp(value, words[i]) == 0) {
+            snprintf(out, cap, "%s", words[i]);
+            return CTL_DONE;
+        }
+    if (!strchr(value, '@'))
+        return ctl_usage("\"%s\": who may write is anyone, domain, members, or an address", value);
+    return org_check_address(o, value, out, cap);
+}
+
+static int
+check_owner(struct org *o, const char *value, char *out, size_t cap)
+{
+    static const char *const none[] = {"1.1", NULL};
+    struct dir_entry *e = NULL;
+    int code = org_account(o, value, none, &e);
+
+    if (code == CTL_DONE)
+        snprintf(out, cap, "%s", e->dn);
+    dir_entry_free(&e);
+    return code;
+}
+
+static int
+check_free(struct org *o, const char *value, char *out, size_t cap)
+{
+    int code = org_check_address(o, value, out, cap);
+
+    return code == CTL_DONE ? org_address_free(o, out) : code;
+}
+
+/* --- add --- */
+
+static int
+fill(struct org *o, struct dir_change *c, const char *mail, const char *name)
+{
+    int code;
+
+    dir_change_value(c, DIR_ADD, "objectClass", "organizationalRole");
+    dir_change_value(c, DIR_ADD, "objectClass", "postroadList");
+    dir_change_value(c, DIR_ADD, "cn", name);
+    dir_change_value(c, DIR_ADD, "mail", mail);
+    code = org_option(o, c, DIR_ADD, "alias", "postroadAlias", check_free);
+    if (code == CTL_DONE)
+        code = org_option(o, c, DIR_ADD, "sender", "postroadSender", check_sender);
+    if (code == CTL_DONE)
+        code = org_option(o, c, DIR_ADD, "owner", "owner", check_owner);
+    if (code == CTL_DONE)
+        code = org_option(o, c, DIR_ADD, "description", "description", NULL);
+    if (code == CTL_DONE)
+        code = list_members(o, c);
+    return code;
+}
+
+/* Where it goes: --under, else the entry of the address's domain. */
+static int
+place(struct org *o, const char *mail, char parent[ORG_DN_MAX])
+{
+    static const char *const none[] = {"1.1", NULL};
+    const char *under = ctl_value(o->ctl, "under");
+    struct dir_entry *e = NULL;
+    int code =
+        under ? org_container(o, under, none, &e) : org_domain(o, strrchr(mail, '@') + 1, none, &e);
+
+    if (code == CTL_DONE)
+        snprintf(parent, ORG_DN_MAX, "%s", e->dn);
+    dir_entry_free(&e);
+    return code;
+}
+
+static int
+add(struct org *o, struct dir_change *c, const char *mail)
+{
+    char name[ADDR_MAX + 1], rdn[512], dn[ORG_DN_MAX], parent[ORG_DN_MAX];
+    int code = place(o, mail, parent);
+
+    snprintf(name, sizeof name, "%.*s", (int)(strrchr(mail, '@') - mail), mail);
+    if (ctl_value(o->ctl, "name"))
+        snprintf(name, sizeof name, "%s", ctl_value(o->ctl, "name"));
+    if (code == CTL_DONE)
+        code = fill(o, c, mail, name);
+    if (code != CTL_DONE)
+        return code;
+    if (dir_rdn("cn", name, rdn, sizeof rdn) < 0 || dir_dn(rdn, parent, dn, sizeof dn) < 0)
+        return ctl_usage("the name is empty or too long");
+    code = dir_add(o->d, dn, c);
+    return code == CTL_DONE ? org_done(o, dn, "added list %s", mail) : org_fail(o, code);
+}
+
+int
+verb_list_add(struct ctl *ctl)
+{
+    char mail[ADDR_MAX + 1];
+    struct dir_change *c = dir_change_new();
+    struct org o = {.d = NULL};
+    int code = org_open(&o, ctl, 1, 1, "the address of the list");
+
+    if (code == CTL_DONE)
+        code = org_canon_address(&o, ctl->argv[0], 1, mail);
+    if (code == CTL_DONE)
+        code = org_address_free(&o, mail);
+    if (code == CTL_DONE)
+        code = add(&o, c, mail);
+    dir_change_free(&c);
+    return org_close(&o, code);
+}
+
+/* --- show, list --- */
+
+int
+verb_list_show(struct ctl *ctl)
+{
+    struct dir_entry *e = NULL;
+    struct org o = {.d = NULL};
+    int code = org_open(&o, ctl, 1, 1, "the address of the list");
+
+    if (code == CTL_DONE)
+        code = org_list(&o, ctl->argv[0], NULL, &e);
+    if (code == CTL_DONE && ctl->json)
+        ctl_print_json(org_json(e, fields, FIELDS));
+    else if (code == CTL_DONE)
+        org_print(e, fields, FIELDS);
+    dir_entry_free(&e);
+    return org_close(&o, code);
+}
+
+struct listing {
+    struct text_table table;
+    json_t *json;
+};
+
+static size_t
+values(const struct dir_entry *e, const char *name)
+{
+    const struct dir_attr *a = dir_attr(e, name);
+
+    return a ? a->n : 0;
+}
+
+static int
+on_list(void *ctx, const struct dir_entry *e)
+{
+    struct listing *l = ctx;
+    const struct dir_attr *senders = dir_attr(e, "postroadSender");
+    char may[512] = "", n[32];
+    size_t used = 0;
+
+    for (size_t i = 0; senders && i < senders->n && used < sizeof may; i++)
+        used += (size_t)snprintf(may + used, sizeof may - used, "%s%s", used ? " " : "",
+                                 senders->v[i].p);
+    snprintf(n, sizeof n, "%zu", values(e, "member") + values(e, "postroadMember"));
+    json_array_append_new(l->json, org_json(e, fields, FIELDS));
+    text_row(&l->table,
+             (const char *[]){dir_value(e, "mail"), n, may, dir_value(e, "description")});
+    return 0;
+}
+
+int
+verb_list_list(struct ctl *ctl)
+{
+    static const char *const none[] = {"1.1", NULL};
+    struct listing l = {{.columns = 4, .right = "lrll"}, json_array()};
+    struct dir_entry *top = NULL;
+    struct org o = {.d = NULL};
+    int code = org_open(&o, ctl, 0, 1, "at most one domain or department");
+
+    if (code == CTL_DONE && ctl->argc)
+        code = org_container(&o, ctl->argv[0], none, &top);
+    if (code == CTL_DONE) {
+        text_row(&l.table, (const char *[]){"list", "members", "may write", "description"});
+        code = dir_search(o.d, top ? top->dn : dir_base(o.d), DIR_SUB, "(objectClass=postroadList)",
+                          NULL, on_list, &l);
+        if (code != CTL_DONE)
+            org_fail(&o, code);
+    }
+    if (code == CTL_DONE && ctl->json)
+        ctl_print_json(json_pack("{s:b, s:O}", "ok", 1, "lists", l.json));
+    else if (code == CTL_DONE)
+        text_table_end(&l.table, 0);
+    json_decref(l.json);
+    dir_entry_free(&top);
+    return org_close(&o, code);
+}
+
+/* --- modify, delete --- */
+
+static int
+new_mail(struct org *o, struct dir_change *c)
+{
+    const char *value = ctl_value(o->ctl, "mail");
+    char mail[ADDR_MAX + 1];
+    int code;
+
+    if (!value)
+        return CTL_DONE;
+    code = org_canon_address(o, value, 1, mail);
+    if (code == CTL_DONE)
+        code = org_address_free(o, mail);
+    if (code == CTL_DONE)
+        dir_change_value(c, DIR_REPLACE, "mail", mail);
+    return code;
+}
+
+static int
+modify(struct org *o, const struct dir_entry *e, struct dir_change *c)
+{
+    const struct {
+        enum dir_op op;
+        const char *option, *attr;
+        org_check *check;
+    } rows[] = {{DIR_ADD, "alias", "postroadAlias", check_free},
+                {DIR_DELETE, "remove-alias", "postroadAlias", org_check_address},
+                {DIR_ADD, "sender", "postroadSender", check_sender},
+                {DIR_DELETE, "remove-sender", "postroadSender", check_sender},
+                {DIR_ADD, "owner", "owner", check_owner},
+                {DIR_DELETE, "remove-owner", "owner", check_owner}};
+    int code = new_mail(o, c);
+
+    if (code == CTL_DONE)
+        code = org_list_settings(o, c);
+    for (size_t i = 0; code == CTL_DONE && i < sizeof rows / sizeof *rows; i++)
+        code = org_option(o, c, rows[i].op, rows[i].option, rows[i].attr, rows[i].check);
+    if (code == CTL_DONE && dir_change_count(c) == 0)
+        code = ctl_usage("what is to be changed? postroad help list");
+    if (code != CTL_DONE)
+        return code;
+    code = dir_modify(o->d, e->dn, c);
+    return code == CTL_DONE ? org_done(o, e->dn, "changed list %s", dir_value(e, "mail"))
+                            : org_fail(o, code);
+}
+
+int
+verb_list_modify(struct ctl *ctl)
+{
+    struct dir_change *c = dir_change_new();
+    struct dir_entry *e = NULL;
+    struct org o = {.d = NULL};
+    int code = org_open(&o, ctl, 1, 1, "the address of the list");
+
+    if (code == CTL_DONE)
+        code = org_list(&o, ctl->argv[0], NULL, &e);
+    if (code == CTL_DONE)
+        code = modify(&o, e, c);
+    dir_entry_free(&e);
+    dir_change_free(&c);
+    return org_close(&o, code);
+}
+
+int
+verb_list_delete(struct ctl *ctl)
+{
+    static const char *const attrs[] = {"mail", NULL};
+    struct dir_entry *e = NULL;
+    struct org o = {.d = NULL};
+    int code = org_open(&o, ctl, 1, 1, "the address of the list");
+
+    if (code == CTL_DONE)
+        code = org_list(&o, ctl->argv[0], attrs, &e);
+    if (code == CTL_DONE)
+        code = org_delete(&o, e->dn, "list", dir_value(e, "mail"),
+                          "Mail to it will be refused as to an unknown address.");
+    dir_entry_free(&e);
+    return org_close(&o, code);
+}
