@@ -15,7 +15,7 @@ WERROR =
 # make check T='t/route_test t/layers.t' runs only these, SKIP='t/two-sites%' all but these; JOBS=2 two at a time.
 T =
 SKIP =
-JOBS = 1
+JOBS ?= 1
 PROVE = prove
 PROVE_FLAGS = --timer
 FUZZ_SECONDS = 60
