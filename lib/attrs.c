@@ -364,3 +364,20 @@ attrs_pack(const struct conf_class map[CLASS_N], const struct entry_view *e, str
     pack_complaint(&p, complaint, complaint_n);
     return record_end(&p.b, r);
 }
+
+int
+attrs_pack_members(const struct entry_view *e, attrs_dn_fn *dn, unsigned char *buf, size_t cap,
+                   struct record *r)
+{
+    struct pack p = {.e = e, .dn = dn, .attr = "member", .tag = TAG_MEMBER_DN};
+    const struct entry_attr *a = entry_attr(e, span_of(p.attr));
+    struct span have;
+
+    if (record_find(r, TAG_MEMBER_DN, &have))
+        return 0;
+    p.b =
+        (struct record_builder){.buf = buf, .cap = cap < RECORD_MAX ? cap : RECORD_MAX, .n = r->n};
+    for (size_t i = 0; a != NULL && i < a->n; i++)
+        take_dn(&p, trim(a->values[i]));
+    return record_end(&p.b, r);
+}

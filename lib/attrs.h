@@ -44,6 +44,13 @@ int attrs_pack(const struct conf_class map[CLASS_N], const struct entry_view *e,
                char *complaint, size_t complaint_n);
 
 /*
+ * Add the values of `member` as TAG_MEMBER_DN to r, which attrs_pack has just made of e in buf: for the
+ * group of administrators, which is of no class that has members. 0; -1: they don't fit, r is as it was.
+ */
+int attrs_pack_members(const struct entry_view *e, attrs_dn_fn *dn, unsigned char *buf, size_t cap,
+                       struct record *r);
+
+/*
  * The attributes a search must ask for, each once, NULL-terminated. One malloc'd block, names
  * included: free() it. NULL: no memory.
  */

@@ -187,6 +187,7 @@ static const char *const fixed[] = {
     "entryUUID",
     "createTimestamp",
     "cn",
+    "member",
     "owner",
     "postroadRole",
     "postroadScope",

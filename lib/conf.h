@@ -64,6 +64,10 @@ struct conf {
         char *password_scheme;
     } admin;
     struct {
+        char *admins, *domains; /* DNs; "": see rights_places */
+        int max_age;            /* seconds; 0: whatever its age */
+    } rights;
+    struct {
         int size; /* MiB of address space the store may grow to */
     } mirror;
     struct {

@@ -252,6 +252,21 @@ check_bind(struct conf_load *l)
     return 0;
 }
 
+/* What is no DN at all; the programs that have an LDAP library look closer. */
+static int
+check_rights(struct conf_load *l)
+{
+    static const char *const keys[] = {"rights.admins", "rights.domains"};
+
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        const char *dn = conf_string(l, keys[i]), *eq = strchr(dn, '=');
+
+        if (*dn && (!eq || eq == dn))
+            return conf_fail_key(l, keys[i], "\"%.80s\" is no distinguished name", dn);
+    }
+    return 0;
+}
+
 /* A filter that can't be evaluated would match no entry, and everybody would be unknown. */
 static int
 check_filters(struct conf_load *l)
@@ -277,8 +292,8 @@ int
 conf_check(struct conf_load *l)
 {
     static int (*const checks[])(struct conf_load *) = {
-        check_site,    check_delimiter, check_transports, check_paths,
-        check_sockets, check_source,    check_bind,       check_filters,
+        check_site,   check_delimiter, check_transports, check_paths,  check_sockets,
+        check_source, check_bind,      check_filters,    check_rights,
     };
 
     for (size_t i = 0; i < sizeof checks / sizeof *checks; i++)

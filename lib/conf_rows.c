@@ -185,6 +185,16 @@ const struct conf_row conf_rows[] = {
     WORD("admin.password_scheme", admin.password_scheme, "auto", "auto crypt ssha512 server",
          "How the postroad command hashes passwords; server: the directory server does it."),
 
+    STRING("rights.admins", rights.admins, "", 0, DN_LEN,
+           "Group whose members' roles count; the directory's access rules look at it, too. Empty: "
+           "cn=admins,cn=roles below the mirror's base."),
+    STRING("rights.domains", rights.domains, "", 0, DN_LEN,
+           "Entry below which all domains are, and administrators other than those of the system "
+           "administer anything. Empty: ou=domains below the mirror's base."),
+    INT("rights.max_age", rights.max_age, "3600", 0, 31536000,
+        "Seconds since the directory last confirmed the mirror after which nobody is let into what "
+        "is not his own; 0: any."),
+
     INT("mirror.size", mirror.size, "8192", 1, 16777216,
         "MiB of address space the mirror may grow to; disk and memory are used only as needed."),
 

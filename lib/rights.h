@@ -48,7 +48,7 @@ enum rights_action {
     ACT_PERSON,    /* displayName, mobile, telephoneNumber, jpegPhoto, preferredLanguage */
     ACT_ADDRESS,   /* mail, postroadAlias: value address */
     ACT_FORWARD,   /* postroadForward */
-    ACT_PLACEMENT, /* postroadHomeSite, postroadStandbySite */
+    ACT_PLACEMENT, /* postroadHomeSite, postroadStandbySite, postroadMove */
     ACT_STATE,     /* postroadState */
     ACT_MEMBERS,   /* member, postroadMember, owner of a list */
     ACT_SENDERS,   /* postroadSender */
@@ -120,6 +120,10 @@ struct rights {
 };
 
 #define RIGHTS_RULES 20
+
+/* Where the group of administrators and the domains are below the base, unless the configuration says. */
+#define RIGHTS_ADMINS  "cn=admins,cn=roles"
+#define RIGHTS_DOMAINS "ou=domains"
 
 struct rights rights_decide(const struct rights_input *in);
 

@@ -10,10 +10,29 @@
 #include <stdlib.h>
 
 #include "log.h"
+#include "rights.h"
 #include "uuid.h"
 
 #define COMPLAINTS_BURST 20 /* lines */
 #define COMPLAINTS_PER_S 10
+
+/* rights.admins as the mirror compares it. */
+static int
+admins_open(struct feed *f, const struct conf *conf, char *error, size_t error_n)
+{
+    f->admins = conf->rights.admins;
+    if (!*f->admins)
+        return 0;
+    f->admins_ndn = malloc(MIRROR_DN_MAX);
+    if (!f->admins_ndn) {
+        snprintf(error, error_n, "out of memory");
+        return -1;
+    }
+    if (dn_normalize(span_of(f->admins), f->admins_ndn, MIRROR_DN_MAX) > 0)
+        return 0;
+    snprintf(error, error_n, "rights.admins is no usable DN: %s", f->admins);
+    return -1;
+}
 
 int
 feed_open(struct feed *f, const struct conf *conf, char *error, size_t error_n)
@@ -23,6 +42,10 @@ feed_open(struct feed *f, const struct conf *conf, char *error, size_t error_n)
     memcpy(f->map, conf->directory.map, sizeof f->map);
     if (attrs_preset(conf->directory.preset, f->map) < 0) {
         snprintf(error, error_n, "directory.preset: no such preset: %s", conf->directory.preset);
+        return -1;
+    }
+    if (admins_open(f, conf, error, error_n) < 0) {
+        feed_close(f);
         return -1;
     }
     f->wanted = attrs_wanted(f->map);
@@ -42,6 +65,7 @@ feed_close(struct feed *f)
     dn_cache_free(&f->dns);
     free(f->wanted);
     free(f->record);
+    free(f->admins_ndn);
     memset(f, 0, sizeof *f);
 }
 
@@ -80,6 +104,14 @@ pack_too_large(struct feed *f, const struct entry_view *all, struct span rdn, st
     return 0;
 }
 
+/* Whether the entry at f->ndn is the group of administrators. */
+static int
+is_admins(const struct feed *f)
+{
+    return f->admins_ndn ? strcmp(f->ndn, f->admins_ndn) == 0
+                         : strncmp(f->ndn, RIGHTS_ADMINS ",", sizeof RIGHTS_ADMINS) == 0;
+}
+
 /* 0; -1 it is too large whatever is left out; -2 no memory. */
 static int
 pack(struct feed *f, struct span rdn, struct record *r, char *complaint, size_t complaint_n)
@@ -89,7 +121,8 @@ pack(struct feed *f, struct span rdn, struct record *r, char *complaint, size_t 
     if (collect_view(&f->entry, &view) < 0)
         return -2;
     if (attrs_pack(f->map, &view, rdn, f->quota_unit, dn_normalize, f->record, RECORD_MAX, r,
-                   complaint, complaint_n) == 0)
+                   complaint, complaint_n) == 0 &&
+        (!is_admins(f) || attrs_pack_members(&view, dn_normalize, f->record, RECORD_MAX, r) == 0))
         return 0;
     snprintf(complaint, complaint_n, "larger than %u bytes: its mail waits", RECORD_MAX);
     return pack_too_large(f, &view, rdn, r);
@@ -188,6 +221,7 @@ feed_fingerprint(const struct feed *f, struct span base, struct span more, char 
     mix(state, span_of(versions));
     mix(state, base);
     mix(state, more);
+    mix(state, span_of(f->admins));
     for (i = 0; f->wanted[i]; i++)
         mix(state, span_of(f->wanted[i]));
     for (i = 0; i < CLASS_N; i++)

@@ -21,6 +21,8 @@ struct feed {
     const char **wanted;            /* attributes to ask for, NULL-terminated */
     int quota_unit;
     struct dn_cache *dns;
+    const char *admins;   /* rights.admins of the configuration, borrowed */
+    char *admins_ndn;     /* the same normalised; NULL: the default, below whichever base */
     struct collect entry; /* fill it, then feed_put */
     unsigned char *record;
     char ndn[MIRROR_DN_MAX + 1];
