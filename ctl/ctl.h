@@ -32,6 +32,7 @@ struct ctl {
 /* Each verb in a file of its own; returns an enum ctl_exit. See verbs.c. */
 int verb_lookup(struct ctl *ctl);
 int verb_explain(struct ctl *ctl);
+int verb_may(struct ctl *ctl);
 int verb_status(struct ctl *ctl);
 int verb_config(struct ctl *ctl);
 int verb_sweep(struct ctl *ctl);

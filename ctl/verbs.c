@@ -24,6 +24,8 @@
 static const struct verb verbs[] = {
     {"lookup", "MAP KEY", "ask a map over its socket, as Postfix does", "", verb_lookup},
     {"explain", "ADDRESS", "which way mail to ADDRESS goes, and why", "", verb_explain},
+    {"may", "ACTOR ACTION TARGET [VALUE]", "whether one may do it to the other, by which rule", "",
+     verb_may},
     {"status", "", "source, mirror, roles, rates, and what needs attention", "", verb_status},
     {"config", "[-a]", "settings that differ from the default; -a all", "a n", verb_config},
     {"sweep", "accept --reason TEXT", "let a refresh remove the entries it was held back from",

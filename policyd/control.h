@@ -2,7 +2,7 @@
 /*
  * control: what the files of role control share. control.c runs the loop,
  * control_socket.c keeps the connections of `postroad`, control_verbs.c answers
- * their requests with status.c and explain.c, http.c serves metrics.c.
+ * their requests with status.c, explain.c and control_may.c, http.c serves metrics.c.
  */
 #ifndef POSTROAD_CONTROL_H
 #define POSTROAD_CONTROL_H

@@ -17,6 +17,7 @@
 #include "config.h"
 #include "control.h"
 #include "control_digest.h"
+#include "control_may.h"
 #include "control_taken.h"
 #include "log.h"
 #include "status.h"
@@ -123,6 +124,21 @@ verb_explain(struct control *c, const struct caller *who, json_t *request)
 }
 
 static json_t *
+verb_may(struct control *c, const struct caller *who, json_t *request)
+{
+    struct rights_question q = {.actor = member(request, "actor"),
+                                .action = member(request, "action"),
+                                .target = member(request, "target"),
+                                .value = member(request, "value")};
+    struct moment now = control_now();
+
+    (void)who;
+    if (q.actor.n == 0 || q.action.n == 0 || q.target.n == 0)
+        return control_error(CONTROL_USAGE, "may: who, what, and to whom?");
+    return may_json(c, &q, &now);
+}
+
+static json_t *
 verb_digests(struct control *c, const struct caller *who, json_t *request)
 {
     (void)who;
@@ -179,13 +195,10 @@ static const struct verb {
     int changes;
     json_t *(*fn)(struct control *, const struct caller *, json_t *);
 } verbs[] = {
-    {"ping", 0, verb_ping},
-    {"status", 0, verb_status},
-    {"explain", 0, verb_explain},
-    {"digests", 0, verb_digests},
-    {"digest", 0, verb_digest},
-    {"taken", 0, verb_taken},
-    {"sweep-accept", 1, verb_sweep_accept},
+    {"ping", 0, verb_ping},       {"status", 0, verb_status},
+    {"explain", 0, verb_explain}, {"digests", 0, verb_digests},
+    {"may", 0, verb_may},         {"digest", 0, verb_digest},
+    {"taken", 0, verb_taken},     {"sweep-accept", 1, verb_sweep_accept},
 };
 
 static json_t *

@@ -28,11 +28,13 @@ sub plain {
 -e $_ or plan skip_all => "no $_" for qw(policyd/main.c policyd/maps_answer.c);
 -x 't/tools/conf_dump' or plan skip_all => 't/tools/conf_dump is not built: make tests';
 
-my (%setting, %rule, %dir);
+my (%setting, %rule, %right, %action, %dir);
 for (split /\n/, `t/tools/conf_dump`) {
     my ($what, @f) = split /\t/, $_, -1;
     $dir{ $f[0] } = $f[1] if $what eq 'dir';
     $rule{ $f[0] } = $f[1] if $what eq 'rule';
+    $right{ $f[0] } = $f[1] if $what eq 'right';
+    $action{ $f[0] } = $f[1] if $what eq 'action';
     $setting{ $f[0] } = [@f[1 .. 6]] if $what eq 'setting';
 }
 
@@ -84,6 +86,16 @@ my $maps = slurp('man/postroad-maps.7');
 my %said;
 $said{$1} = plain($2) while $maps =~ /^\.It Sy (\d)\n(.*?)(?=^\.(?:It|El))/msg;
 is_deeply(\%said, \%rule, 'the rules are those of route_rule_text()');
+
+my $rights = slurp('man/postroad-rights.7');
+%said = ();
+$said{$1} = plain($2) while $rights =~ /^\.It Sy (\d+)\n(.*?)(?=^\.(?:It|El))/msg;
+is_deeply(\%said, \%right, 'the rules of rights are those of rights_rule_text()');
+my ($table)  = $rights =~ /^\.Ss Actions\n(.*?)^\.Ss /ms;
+my ($in_directory, $with_mail) = split /^With mail only:\n/m, $table;
+my %acts = map { $_ => 0 } $with_mail =~ /^\.It Cm ([\w:-]+) Ta /mg;
+$acts{$_} = 1 for $in_directory =~ /^\.It Cm ([\w:-]+) Ta /mg;
+is_deeply(\%acts, \%action, 'the manual has all actions and no other, each at its place');
 
 my %in_code  = map { $_ => 1 } slurp('policyd/maps_answer.c') =~ /\[MAP_\w+\]\s*=\s*\{"(\w+)"/g;
 my %in_table = map { $_ => 1 } $maps =~ /^\.It Cm (\w+) Ta /mg;

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * conf_dump: the table of settings and the rules of routing as plain lines, for
+ * conf_dump: the table of settings, the rules of routing and of rights as plain lines, for
  * t/manual.t, which compares them with the manual. No other use.
  *
  * setting TAB key TAB type TAB "=" default, or "-" TAB min TAB max TAB words TAB help
- * rule TAB number TAB text
+ * rule TAB number TAB text, right TAB number TAB text: of routing, and of rights
+ * action TAB word TAB whether the directory decides it
  * dir TAB name TAB path, as built
  */
 #include <stdio.h>
 
 #include "conf.h"
+#include "rights.h"
 #include "route.h"
 
 static const char *
@@ -36,5 +38,10 @@ main(void)
     }
     for (int n = 1; route_rule_text(n); n++)
         printf("rule\t%d\t%s\n", n, route_rule_text(n));
+    for (int n = 1; rights_rule_text(n); n++)
+        printf("right\t%d\t%s\n", n, rights_rule_text(n));
+    for (int a = 0; a <= ACT_LAST; a++)
+        printf("action\t%s\t%d\n", rights_action_word((enum rights_action)a),
+               rights_in_directory((enum rights_action)a));
     return 0;
 }
