@@ -73,7 +73,7 @@ all: $(PROGRAMS)
 
 CCALL = $(CC) $(WARN) $(WERROR) -I. -Ilib $(HARDEN_CFLAGS) $(CPPFLAGS) $(LIB_CFLAGS) $(CFLAGS) \
 	-DPOSTROAD_SYSCONFDIR='"$(sysconfdir)"' -DPOSTROAD_LOCALSTATEDIR='"$(localstatedir)"' \
-	-DPOSTROAD_RUNSTATEDIR='"$(runstatedir)"'
+	-DPOSTROAD_RUNSTATEDIR='"$(runstatedir)"' -DPOSTROAD_DATADIR='"$(datadir)"'
 LINK = $(CC) $(CFLAGS) $(HARDEN_LDFLAGS) $(LDFLAGS)
 
 %.o: %.c config.h config.mk
@@ -154,6 +154,10 @@ bench-quick: all $(BENCHES)
 schema:
 	ldap-schema/mkldif ldap-schema/postroad.schema >ldap-schema/postroad.ldif.new
 	mv ldap-schema/postroad.ldif.new ldap-schema/postroad.ldif
+# The same: postroad-*.conf and .ldif are kept in git and compared by t/ldap-config.t.
+.PHONY: ldap-config
+ldap-config: ctl/postroad
+	ldap-schema/mkconfig ldap-schema
 
 # --- format ---
 
@@ -236,6 +240,7 @@ help:
 	@echo 'bench          our figures beside their limits; bench-quick: in a minute'
 	@echo 'check-debian12 check-debian13: demo and check on a bare Debian in a folder (root, debootstrap)'
 	@echo 'schema         ldap-schema/postroad.ldif out of postroad.schema'
+	@echo 'ldap-config    access rules, indices, replication samples in ldap-schema/ out of access.in'
 	@echo 'install        with DESTDIR, prefix, sysconfdir, … as usual; uninstall'
 	@echo 'dist           postroad-VERSION.tar.gz, builds without autoconf'
 	@echo 'format format-check clean distclean'

@@ -38,6 +38,9 @@ int verb_config(struct ctl *ctl);
 int verb_sweep(struct ctl *ctl);
 int verb_compare(struct ctl *ctl);
 int verb_whoami(struct ctl *ctl);
+int verb_ldap_print(struct ctl *ctl);
+int verb_ldap_diff(struct ctl *ctl);
+int verb_ldap_apply(struct ctl *ctl);
 
 /* options.c. The value of an option (the last one), "" when it takes none; NULL: not given. */
 const char *ctl_value(const struct ctl *ctl, const char *option);

@@ -66,6 +66,20 @@ static const struct option options[] = {
     {"remove-owner", required_argument, NULL, OPT_NOTE},
     {"scope", required_argument, NULL, OPT_NOTE},
     {"right", required_argument, NULL, OPT_NOTE},
+    /* ldap-config */
+    {"base", required_argument, NULL, OPT_NOTE},
+    {"domains", required_argument, NULL, OPT_NOTE},
+    {"gate", required_argument, NULL, OPT_NOTE},
+    {"services", required_argument, NULL, OPT_NOTE},
+    {"sites", required_argument, NULL, OPT_NOTE},
+    {"part", required_argument, NULL, OPT_NOTE},
+    {"format", required_argument, NULL, OPT_NOTE},
+    {"template", required_argument, NULL, OPT_NOTE},
+    {"database", required_argument, NULL, OPT_NOTE},
+    {"server-id", required_argument, NULL, OPT_NOTE},
+    {"peer", required_argument, NULL, OPT_NOTE},
+    {"tls-dir", required_argument, NULL, OPT_NOTE},
+    {"backup", required_argument, NULL, OPT_NOTE},
     {NULL, 0, NULL, 0},
 };
 

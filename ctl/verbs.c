@@ -20,6 +20,7 @@
 #define PERSON_TAKES \
     "name given surname alias site standby quota state deny forward title phone mobile "
 #define PASSWORD_TAKES "new-password-file prompt generate "
+#define LDAP_TAKES     "base domains gate services sites part template server-id peer tls-dir "
 
 static const struct verb verbs[] = {
     {"lookup", "MAP KEY", "ask a map over its socket, as Postfix does", "", verb_lookup},
@@ -100,6 +101,13 @@ static const struct verb verbs[] = {
      verb_site_drain},
     {"site down", "SITE/SERVER", "send nothing to it", EDIT_TAKES "yes", verb_site_down},
     {"site up", "SITE/SERVER", "send to it again", EDIT_TAKES, verb_site_up},
+    {"ldap-config print", "[--format conf|ldif]",
+     "what slapd is to be told: access rules, indices …", LDAP_TAKES "format database",
+     verb_ldap_print},
+    {"ldap-config diff", "", "what of it has to change at a running slapd, as LDIF",
+     LDAP_TAKES DIR_TAKES, verb_ldap_diff},
+    {"ldap-config apply", "--yes [--backup FILE]", "change it there",
+     LDAP_TAKES DIR_TAKES "yes backup", verb_ldap_apply},
 };
 
 #define VERBS (sizeof verbs / sizeof *verbs)

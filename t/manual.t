@@ -102,7 +102,7 @@ my %in_table = map { $_ => 1 } $maps =~ /^\.It Cm (\w+) Ta /mg;
 is_deeply(\%in_table, \%in_code, 'the manual has all maps and no other');
 
 # --- verbs and options ---
-my $postroad = slurp('man/postroad.8') . slurp('man/postroad-admin.8');
+my $postroad = slurp('man/postroad.8') . slurp('man/postroad-admin.8') . slurp('man/postroad-ldap-config.8');
 my $main     = slurp('ctl/options.c');
 my %verbs = map { $_ => 1 } slurp('ctl/verbs.c') =~ /^\s*\{"(\w[\w -]*)",.*?verb_\w+\}/msg;
 cmp_ok(scalar keys %verbs, '>=', 5, 'verbs were found in the code');
