@@ -90,7 +90,7 @@ struct rights_target {
     int known; /* 1 there (for ACT_ADD: to be); 0 there is none; -1 can't tell */
     enum rights_kind kind;
     enum rights_level level; /* by its role, which for ACT_ADD is the role it is to have */
-    int in_tree; /* 1: below the container of the domains (below ou=domains, not itself) */
+    int in_tree;             /* as rights_in_tree says */
     struct span dn;
 };
 
@@ -144,5 +144,10 @@ const char *rights_verdict_word(enum rights_verdict v);
 /* Whether dn is top or below it, and what it stands below ("" at the end); both of normalised DNs. */
 int rights_below(struct span dn, struct span top);
 struct span rights_parent(struct span dn);
+/*
+ * Whether an entry is where administrators other than those of the system have a say: below the
+ * container of the domains; what is none of our kinds, below something else there.
+ */
+int rights_in_tree(enum rights_kind kind, struct span dn, struct span domains);
 
 #endif

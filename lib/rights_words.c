@@ -143,3 +143,11 @@ rights_parent(struct span dn)
         return (struct span){NULL, 0};
     return (struct span){dn.p + i + 1, dn.n - i - 1};
 }
+
+int
+rights_in_tree(enum rights_kind kind, struct span dn, struct span domains)
+{
+    if (!rights_below(dn, domains) || span_same(dn, domains))
+        return 0;
+    return kind != RIGHTS_CONTAINER || !span_same(rights_parent(dn), domains);
+}

@@ -94,13 +94,14 @@ read_value(const struct rights_places *p, struct span value, struct rights_answe
 
 /* The entry to be: what its DN and kind say of it. */
 static const char *
-read_new(struct rights_answer *a)
+read_new(const struct rights_places *p, struct rights_answer *a)
 {
     if (a->in.target.dn.n == 0)
         return "manage:add needs the DN of the entry to be";
     a->in.target.known = 1;
     a->in.target.kind = (enum rights_kind)(a->in.value.kind - 1);
     a->in.target.level = LEVEL_USER;
+    a->in.target.in_tree = rights_in_tree(a->in.target.kind, a->in.target.dn, p->domains);
     a->in.value.kind = 0;
     return NULL;
 }
@@ -121,7 +122,7 @@ read_question(const struct rights_places *p, const struct rights_question *q,
     rights_target_of(p, &a->target, &a->in.target);
     usage = read_value(p, q->value, a);
     if (!usage && a->in.action == ACT_ADD)
-        usage = read_new(a);
+        usage = read_new(p, a);
     return usage;
 }
 

@@ -358,12 +358,11 @@ rights_target_of(const struct rights_places *p, const struct rights_entry *e,
                                                           [KIND_OTHER] = RIGHTS_CONTAINER};
 
     *out = (struct rights_target){.known = e->found, .dn = e->dn, .kind = RIGHTS_CONTAINER};
-    out->in_tree = rights_below(e->dn, p->domains) && !span_same(e->dn, p->domains);
-    if (e->found != 1)
-        return;
-    out->kind = kinds[record_kind(&e->record)];
+    if (e->found == 1)
+        out->kind = kinds[record_kind(&e->record)];
     if (out->kind == RIGHTS_ACCOUNT)
         out->level = level_of(&e->record);
+    out->in_tree = rights_in_tree(out->kind, e->dn, p->domains);
 }
 
 /* --- addresses --- */

@@ -158,7 +158,7 @@ read_target(struct rights_target *t, char *text, char dn[DN_LEN])
         t->dn = span_of(find_who(word)->dn);
         t->level = find_who(word)->level;
     }
-    t->in_tree = rights_below(t->dn, domains) && !span_same(t->dn, domains);
+    t->in_tree = rights_in_tree(t->kind, t->dn, domains);
     word = strtok(NULL, " ");
     if (word != NULL)
         t->known = strcmp(word, "?there") == 0 ? -1 : 0;
