@@ -11,22 +11,24 @@ my $sent = 0;
 
 # Send a message from a host of the site. Options: site, from, to (one or several), server ("host:port"
 # as the site knows it; default its own port 25), login and password (then over TLS to port 587), tls,
-# cert (a file there), utf8, check (leave after RCPT). Returns {mark, rcpt => {address => reply}, reply,
+# cert (a file there), utf8, check (leave after RCPT), clock (tell the time in the dialog), mark. Returns {mark, rcpt => {address => reply}, reply,
 # accepted, dialog}.
 sub send {
     my ($self, %option) = @_;
-    my $mark = sprintf 'lab-%d-%d-%d', $$, time, ++$sent;
+    my $mark = $option{mark} // new_mark();
     my @to = ref $option{to} ? @{ $option{to} } : $option{to};
     my @command = ('send', '--mark', $mark, map { ('--to', $_) } @to);
     for my $key (qw(from server login password cert)) {
         push @command, "--$key", $option{$key} if defined $option{$key};
     }
-    push @command, map { "--$_" } grep { $option{$_} } qw(tls utf8 check);
+    push @command, map { "--$_" } grep { $option{$_} } qw(tls utf8 check clock);
     open my $out, '-|', $self->at($option{site}, @command) or die "send: $!\n";
     my $dialog = do { local $/; <$out> };
     close $out;
     return { mark => $mark, accepted => $? == 0, dialog => $dialog, replies($dialog) };
 }
+
+sub new_mark { return sprintf 'lab-%d-%d-%d', $$, time, ++$sent }
 
 # Out of a dialog: the answer to each recipient, and the last one to the message.
 sub replies {
