@@ -30,6 +30,10 @@
 #include "fuzz/record.c"
 #undef LLVMFuzzerTestOneInput
 #undef POSTROAD_FUZZ_H
+#define LLVMFuzzerTestOneInput fuzz_rights
+#include "fuzz/rights.c"
+#undef LLVMFuzzerTestOneInput
+#undef POSTROAD_FUZZ_H
 #define LLVMFuzzerTestOneInput fuzz_socketmap
 #include "fuzz/socketmap.c"
 #undef LLVMFuzzerTestOneInput
@@ -118,6 +122,7 @@ main(void)
     ok(corpus("filter", fuzz_filter) > 0, "filter");
     ok(corpus("policy", fuzz_policy) > 0, "policy");
     ok(corpus("record", fuzz_record) > 0, "record");
+    ok(corpus("rights", fuzz_rights) > 0, "rights");
     ok(corpus("socketmap", fuzz_socketmap) > 0, "socketmap");
     return tap_done();
 }
