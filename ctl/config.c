@@ -83,6 +83,7 @@ int
 verb_config(struct ctl *ctl)
 {
     struct writer w = {.json = NULL};
+    int status;
 
     if (ctl->argc != 0)
         return ctl_usage("config takes no argument but -a");
@@ -90,10 +91,12 @@ verb_config(struct ctl *ctl)
         w.json = json_object();
     else
         printf("# %s\n", ctl->conf_path);
-    conf_each(ctl->conf, ctl->all, on_row, &w);
+    status = conf_each(ctl->conf, ctl->all, on_row, &w) < 0
+                 ? ctl_fail(ctl, CTL_TEMPORARY, "out of memory: settings are missing")
+                 : CTL_DONE;
     while (!w.json && w.depth > 0)
         leave(&w);
     if (w.json)
         ctl_print_json(w.json);
-    return CTL_DONE;
+    return status;
 }

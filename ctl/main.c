@@ -70,9 +70,10 @@ run(struct ctl *ctl, const struct verb *verb)
     char error[1024];
     int status;
 
-    if (conf_load(ctl->conf_path, &ctl->conf, error, sizeof error) == -1) {
+    status = conf_load(ctl->conf_path, &ctl->conf, error, sizeof error);
+    if (status < 0) {
         fprintf(stderr, "postroad: %s\n", error);
-        return CTL_USAGE;
+        return status == -1 ? CTL_USAGE : CTL_TEMPORARY;
     }
     status = verb->run(ctl);
     conf_free(&ctl->conf);

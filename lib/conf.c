@@ -61,6 +61,13 @@ conf_fail_key(struct conf_load *l, const char *key, const char *fmt, ...)
     return conf_fail(l, l->places[conf_row_find(key) - conf_rows], key, "%s", what);
 }
 
+int
+conf_doubt(struct conf_load *l, const char *key, const char *what)
+{
+    l->doubt = 1;
+    return conf_fail(l, (struct conf_place){NULL, 0}, key, "%s", what);
+}
+
 const struct conf_row *
 conf_row_find(const char *key)
 {
@@ -126,7 +133,7 @@ set_string(struct conf_load *l, struct conf_place at, const struct conf_row *row
     if (n > (size_t)row->max)
         return conf_fail(l, at, row->key, "is longer than %ld bytes", row->max);
     if (store_string(field(l->conf, row), value) < 0)
-        return conf_fail(l, at, row->key, "out of memory");
+        return conf_doubt(l, row->key, "out of memory");
     return 0;
 }
 
@@ -138,7 +145,7 @@ set_word(struct conf_load *l, struct conf_place at, const struct conf_row *row, 
     if (!is_default && !is_word_of(row->words, value))
         return conf_fail(l, at, row->key, "\"%s\" is none of: %s", value, row->words);
     if (store_string(field(l->conf, row), value) < 0)
-        return conf_fail(l, at, row->key, "out of memory");
+        return conf_doubt(l, row->key, "out of memory");
     return 0;
 }
 
@@ -164,7 +171,7 @@ list_add(struct conf_load *l, struct conf_place at, const struct conf_row *row, 
     if (list->n == (size_t)row->max)
         return conf_fail(l, at, row->key, "has more than %ld values", row->max);
     if (store_string(&list->v[list->n], value) < 0)
-        return conf_fail(l, at, row->key, "out of memory");
+        return conf_doubt(l, row->key, "out of memory");
     list->n++;
     return 0;
 }
@@ -283,7 +290,7 @@ set_defaults(struct conf_load *l)
         if (!conf_rows[i].preset)
             return conf_fail_key(l, conf_rows[i].key, "is not given");
         if (set_default(l->conf, &conf_rows[i]) < 0)
-            return conf_fail_key(l, conf_rows[i].key, "out of memory");
+            return conf_doubt(l, conf_rows[i].key, "out of memory");
     }
     return 0;
 }
@@ -296,7 +303,7 @@ parse_file(struct conf_load *l, config_t *file)
     if (config_read_file(file, l->path) == CONFIG_TRUE)
         return 0;
     if (config_error_type(file) == CONFIG_ERR_FILE_IO)
-        return conf_fail(l, at, NULL, "can't be read");
+        return conf_doubt(l, NULL, "can't be read"); /* it could a moment ago */
     at.file = config_error_file(file);
     at.line = (unsigned)config_error_line(file);
     return conf_fail(l, at, NULL, "%s", config_error_text(file));
@@ -314,7 +321,7 @@ load(struct conf_load *l)
         slash[slash == dir] = '\0';
     if (dir)
         config_set_include_dir(&file, slash ? dir : ".");
-    r = conf_check_files(l, slash ? dir : ".");
+    r = dir ? conf_check_files(l, slash ? dir : ".") : conf_doubt(l, NULL, "out of memory");
     if (r == 0)
         r = parse_file(l, &file);
     if (r == 0)
@@ -331,20 +338,24 @@ load(struct conf_load *l)
 int
 conf_load(const char *path, struct conf **conf_r, char *error, size_t error_n)
 {
-    struct conf_load l = {path, calloc(1, sizeof(struct conf)),
-                          calloc(conf_rows_n, sizeof(struct conf_place)), error, error_n};
+    struct conf_load l = {path,
+                          calloc(1, sizeof(struct conf)),
+                          calloc(conf_rows_n, sizeof(struct conf_place)),
+                          error,
+                          error_n,
+                          0};
     int r = -1;
 
     if (l.conf && l.places)
         r = load(&l);
     else
-        conf_fail(&l, (struct conf_place){NULL, 0}, NULL, "out of memory");
+        conf_doubt(&l, NULL, "out of memory");
     free(l.places);
-    if (r < 0)
-        conf_free(&l.conf);
-    else
+    if (r == 0)
         *conf_r = l.conf;
-    return r;
+    else
+        conf_free(&l.conf);
+    return r == 0 ? 0 : l.doubt ? -2 : -1;
 }
 
 void

@@ -92,8 +92,9 @@ extern const struct conf_row conf_rows[];
 extern const size_t conf_rows_n;
 
 /*
- * Read path into *conf_r (conf_free it). Returns 0, or -1 and an error text in
- * error ("FILE:LINE: key: what is wrong"), *conf_r untouched. Besides the rows it
+ * Read path into *conf_r (conf_free it). Returns 0, or an error text in error
+ * ("FILE:LINE: key: what is wrong") with *conf_r untouched, and -1: it is wrong, or -2: it
+ * could not be read now, for lack of memory, say. Besides the rows it
  * checks what spans them: exactly one of directory.ldif and directory.uri; two
  * sockets at one address; relative paths; a base when there is a uri. site becomes
  * lower case. @include "FILE" is taken relative to path's folder.
@@ -108,11 +109,16 @@ conf_providers(const struct conf *conf)
     return conf->directory.providers.n > 0 ? &conf->directory.providers : &conf->directory.uri;
 }
 
+/* Write all settings to fd, and take them from its beginning; 0, or -1: nothing was taken. */
+int conf_pass(const struct conf *conf, int fd);
+int conf_take(int fd, struct conf **conf_r);
+
 /*
  * Hand each setting to fn as it would be written in the file: all, or only those
  * that differ from the default. What CONF_SECRET rows hold is shown as "***".
+ * 0, or -1: not all were handed over, for lack of memory.
  */
-void conf_each(const struct conf *conf, int all,
-               void (*fn)(void *ctx, const struct conf_row *row, const char *value), void *ctx);
+int conf_each(const struct conf *conf, int all,
+              void (*fn)(void *ctx, const struct conf_row *row, const char *value), void *ctx);
 
 #endif

@@ -56,7 +56,7 @@ check_lines(struct conf_load *l, FILE *f, const char *path, const char *dir, int
         free(inner);
     }
     if (r == 0 && ferror(f))
-        r = conf_fail(l, (struct conf_place){path, 0}, NULL, "%s", strerror(errno));
+        r = conf_doubt(l, NULL, strerror(errno));
     free(line);
     return r;
 }
@@ -70,11 +70,15 @@ check_file(struct conf_load *l, struct conf_place from, const char *path, const 
     struct stat st;
     int r;
 
+    if (!f && (errno == ENOMEM || errno == EMFILE || errno == ENFILE || errno == EIO))
+        return conf_doubt(l, NULL, strerror(errno));
     if (!f && depth > 0)
         return 0; /* the parser says so, unless the line stands in a comment */
     if (!f)
         return conf_fail(l, from, about, "%s", strerror(errno));
-    if (fstat(fileno(f), &st) == 0 && !S_ISREG(st.st_mode))
+    if (fstat(fileno(f), &st) < 0)
+        r = conf_doubt(l, NULL, strerror(errno));
+    else if (!S_ISREG(st.st_mode))
         r = conf_fail(l, from, about, "not a file");
     else
         r = check_lines(l, f, path, dir, depth);

@@ -20,12 +20,15 @@ struct conf_load {
     struct conf_place *places; /* one for each row */
     char *error;
     size_t error_n;
+    int doubt; /* the error is none of the file's */
 };
 
 /* Write "FILE:LINE: key: text" (no ":LINE" for line 0, no key for NULL); returns -1. */
 int conf_fail(struct conf_load *l, struct conf_place place, const char *key, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
-/* The same for a row's key, at the place where it was given. */
+/* The same, for what is none of the file's faults. */
+int conf_doubt(struct conf_load *l, const char *key, const char *what);
+/* The same as conf_fail for a row's key, at the place where it was given. */
 int conf_fail_key(struct conf_load *l, const char *key, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 

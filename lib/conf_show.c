@@ -76,7 +76,7 @@ is_default(const struct conf *conf, const struct conf_row *row)
     }
 }
 
-void
+int
 conf_each(const struct conf *conf, int all,
           void (*fn)(void *ctx, const struct conf_row *row, const char *value), void *ctx)
 {
@@ -85,15 +85,21 @@ conf_each(const struct conf *conf, int all,
         char *text = NULL;
         size_t n;
         FILE *out;
+        int whole;
 
         if (!all && is_default(conf, row))
             continue;
         out = open_memstream(&text, &n);
         if (!out)
-            continue;
+            return -1;
         write_value(out, conf, row);
-        if (fclose(out) == 0)
+        whole = !ferror(out);
+        whole = fclose(out) == 0 && whole;
+        if (whole)
             fn(ctx, row, text);
         free(text);
+        if (!whole)
+            return -1;
     }
+    return 0;
 }

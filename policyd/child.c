@@ -51,26 +51,6 @@ start_later(struct child *c, int most_ms, int64_t now)
     c->start_ms = now + c->backoff_ms;
 }
 
-/*
- * fork() for exec: no signal may meet the child while it still has the parent's handlers, as these
- * would tell the parent.
- */
-static pid_t
-fork_quietly(void)
-{
-    static const int handled[] = {SIGTERM, SIGINT, SIGHUP, SIGCHLD};
-    sigset_t all, before;
-    pid_t pid;
-
-    sigfillset(&all);
-    sigprocmask(SIG_SETMASK, &all, &before);
-    pid = fork();
-    for (size_t i = 0; pid == 0 && i < sizeof(handled) / sizeof(handled[0]); i++)
-        signal(handled[i], SIG_DFL);
-    sigprocmask(SIG_SETMASK, &before, NULL);
-    return pid;
-}
-
 static void
 child_start(struct children *cs, struct child *c, int64_t now)
 {
@@ -82,7 +62,7 @@ child_start(struct children *cs, struct child *c, int64_t now)
     fill_order(cs, c, &o);
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) == 0) {
         o.parent_fd = pair[1];
-        c->pid = fork_quietly();
+        c->pid = role_fork();
         if (c->pid == 0)
             role_exec(&o);
         close(pair[1]);

@@ -3,8 +3,9 @@
  * generation: from a configuration file to something roles can be started from.
  *
  * What can be known to be wrong without starting anything is found here, before
- * the first side effect, so that -t, start and reload say the same. Started by an
- * ordinary user, users and groups are left alone. Never logs; errors are text.
+ * the first side effect, so that -t, start and reload say the same; and what can't
+ * be told now is not called wrong. Started by an ordinary user, users and groups
+ * are left alone. Never logs; errors are text.
  */
 #include "generation.h"
 
@@ -16,11 +17,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "apart.h"
 #include "parent.h"
-#include "role_start.h"
 
 struct check {
     const char *file;
@@ -36,18 +38,39 @@ wrong(const struct check *c, const char *key, const char *value, const char *wha
     return -1;
 }
 
+/* The same for a call that failed: it may be none of the configuration's faults. */
+static int
+failed(const struct check *c, const char *key, const char *value, int error)
+{
+    wrong(c, key, value, strerror(error));
+    return error == ENOMEM || error == EMFILE || error == ENFILE || error == EIO ? -2 : -1;
+}
+
+static int
+check_name(const struct check *c, const char *key, const char *name, int is_group)
+{
+    errno = 0;
+    if (is_group ? getgrnam(name) != NULL : getpwnam(name) != NULL)
+        return 0;
+    if (failed(c, key, name, errno) == -2)
+        return -2;
+    return wrong(c, key, name, is_group ? "no such group" : "no such user");
+}
+
 static int
 check_names(const struct check *c)
 {
+    const struct conf *f = c->conf;
+    int rc = 0;
+
     if (geteuid() != 0)
         return 0;
-    if (!getpwnam(c->conf->user))
-        return wrong(c, "user", c->conf->user, "no such user");
-    if (!getgrnam(c->conf->group))
-        return wrong(c, "group", c->conf->group, "no such group");
-    if (*c->conf->socket_group && !getgrnam(c->conf->socket_group))
-        return wrong(c, "socket_group", c->conf->socket_group, "no such group");
-    return 0;
+    rc = check_name(c, "user", f->user, 0);
+    if (rc == 0)
+        rc = check_name(c, "group", f->group, 1);
+    if (rc == 0 && *f->socket_group)
+        rc = check_name(c, "socket_group", f->socket_group, 1);
+    return rc;
 }
 
 /* Root looks at what roles need after they dropped their privileges with the eyes of their user. */
@@ -92,26 +115,24 @@ check_folder(const struct check *c, const char *key, const char *path, const cha
         if (!S_ISDIR(st.st_mode))
             return wrong(c, key, path, "is no folder");
         eyes_of_roles(c->conf, &e);
-        rc = faccessat(AT_FDCWD, path, W_OK | X_OK, AT_EACCESS);
+        rc = faccessat(AT_FDCWD, path, W_OK | X_OK, AT_EACCESS) < 0 ? errno : 0;
         eyes_back(&e);
-        return rc < 0 ? wrong(c, key, path, strerror(errno)) : 0;
+        return rc ? failed(c, key, path, rc) : 0;
     }
     snprintf(above, sizeof(above), "%s", path);
     if (errno == ENOENT &&
         (access(dirname(above), W_OK | X_OK) == 0 || strcmp(above, made_too) == 0))
         return 0; /* made at the start */
-    return wrong(c, key, path, strerror(errno));
+    return failed(c, key, path, errno);
 }
 
 static int
 check_folders(const struct check *c)
 {
     const char *state = c->conf->state_dir;
+    int rc = check_folder(c, "state_dir", state, "");
 
-    return check_folder(c, "state_dir", state, "") < 0 ||
-                   check_folder(c, "cold.dir", c->conf->cold.dir, state) < 0
-               ? -1
-               : 0;
+    return rc ? rc : check_folder(c, "cold.dir", c->conf->cold.dir, state);
 }
 
 /* dropped: it is read by a role that has dropped its privileges. */
@@ -120,44 +141,69 @@ check_file(const struct check *c, const char *key, const char *path, int dropped
 {
     struct eyes e = {.ngroups = -1};
     struct stat st;
-    int fd;
+    int fd, error, rc = 0;
 
     if (!*path)
         return 0;
     if (dropped)
         eyes_of_roles(c->conf, &e);
     fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    error = errno;
     eyes_back(&e);
     if (fd < 0)
-        return wrong(c, key, path, strerror(errno));
-    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
-        close(fd);
-        return wrong(c, key, path, "is no ordinary file");
-    }
+        return failed(c, key, path, error);
+    if (fstat(fd, &st) < 0)
+        rc = failed(c, key, path, errno);
+    else if (!S_ISREG(st.st_mode))
+        rc = wrong(c, key, path, "is no ordinary file");
     close(fd);
-    return 0;
+    return rc;
 }
 
 static int
 check_files(const struct check *c)
 {
     const struct conf *f = c->conf;
+    const struct {
+        const char *key, *path;
+        int dropped;
+    } files[] = {{"directory.ldif", f->directory.ldif, 1},
+                 {"directory.password_file", f->directory.password_file, 0},
+                 {"directory.tls_ca_file", f->directory.tls_ca_file, 0},
+                 {"directory.tls_cert_file", f->directory.tls_cert_file, 0},
+                 {"directory.tls_key_file", f->directory.tls_key_file, 0}};
+    int rc = 0;
 
-    if (check_file(c, "directory.ldif", f->directory.ldif, 1) < 0 ||
-        check_file(c, "directory.password_file", f->directory.password_file, 0) < 0 ||
-        check_file(c, "directory.tls_ca_file", f->directory.tls_ca_file, 0) < 0 ||
-        check_file(c, "directory.tls_cert_file", f->directory.tls_cert_file, 0) < 0 ||
-        check_file(c, "directory.tls_key_file", f->directory.tls_key_file, 0) < 0)
-        return -1;
-    return 0;
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]) && rc == 0; i++)
+        rc = check_file(c, files[i].key, files[i].path, files[i].dropped);
+    return rc;
 }
 
 int
 parent_check(const char *conf_path, const struct conf *conf, char *error, size_t error_n)
 {
     struct check c = {conf_path, conf, error, error_n};
+    int rc = check_names(&c);
 
-    return check_names(&c) < 0 || check_folders(&c) < 0 || check_files(&c) < 0 ? -1 : 0;
+    if (rc == 0)
+        rc = check_folders(&c);
+    return rc ? rc : check_files(&c);
+}
+
+/* The settings in a file in memory: a role that is started anew gets what was accepted. */
+static int
+load(struct generation *g, const char *conf_path, char *error, size_t error_n)
+{
+    int rc;
+
+    g->conf_fd = memfd_create("postroad.conf", MFD_CLOEXEC);
+    rc = g->conf_fd < 0 ? -1 : apart_read(conf_path, g->conf_fd, error, error_n);
+    if (g->conf_fd >= 0 && rc < 0)
+        return rc == -1 ? PARENT_CONFIGURATION : PARENT_TEMPORARY;
+    if (rc == 0 && conf_take(g->conf_fd, &g->conf) == 0)
+        return PARENT_OK;
+    snprintf(error, error_n, "can't keep the configuration in memory: %s", strerror(errno));
+    return PARENT_TEMPORARY;
 }
 
 int
@@ -165,7 +211,7 @@ generation_load(const char *conf_path, unsigned number, struct generation **g_r,
                 size_t error_n)
 {
     struct generation *g = calloc(1, sizeof(*g));
-    int rc = PARENT_CONFIGURATION;
+    int rc;
 
     if (!g) {
         snprintf(error, error_n, "out of memory");
@@ -173,39 +219,58 @@ generation_load(const char *conf_path, unsigned number, struct generation **g_r,
     }
     g->number = number;
     g->conf_fd = g->map_fd = g->control_fd = g->policy_fd = g->http_fd = -1;
-    if (conf_load(conf_path, &g->conf, error, error_n) == 0 &&
-        parent_check(conf_path, g->conf, error, error_n) == 0) {
-        g->conf_fd = role_conf_fd(g->conf);
-        if (g->conf_fd >= 0) {
-            *g_r = g;
-            return PARENT_OK;
-        }
-        rc = PARENT_TEMPORARY;
-        snprintf(error, error_n, "can't keep the configuration in memory: %s", strerror(errno));
-    }
-    generation_free(&g);
+    rc = load(g, conf_path, error, error_n);
+    if (rc == PARENT_OK)
+        *g_r = g;
+    else
+        generation_free(&g);
     return rc;
 }
 
-static gid_t
-group_id(const char *name)
+/* A group's number, -1 where it does not matter: 0, or -1 and error when that can't be told. */
+static int
+group_id(const char *name, gid_t *gid_r, char *error, size_t error_n)
 {
     const struct group *gr = geteuid() == 0 && *name ? getgrnam(name) : NULL;
 
-    return gr ? gr->gr_gid : (gid_t)-1;
+    *gid_r = gr ? gr->gr_gid : (gid_t)-1;
+    if (gr || geteuid() != 0 || !*name)
+        return 0;
+    snprintf(error, error_n, "group %s can't be looked up", name);
+    return -1;
 }
 
-/* Make a folder that is the roles' own; one that is there is left as it is. */
+/* Give a new folder to the user of the roles. 0, or -1 with errno. */
+static int
+hand_over(const struct conf *conf, const char *path, gid_t gid, mode_t mode)
+{
+    const struct passwd *pw;
+
+    if (geteuid() == 0) {
+        pw = getpwnam(conf->user);
+        if (!pw || chown(path, pw->pw_uid, gid) < 0)
+            return -1;
+    }
+    return chmod(path, mode);
+}
+
+/*
+ * Make a folder that is the roles' own; one that is there is left as it is, so one that can't be
+ * handed over goes again.
+ */
 static int
 make_folder(const struct conf *conf, const char *path, const char *group, mode_t mode, char *error,
             size_t error_n)
 {
-    const struct passwd *pw = geteuid() == 0 ? getpwnam(conf->user) : NULL;
+    gid_t gid;
 
-    if (mkdir(path, 0750) < 0) {
-        if (errno == EEXIST)
+    if (group_id(group, &gid, error, error_n) < 0)
+        return -1;
+    if (mkdir(path, 0750) == 0) {
+        if (hand_over(conf, path, gid, mode) == 0)
             return 0;
-    } else if ((!pw || chown(path, pw->pw_uid, group_id(group)) == 0) && chmod(path, mode) == 0) {
+        rmdir(path);
+    } else if (errno == EEXIST) {
         return 0;
     }
     snprintf(error, error_n, "%s: %s", path, strerror(errno));
@@ -227,8 +292,12 @@ make_folders(const struct conf *conf, char *error, size_t error_n)
 static int
 socket_at(struct listen_set *s, const char *address, const char *group, char *error, size_t error_n)
 {
-    int i = listen_at(s, address, group_id(group), error, error_n);
+    gid_t gid;
+    int i;
 
+    if (group_id(group, &gid, error, error_n) < 0)
+        return -1;
+    i = listen_at(s, address, gid, error, error_n);
     return i < 0 ? -1 : s->at[i].fd;
 }
 

@@ -32,15 +32,16 @@ check_configuration(const char *path)
 {
     struct conf *conf = NULL;
     char error[1024];
-    int bad = conf_load(path, &conf, error, sizeof(error)) < 0 ||
-              parent_check(path, conf, error, sizeof(error)) < 0;
+    int rc = conf_load(path, &conf, error, sizeof(error));
 
-    if (bad)
+    if (rc == 0)
+        rc = parent_check(path, conf, error, sizeof(error));
+    if (rc < 0)
         fprintf(stderr, "%s\n", error);
     else
         printf("%s: ok\n", path);
     conf_free(&conf);
-    return bad ? PARENT_CONFIGURATION : PARENT_OK;
+    return rc == 0 ? PARENT_OK : rc == -1 ? PARENT_CONFIGURATION : PARENT_TEMPORARY;
 }
 
 /* A socket must not become standard error. */

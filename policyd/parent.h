@@ -16,7 +16,7 @@ int parent_run(const char *conf_path);
 
 /*
  * What of a configuration can be checked without starting anything: files readable, folders there,
- * users known. 0, or -1 and "FILE: key: what is wrong". Also for -t.
+ * users known. 0, or "FILE: key: what is wrong" and -1; -2 where that can't be told now. Also for -t.
  */
 int parent_check(const char *conf_path, const struct conf *conf, char *error, size_t error_n);
 

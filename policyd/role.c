@@ -156,19 +156,14 @@ wall_ms(void)
 static int
 take_over(struct role_env *env, struct conf **conf)
 {
-    char path[64], error[512];
-
     for (int fd = ROLE_FD_PARENT; fd < ROLE_FD_LISTEN + env->nlisten; fd++)
         if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
             return -1;
     env->parent_fd = ROLE_FD_PARENT;
     for (int i = 0; i < ROLE_LISTEN_MAX; i++)
         env->listen_fd[i] = i < env->nlisten ? ROLE_FD_LISTEN + i : -1;
-    snprintf(path, sizeof(path), "/proc/self/fd/%d", ROLE_FD_CONF);
-    if (conf_load(path, conf, error, sizeof(error)) < 0) {
-        log_error("%s", error);
+    if (conf_take(ROLE_FD_CONF, conf) < 0)
         return -1;
-    }
     close(ROLE_FD_CONF);
     env->conf = *conf;
     return board_attach(&env->board, ROLE_FD_BOARD, env->number, 0);
@@ -188,7 +183,8 @@ role_main(const char *order, const char *conf_path)
         return EXIT_CONFIGURATION;
     }
     if (take_over(&env, &conf) < 0) {
-        log_error("the parent's descriptors are not where they should be order=%s", order);
+        log_error("can't take over what the parent gave order=%s error=\"%s\"", order,
+                  strerror(errno));
         return EXIT_CONFIGURATION;
     }
     snprintf(ident, sizeof(ident), "postroad-policyd/%s", role->name);

@@ -10,10 +10,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #define FD_MAX (ROLE_FD_LISTEN + ROLE_LISTEN_MAX)
@@ -37,7 +37,23 @@ place_descriptors(const struct role_order *o)
     for (int i = 0; i < n; i++)
         if (dup2(fd[i], ROLE_FD_PARENT + i) < 0)
             return -1;
-    return lseek(ROLE_FD_CONF, 0, SEEK_SET) < 0 ? -1 : 0;
+    return 0;
+}
+
+pid_t
+role_fork(void)
+{
+    static const int handled[] = {SIGTERM, SIGINT, SIGHUP, SIGCHLD};
+    sigset_t all, before;
+    pid_t pid;
+
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, &before);
+    pid = fork();
+    for (size_t i = 0; pid == 0 && i < sizeof(handled) / sizeof(handled[0]); i++)
+        signal(handled[i], SIG_DFL);
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    return pid;
 }
 
 void
@@ -57,62 +73,4 @@ role_exec(const struct role_order *o)
     dprintf(STDERR_FILENO, "postroad-policyd: can't start role %s: %s\n", o->role->name,
             strerror(errno));
     _exit(75);
-}
-
-/* The groups a row's key stands in are opened and closed as they change from row to row. */
-struct nesting {
-    FILE *out;
-    char group[128];
-};
-
-static size_t
-common_groups(const char *a, const char *b)
-{
-    size_t last = 0;
-
-    for (size_t i = 0; a[i] && a[i] == b[i]; i++)
-        if (a[i] == '.')
-            last = i + 1;
-    return last;
-}
-
-static void
-write_row(void *ctx, const struct conf_row *row, const char *value)
-{
-    struct nesting *n = ctx;
-    size_t same = common_groups(n->group, row->key);
-    const char *p = row->key + same, *dot;
-
-    for (const char *g = n->group + same; *g; g++)
-        if (*g == '.')
-            fputs("};\n", n->out);
-    for (; (dot = strchr(p, '.')); p = dot + 1)
-        fprintf(n->out, "%.*s: {\n", (int)(dot - p), p);
-    fprintf(n->out, "%s = %s;\n", p, value);
-    snprintf(n->group, sizeof(n->group), "%.*s", (int)(p - row->key), row->key);
-}
-
-int
-role_conf_fd(const struct conf *conf)
-{
-    struct nesting n = {NULL, ""};
-    int fd = memfd_create("postroad.conf", MFD_CLOEXEC), dup_fd;
-
-    if (fd < 0)
-        return -1;
-    dup_fd = dup(fd);
-    n.out = dup_fd < 0 ? NULL : fdopen(dup_fd, "w");
-    if (!n.out) {
-        close(fd);
-        return -1;
-    }
-    conf_each(conf, 0, write_row, &n);
-    for (const char *g = n.group; *g; g++)
-        if (*g == '.')
-            fputs("};\n", n.out);
-    if (fclose(n.out) != 0) {
-        close(fd);
-        return -1;
-    }
-    return fd;
 }

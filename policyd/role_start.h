@@ -6,12 +6,20 @@
 #ifndef POSTROAD_ROLE_START_H
 #define POSTROAD_ROLE_START_H
 
+#include <sys/types.h>
+
 #include "role.h"
 
 /* Where a role finds what the parent gave it; listening sockets follow one another. */
 enum { ROLE_FD_PARENT = 3, ROLE_FD_BOARD, ROLE_FD_CONF, ROLE_FD_LISTEN };
 
-/* In the parent's child after fork: put the descriptors in place and become the role. Never returns. */
+/*
+ * fork() in the parent: no signal meets the child while it still has the parent's handlers, as these
+ * would tell the parent.
+ */
+pid_t role_fork(void);
+
+/* In the parent's child after role_fork: put the descriptors in place and become the role. Never returns. */
 struct role_order {
     const struct role *role;
     const char *conf_path;
@@ -22,11 +30,5 @@ void role_exec(const struct role_order *o) __attribute__((noreturn));
 
 /* In the new program (-x order): run the role; the exit code. */
 int role_main(const char *order, const char *conf_path);
-
-/*
- * The configuration as a file in memory: a role that is started anew gets what the parent accepted,
- * whatever stands in the file by then. Returns its descriptor, or -1.
- */
-int role_conf_fd(const struct conf *conf);
 
 #endif

@@ -324,6 +324,35 @@ showing(void)
     conf_free(&c);
 }
 
+/* ---- from process to process ---- */
+
+static void
+passing(void)
+{
+    static struct shown before, after;
+    struct conf *c = load(
+                    "site = \"hebei\"; local_transport = \"x:a=\\\"b\\\\c\";\n"
+                    "directory: { uri = [\"ldapi:///\", \"ldaps://b\"]; base = \"o=corp\"; };\n"),
+                *taken = NULL;
+    FILE *f = tmpfile();
+    int fd = fileno(f), parts = 0;
+    struct stat st;
+
+    is_int(conf_pass(c, fd), 0, "settings are passed");
+    is_int(conf_take(fd, &taken), 0, "  and taken");
+    conf_each(c, 1, collect, &before);
+    if (taken)
+        conf_each(taken, 1, collect, &after);
+    is_str(after.text, before.text, "  the same ones");
+    conf_free(&taken);
+    fstat(fd, &st);
+    for (off_t n = st.st_size - 1; n >= 0; n--)
+        parts += ftruncate(fd, n) < 0 || conf_take(fd, &taken) == 0;
+    is_int(parts, 0, "settings passed in part are not taken");
+    fclose(f);
+    conf_free(&c);
+}
+
 /* ---- the table ---- */
 
 /* The row's default as it would stand in a file, in its groups. */
@@ -378,6 +407,7 @@ main(void)
     bad_sockets();
     bad_directory();
     showing();
+    passing();
     table();
     files();
     rmdir(dir);
