@@ -43,7 +43,7 @@ enum { SIGNAL_N = 4 };
 struct parent {
     const char *conf_path;
     struct event_base *base;
-    struct event *tick, *signals[SIGNAL_N], *messages[CHILD_MAX];
+    struct event *tick, *hurry, *signals[SIGNAL_N], *messages[CHILD_MAX];
     struct board board;
     struct children children;
     struct listen_set listen;
@@ -163,15 +163,28 @@ on_message(evutil_socket_t fd, short what, void *ctx)
     }
 }
 
+/* Listen to the roles: to new ones, and to those that could not be listened to for lack of memory. */
+static void
+hear(struct parent *p)
+{
+    for (int i = 0; i < CHILD_MAX; i++) {
+        struct child *c = &p->children.at[i];
+        struct event **ev = &p->messages[i];
+
+        if (c->state < CHILD_RUNNING)
+            continue;
+        if (!*ev)
+            *ev = event_new(p->base, c->fd, EV_READ | EV_PERSIST, on_message, p);
+        if (*ev && !event_pending(*ev, EV_READ, NULL))
+            event_add(*ev, NULL);
+    }
+}
+
 static void
 on_started(void *ctx, struct child *c)
 {
-    struct parent *p = ctx;
-    struct event **ev = &p->messages[c - p->children.at];
-
-    *ev = event_new(p->base, c->fd, EV_READ | EV_PERSIST, on_message, p);
-    if (*ev)
-        event_add(*ev, NULL);
+    (void)c;
+    hear(ctx);
 }
 
 static void
@@ -350,6 +363,7 @@ stop_advance(struct parent *p, int64_t now)
 
 /* --- the loop --- */
 
+/* The tick comes whatever happens; here, something is due before it. */
 static void
 schedule(struct parent *p, int64_t now)
 {
@@ -361,7 +375,8 @@ schedule(struct parent *p, int64_t now)
     wait = wait > 0 ? wait : 0;
     tv.tv_sec = wait / 1000;
     tv.tv_usec = wait % 1000 * 1000;
-    event_add(p->tick, &tv);
+    if (wait < TICK_MS)
+        event_add(p->hurry, &tv);
 }
 
 static void
@@ -373,6 +388,7 @@ advance(struct parent *p)
         p->patient_until_ms = now + CHILD_SILENCE_MS;
     p->last_tick_ms = now;
     board_beat(&p->board);
+    hear(p);
     child_watch(&p->children, now, now < p->patient_until_ms);
     reload_advance(p, now);
     stop_advance(p, now);
@@ -383,14 +399,6 @@ advance(struct parent *p)
 }
 
 static void
-on_tick(evutil_socket_t fd, short what, void *ctx)
-{
-    (void)fd;
-    (void)what;
-    advance(ctx);
-}
-
-static void
 reap(struct parent *p)
 {
     pid_t pid;
@@ -398,6 +406,16 @@ reap(struct parent *p)
 
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
         child_died(&p->children, pid, status, clock_ms());
+}
+
+/* SIGCHLD tells at once who died; no death may stay unnoticed if that gets lost. */
+static void
+on_tick(evutil_socket_t fd, short what, void *ctx)
+{
+    (void)fd;
+    (void)what;
+    reap(ctx);
+    advance(ctx);
 }
 
 static void
@@ -421,9 +439,14 @@ static int
 events_open(struct parent *p)
 {
     static const int numbers[SIGNAL_N] = {SIGTERM, SIGINT, SIGHUP, SIGCHLD};
+    static const struct timeval tick = {0, TICK_MS * 1000};
 
     p->base = event_base_new();
-    if (!p->base || !(p->tick = evtimer_new(p->base, on_tick, p)))
+    if (!p->base)
+        return -1;
+    p->tick = event_new(p->base, -1, EV_PERSIST, on_tick, p);
+    p->hurry = evtimer_new(p->base, on_tick, p);
+    if (!p->tick || !p->hurry || event_add(p->tick, &tick) < 0)
         return -1;
     for (int i = 0; i < SIGNAL_N; i++) {
         p->signals[i] = evsignal_new(p->base, numbers[i], on_signal, p);
@@ -490,6 +513,8 @@ tear_down(struct parent *p)
             event_free(p->signals[i]);
     if (p->tick)
         event_free(p->tick);
+    if (p->hurry)
+        event_free(p->hurry);
     if (p->base)
         event_base_free(p->base);
     board_detach(&p->board);
@@ -511,7 +536,10 @@ parent_run(const char *conf_path)
         p->ready_at_ms = p->last_tick_ms + READY_MS;
         start_roles(p, p->now, p->last_tick_ms);
         advance(p);
-        event_base_dispatch(p->base);
+        if (event_base_dispatch(p->base) < 0) {
+            log_error("can't wait for events error=\"%s\"", strerror(errno));
+            rc = PARENT_TEMPORARY;
+        }
         log_notice("stopped");
     }
     tear_down(p);
