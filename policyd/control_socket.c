@@ -147,8 +147,10 @@ on_written(struct bufferevent *bev, void *ctx)
         conn_close(k);
         return;
     }
-    bufferevent_enable(bev, EV_READ);
-    conn_advance(k);
+    if (bufferevent_enable(bev, EV_READ) < 0)
+        conn_close(k);
+    else
+        conn_advance(k);
 }
 
 static void
@@ -239,7 +241,8 @@ on_accept(struct evconnlistener *l, evutil_socket_t fd, struct sockaddr *sa, int
         return;
     }
     k->may_ask = caller_check(d->control, fd, &k->who);
-    bufferevent_enable(k->bev, EV_READ | EV_WRITE);
+    if (bufferevent_enable(k->bev, EV_READ | EV_WRITE) < 0)
+        conn_close(k);
 }
 
 static void
@@ -262,9 +265,11 @@ door_open(struct control *c, int fd)
     d->control = c;
     TAILQ_INIT(&d->conns);
     evutil_make_socket_nonblocking(fd);
-    d->listener = evconnlistener_new(c->base, on_accept, d, LEV_OPT_CLOSE_ON_EXEC, 0, fd);
-    if (!d->listener) {
-        free(d);
+    /* Enabled by itself, libevent would not say that it could not be. */
+    d->listener =
+        evconnlistener_new(c->base, on_accept, d, LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_DISABLED, 0, fd);
+    if (!d->listener || evconnlistener_enable(d->listener) < 0) {
+        door_close(&d);
         return NULL;
     }
     evconnlistener_set_error_cb(d->listener, on_accept_error);
@@ -287,7 +292,8 @@ door_close(struct door **door)
         return;
     while (!TAILQ_EMPTY(&d->conns))
         conn_close(TAILQ_FIRST(&d->conns));
-    evconnlistener_free(d->listener);
+    if (d->listener)
+        evconnlistener_free(d->listener);
     free(d);
     *door = NULL;
 }

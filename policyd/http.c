@@ -166,10 +166,11 @@ listen_on(struct web *w, int fd)
     struct evconnlistener *l;
 
     evutil_make_socket_nonblocking(fd);
-    l = evconnlistener_new(w->control->base, NULL, NULL, LEV_OPT_CLOSE_ON_EXEC, 0, fd);
+    l = evconnlistener_new(w->control->base, NULL, NULL, LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_DISABLED,
+                           0, fd);
     if (!l)
         return -1;
-    if (evhttp_bind_listener(w->http, l))
+    if (evconnlistener_enable(l) == 0 && evhttp_bind_listener(w->http, l))
         return 0;
     evconnlistener_free(l);
     return -1;

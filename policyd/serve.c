@@ -137,6 +137,7 @@ on_tick(evutil_socket_t fd, short what, void *ctx)
         return;
     }
     conn_sweep(w);
+    park_look(w);
     if (w->not_accepting && event_add(w->listener, NULL) == 0)
         w->not_accepting = 0;
 }

@@ -86,6 +86,8 @@ int serve_run(struct role_env *env, const struct service *service);
 /* serve_park.c */
 int park_open(struct worker *w); /* 0, or -1 */
 void park_close(struct worker *w);
+/* Go on with those that are settled. */
+void park_look(struct worker *w);
 /* Whether one more question may wait. */
 int park_room(struct worker *w);
 /* A connection comes to or leaves the parked ones. */

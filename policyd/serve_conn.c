@@ -142,8 +142,8 @@ hold(struct worker *w, char **buf, uint32_t *held_n, const char *p, size_t n)
     return 0;
 }
 
-/* Wait until it can be read from, or written to; parked, for neither. */
-static void
+/* Wait until it can be read from, or written to; parked, for neither. 0, or -1: it can't, and is gone. */
+static int
 set_state(struct conn *c, enum conn_state state)
 {
     struct worker *w = c->worker;
@@ -153,8 +153,10 @@ set_state(struct conn *c, enum conn_state state)
     if (c->state != CONN_PARKED)
         event_del(&c->ev);
     event_assign(&c->ev, w->base, fd, (short)(what | EV_PERSIST), on_event, c);
-    if (state != CONN_PARKED)
-        event_add(&c->ev, NULL);
+    if (state != CONN_PARKED && event_add(&c->ev, NULL) < 0) {
+        conn_close(c);
+        return -1;
+    }
     list_remove(c);
     if (c->state == CONN_PARKED && state != CONN_PARKED)
         park_leave(c);
@@ -162,6 +164,7 @@ set_state(struct conn *c, enum conn_state state)
         park_enter(c);
     c->state = state;
     list_append(c);
+    return 0;
 }
 
 /*
@@ -185,8 +188,7 @@ send_replies(struct conn *c, const char *out, size_t n)
         return -1;
     }
     c->out_pos = 0;
-    set_state(c, CONN_BLOCKED);
-    return 0;
+    return set_state(c, CONN_BLOCKED);
 }
 
 /* Keep the unanswered rest; parked, it begins with the question that waits. */
@@ -241,8 +243,8 @@ serve_held(struct conn *c)
 void
 conn_resume(struct conn *c)
 {
-    set_state(c, CONN_IDLE);
-    serve_held(c);
+    if (set_state(c, CONN_IDLE) == 0)
+        serve_held(c);
 }
 
 static void
@@ -286,8 +288,8 @@ on_writable(struct conn *c, int fd)
     if (c->out_pos < c->out_n)
         return;
     drop(w, &c->out, &c->out_n);
-    set_state(c, CONN_IDLE);
-    serve_held(c);
+    if (set_state(c, CONN_IDLE) == 0)
+        serve_held(c);
 }
 
 static void

@@ -5,8 +5,8 @@
  * sent, and there is a limit to their number.
  *
  * A timer looks whether a proof came, only while somebody waits: for each of them two
- * words of memory. Nobody waits longer than unknown_wait and a tick, or beyond the end
- * of the worker.
+ * words of memory. So does each tick, in case that timer could not be set. Nobody waits
+ * longer than unknown_wait and a tick, or beyond the end of the worker.
  */
 #include "serve.h"
 
@@ -24,23 +24,29 @@ set_timer(struct worker *w, int on)
     timerfd_settime(w->park_fd, 0, &every, NULL);
 }
 
-/* Go on with those that are settled. One that is parked again, by its next question, comes last. */
-static void
-on_park_tick(evutil_socket_t fd, short what, void *ctx)
+/* One that is parked again, by its next question, comes last. */
+void
+park_look(struct worker *w)
 {
-    struct worker *w = ctx;
     unsigned room = maps_room(w->maps);
     struct conn *c = TAILQ_FIRST(&w->list[CONN_PARKED]), *next;
-    uint64_t ticks;
 
-    (void)what;
-    if (read(fd, &ticks, sizeof(ticks)) < 0)
-        return;
     for (unsigned n = w->nparked; n > 0 && c; n--, c = next) {
         next = TAILQ_NEXT(c, link);
         if (maps_settled(w->maps, c->asked_ms, c->ticket, &room))
             conn_resume(c);
     }
+}
+
+static void
+on_park_tick(evutil_socket_t fd, short what, void *ctx)
+{
+    uint64_t ticks;
+
+    (void)what;
+    if (read(fd, &ticks, sizeof(ticks)) < 0)
+        return;
+    park_look(ctx);
 }
 
 int
