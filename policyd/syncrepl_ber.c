@@ -151,7 +151,8 @@ read_set(BerElement *ber, struct syncrepl_info *out,
         if (fn && fn(ctx, out, (const unsigned char *)uuid.bv_val) != 0)
             return -1;
     }
-    return 0;
+    /* The list ended, or could not be read on: half of it would sweep the other half. */
+    return ber_get_option(ber, LBER_OPT_BER_REMAINING_BYTES, &len) == 0 && len == 0 ? 0 : -1;
 }
 
 static int

@@ -18,20 +18,39 @@ syncrepl_csn_ask(LDAP *ld, const char *dn, int *id_r)
                            1, id_r);
 }
 
-int
-syncrepl_csn_read(LDAP *ld, LDAPMessage *entry, struct cookie *out)
+static int
+merge_all(struct cookie *out, const struct berval *values)
 {
-    struct berval **values = ldap_get_values_len(ld, entry, "contextCSN");
     int found = 0;
 
-    cookie_init(out);
-    for (size_t i = 0; found >= 0 && values && values[i]; i++) {
-        struct span csn = {values[i]->bv_val, values[i]->bv_len};
+    for (size_t i = 0; found >= 0 && values && values[i].bv_val; i++) {
+        struct span csn = {values[i].bv_val, values[i].bv_len};
 
         found = cookie_merge_csn(out, csn) < 0 ? -1 : 1;
     }
-    ldap_value_free_len(values);
     return found;
+}
+
+/*
+ * Only one attribute was asked for. A look for it by its name would not tell one that is missing
+ * from one that can't be read.
+ */
+int
+syncrepl_csn_read(LDAP *ld, LDAPMessage *entry, struct cookie *out)
+{
+    struct berval dn, name = {0, NULL}, *values = NULL;
+    BerElement *ber = NULL;
+    int found = 0, rc;
+
+    cookie_init(out);
+    rc = ldap_get_dn_ber(ld, entry, &ber, &dn);
+    if (rc == LDAP_SUCCESS)
+        rc = ldap_get_attribute_ber(ld, entry, ber, &name, &values);
+    if (rc == LDAP_SUCCESS && name.bv_val)
+        found = merge_all(out, values);
+    ber_memfree(values);
+    ber_free(ber, 0);
+    return rc == LDAP_SUCCESS ? found : -1;
 }
 
 int

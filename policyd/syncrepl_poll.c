@@ -311,7 +311,9 @@ start_thread(struct syncrepl_polls *p, unsigned i)
         errno = ENOMEM;
         return -1;
     }
-    pthread_attr_init(&attr);
+    errno = pthread_attr_init(&attr);
+    if (errno)
+        return -1;
     pthread_attr_setstacksize(&attr, STACK_BYTES);
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);

@@ -174,6 +174,9 @@ sets(void)
     struct syncrepl_info i;
     struct handed h = {0};
     struct berval *bv = set_value("c", 1, 2);
+    /* a set of one UUID, and of one more byte */
+    struct berval cut = {23, (char *)"\xa3\x15\x31\x13\x04\x10"
+                                     "0123456789abcdef\x04"};
     int count = 0;
 
     is_int(syncrepl_info_read(bv, &i, take, &h), 0, "a set to delete");
@@ -189,6 +192,7 @@ sets(void)
     bv = set_value(NULL, 0, 0);
     ok(syncrepl_info_read(bv, &i, take, &h) == 0 && h.n == 0, "an empty set");
     ber_bvfree(bv);
+    is_int(syncrepl_info_read(&cut, &i, take, &h), -1, "a set that can't be read to its end");
 }
 
 /* --- damage --- */
