@@ -127,9 +127,10 @@ END {
 
 # --- policyd
 
-# Settings of directory: { … }; more adds top-level lines, answer: among them.
+# Settings of directory: { … }; more adds top-level lines, answer: among them; http: an address.
 sub policyd_start {
-    my ($directory, $more) = @_;
+    my ($directory, $more, $http) = @_;
+    $http //= '';
     my $user = getpwuid($>);
     my $group = getgrgid($));
     my $answer = ($more // '') =~ /^answer:/m ? '' : 'answer: { workers = 1; };';
@@ -140,12 +141,14 @@ state_dir = "$dir/state";
 user = "$user"; group = "$group"; socket_group = "$group";
 directory: { $directory };
 sockets: { map = "unix:$dir/map"; policy = "unix:$dir/policy"; access = "unix:$dir/access";
-           control = "unix:$dir/control"; http = ""; };
+           control = "unix:$dir/control"; http = "$http"; };
 $answer
 log: { level = "debug"; };
 CONF
     $policyd = spawn("$dir/policyd.log", $POLICYD, '-c', "$dir/postroad.conf");
-    return wait_for(10, sub { -S "$dir/map" && connected("$dir/map") });
+    my $up;
+    wait_for(10, sub { ($up = -S "$dir/map" && connected("$dir/map")) || slurp("/proc/$policyd/stat") =~ /\) Z / });
+    return $up;
 }
 
 sub policyd_stop {

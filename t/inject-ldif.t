@@ -1,0 +1,204 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# inject-ldif: inject.t for a directory in a file, with cold tables and the HTTP endpoints: each call
+# that can fail fails in turn, also while policyd starts and while it reloads its configuration.
+# A start may fail, but says so and leaves with the exit code that has it tried again; a reload may
+# be refused, and then all goes on as before.
+#
+# How to take all of them, or a certain one: see t/lib/Inject.pm.
+use strict;
+use warnings;
+use File::Basename qw(dirname);
+use lib dirname(__FILE__) . '/lib';
+use IO::Select;
+use IO::Socket::INET;
+use Test::More;
+use Time::HiRes qw(sleep time);
+use Inject;
+use Trial;
+
+my $SECONDS = 30;
+my $PRINT = join ':', ('AB') x 32;
+my $TEMPORARY = 75;
+my $port = 20_000 + $$ % 10_000;
+inject_needs();
+my $postmap = grep { -x "$_/postmap" } split /:/, $ENV{PATH};
+mkdir "$dir/postfix";
+spew("$dir/postfix/main.cf", "compatibility_level = 3.6\n");
+spew("$dir/postfix/master.cf", '');
+$postmap &&= `postconf -c $dir/postfix -m 2>/dev/null` =~ /^lmdb$/m;
+
+# --- the directory: h1 is always here, h2 moves to and fro, another x comes each time
+
+my ($round, $moved) = (0, 0);
+
+sub entry { my ($dn, @lines) = @_; return join("\n", "dn: $dn", @lines) . "\n\n" }
+
+sub person {
+    my ($uid, @lines) = @_;
+    return entry("uid=$uid,dc=a.example,o=corp", 'objectClass: inetOrgPerson', 'objectClass: postroadAccount',
+        "uid: $uid", "mail: $uid\@a.example", @lines);
+}
+
+sub write_directory {
+    spew("$dir/directory.ldif", entry('o=corp', 'objectClass: organization', 'o: corp')
+        . entry('cn=hebei,cn=sites,o=corp', 'objectClass: postroadSite', 'cn: hebei', 'postroadNextHop: 10 relay:[192.0.2.1]:25')
+        . entry('cn=shandong,cn=sites,o=corp', 'objectClass: postroadSite', 'cn: shandong',
+            'postroadNextHop: 10 relay:[192.0.2.2]:25', "postroadCertFingerprint: $PRINT")
+        . entry('dc=a.example,o=corp', 'objectClass: domain', 'objectClass: postroadDomain', 'dc: a.example',
+            'associatedDomain: a.example', 'postroadHomeSite: hebei')
+        . entry('cn=all,dc=a.example,o=corp', 'objectClass: groupOfNames', 'objectClass: postroadList', 'cn: all',
+            'mail: all@a.example', map { "member: uid=h$_,dc=a.example,o=corp" } 1 .. 3)
+        . person('h1') . person('h2', $moved ? 'postroadHomeSite: shandong' : ()) . person('h3') . person("x$round"));
+    return;
+}
+
+sub start_policyd {
+    return inject_start(qq(ldif = "$dir/directory.ldif";), qq(cold: { dir = "$dir/state/cold"; };\n), "127.0.0.1:$port");
+}
+
+# --- what may be answered
+
+my $soft = qr/^(?:TEMP|no answer)/;
+my ($here, $there) = (qr/^OK lmtp:/, qr/^OK relay:\[192\.0\.2\.2\]/);
+my @always = (
+    [ mailbox   => 'h1@a.example',     qr/^OK OK$/ ],
+    [ transport => 'h1@a.example',     $here ],
+    [ alias     => 'all@a.example',    qr/^OK h1\@a\.example,\s*h2\@a\.example,\s*h3\@a\.example$/ ],
+    [ sender    => 'h1@a.example',     qr/^OK h1/ ],
+    [ domain    => 'a.example',        qr/^OK OK$/ ],
+    [ domain    => 'b.example',        qr/^NOTFOUND/ ],
+    [ transport => 'guest@b.example',  qr/^NOTFOUND/ ],
+    [ mailbox   => 'nobody@a.example', qr/^NOTFOUND/ ],
+    [ tls       => '[192.0.2.2]:25',   qr/^OK fingerprint match=$PRINT/ ],
+);
+
+sub handoff {
+    my ($to) = @_;
+    my $asked = Trial::ask("$dir/policy", "request=smtpd_access_policy\nprotocol_state=RCPT\npolicy_context=handoff\n"
+        . "recipient=$to\nccert_fingerprint=$PRINT\nccert_pubkey_fingerprint=\n\n", qr/\n\n/);
+    return $asked =~ /^action=(.*)/ ? $1 : '';
+}
+
+sub web {
+    my ($path) = @_;
+    my $s = IO::Socket::INET->new(PeerAddr => "127.0.0.1:$port", Timeout => 5) or return '';
+    $s->timeout(5);
+    print $s "GET $path HTTP/1.0\r\n\r\n";
+    my $got = '';
+    while (IO::Select->new($s)->can_read(5)) { sysread($s, $got, 65536, length $got) or last }
+    return $got;
+}
+
+# What is wrong. Strict: as it has to be when nothing fails any more; else nobody may be told what is not so.
+sub look {
+    my ($strict) = @_;
+    my @bad;
+    for my $q (@always, [ transport => 'h2@a.example', $moved ? $there : $here ]) {
+        my ($map, $key, $want) = @$q;
+        my $got = lookup($map, $key);
+        next if $got =~ $want || !$strict && ($got =~ $soft || $key =~ /^h2/ && $got =~ /$here|$there/);
+        push @bad, "$map $key: $got";
+    }
+    my ($known, $unknown) = (handoff('h1@a.example'), handoff('nobody@a.example'));
+    push @bad, "hand-off of h1: $known"       if $known !~ ($strict ? qr/^DUNNO/ : qr/^(?:DUNNO|4.*|)$/);
+    push @bad, "hand-off of nobody: $unknown" if $unknown !~ ($strict ? qr/^45/ : qr/^(?:4.*|)$/);
+    my $status = status();
+    my ($health, $metrics) = (web('/healthz'), web('/metrics'));
+    return @bad if !$strict;
+    push @bad, 'no status'           if !$status->{ok};
+    push @bad, "health: $health"     if $health !~ m{^HTTP/1\.\d 200 };
+    push @bad, "metrics: $metrics"   if $metrics !~ /^postroad_\w+/m;
+    return @bad;
+}
+
+sub cold {
+    my ($table, $key) = @_;
+    my (undef, $out) = run('', 'postmap', '-c', "$dir/postfix", '-q', $key, "lmdb:$dir/state/cold/$table");
+    chomp $out;
+    return $out;
+}
+
+# The tables are never without what does not change; strict: they say what the socket says.
+sub look_cold {
+    my ($strict) = @_;
+    return () if !$postmap;
+    my $h1 = cold(transport => 'h1@a.example');
+    my @bad = $h1 =~ /^lmtp:/ ? () : "cold transport h1: $h1";
+    return @bad if !$strict;
+    my $h2 = 'OK ' . cold(transport => 'h2@a.example');
+    push @bad, "cold transport h2: $h2" if $h2 !~ ($moved ? $there : $here);
+    push @bad, "cold mailbox x$round"   if cold(mailbox => "x$round\@a.example") ne 'OK';
+    return @bad;
+}
+
+# --- sessions
+
+sub is_gone { return slurp('/proc/' . Trial::policyd_pid() . '/stat') !~ /\) [^Z] / }
+
+sub restart {
+    my ($r) = @_;
+    my ($found) = grep { $_->{name} =~ /^\Q$r\E/ } @{ status()->{roles} // [] };
+    kill 'KILL', $found->{pid} if $found && $found->{pid};
+    return;
+}
+
+# What was wrong with it; that it is refused is not.
+sub reload {
+    my $at = length policyd_log();
+    kill 'HUP', Trial::policyd_pid();
+    wait_for(15, sub { substr(policyd_log(), $at) =~ /reloaded|reload refused/ || is_gone() }) or return 'the reload does not end';
+    return;
+}
+
+# policyd is started while a call fails: it comes up, or leaves and says why; then it is started again.
+sub boot {
+    my @bad;
+    my $end = policyd_stop();
+    push @bad, "it did not end in order: " . ($end // 'killed') if $end;
+    my $at = length policyd_log();
+    start_policyd();
+    wait_for(10, sub { is_gone() || substr(policyd_log(), $at) =~ /: ready site=/ });
+    return @bad if !is_gone();
+    my $status = policyd_stop();
+    push @bad, "exit status $status" if $status != $TEMPORARY << 8;
+    push @bad, 'it left without a word' if !($status & 127) && substr(policyd_log(), $at) !~ /error: /;
+    Inject::disarm();
+    start_policyd() or push @bad, 'it does not start again';
+    return @bad;
+}
+
+sub session {
+    my ($kind, $role) = @_;
+    my @wrong = $kind eq 'boot' ? boot() : $kind eq 'reload' ? reload() : ();
+    restart($role) if $kind eq 'start';
+    push @wrong, look(0), look_cold(0);
+    $round++;
+    $moved = !$moved;
+    write_directory();
+    push @wrong, look(0);
+    my @bad;
+    wait_for(20, sub {
+        my $got = lookup('mailbox', "x$round\@a.example");
+        @bad = $got eq 'OK OK' ? do { my @cold = look_cold(1); @cold ? @cold : look(1) } : "mailbox x$round\@a.example: $got";
+        sleep 0.05;
+        return !@bad || is_gone();
+    });
+    if (is_gone()) {
+        push @bad, 'the parent is gone: ' . policyd_stop();
+        Inject::disarm();
+        start_policyd();
+    }
+    push @wrong, look_cold(0);
+    return (@bad, @wrong);
+}
+
+write_directory();
+ok(start_policyd(), 'policyd starts') or BAIL_OUT(policyd_log());
+ok(wait_for(10, sub { !look(1) && !look_cold(1) }), 'it reads the directory') or BAIL_OUT(policyd_log());
+my @points = inject_points(\&session, ['plain'], [ 'reload', 'parent' ], [ 'boot', 'parent' ],
+    map { [ 'start', $_ ] } grep { $_ ne 'parent' } @roles);
+inject_all($SECONDS, \&session, @points);
+is(policyd_stop(), 0, 'policyd ends in order');
+done_testing;
