@@ -29,11 +29,23 @@ is_self(const struct rights_input *in)
     return in->actor.dn.n > 0 && span_same(in->actor.dn, in->target.dn);
 }
 
+/* The directory lets people change their own entries where people are, and a password anywhere. */
 static int
-is_for_self(enum rights_action a)
+is_for_self(const struct rights_input *in)
 {
-    return a == ACT_PERSON || a == ACT_FORWARD || a == ACT_PASSWORD || a == ACT_READ_MAIL ||
-           a == ACT_WRITE_MAIL || a == ACT_SHARE || a == ACT_USAGE;
+    switch (in->action) {
+    case ACT_PERSON:
+    case ACT_FORWARD:
+        return in->target.in_tree;
+    case ACT_PASSWORD:
+    case ACT_READ_MAIL:
+    case ACT_WRITE_MAIL:
+    case ACT_SHARE:
+    case ACT_USAGE:
+        return 1;
+    default:
+        return 0;
+    }
 }
 
 static int
@@ -167,6 +179,13 @@ is_grant(enum rights_action a)
 
 /* --- values --- */
 
+/* What the directory can't compare inside a set, as the value becomes a part of one. */
+static int
+has_brackets(struct span dn)
+{
+    return dn.n > 0 && (memchr(dn.p, '[', dn.n) != NULL || memchr(dn.p, ']', dn.n) != NULL);
+}
+
 /* Rule 19: addresses are of the domain the entry is in, or of one that is the giver's as well. */
 static int
 is_foreign_address(const struct rights_input *in)
@@ -198,6 +217,7 @@ decide_values(const struct rights_input *in)
 {
     const struct rights_actor *actor = &in->actor;
     const struct rights_value *v = &in->value;
+    static const struct span nothing = {NULL, 0};
 
     /* 15 department administrators make no administrators */
     if (is_grant(in->action) && actor->level < LEVEL_DOMAIN)
@@ -210,6 +230,10 @@ decide_values(const struct rights_input *in)
     /* 17 a scope inside one's own */
     if (in->action == ACT_SCOPE && v->dn.n > 0 && !in_scope(actor, v->dn, is_strict(actor)))
         return refused(17, "the scope is not inside one's own");
+    if (has_brackets(in->action == ACT_SCOPE  ? v->dn
+                     : in->action == ACT_GATE ? in->target.dn
+                                              : nothing))
+        return refused(17, "a name with brackets is for system administrators");
     /* 18 a right one has */
     if (in->action == ACT_RIGHT && v->right & ~with_included(actor->rights))
         return refused(18, "a right one doesn't have");
@@ -224,7 +248,7 @@ struct rights
 rights_decide(const struct rights_input *in)
 {
     const struct rights_actor *actor = &in->actor;
-    int self = is_self(in) && is_for_self(in->action), system;
+    int self = is_self(in) && is_for_self(in), system;
     const char *why;
 
     /* 1 doubt is no permission, and no refusal */
@@ -301,7 +325,9 @@ rights_rule_text(int rule)
         [15] = "a department administrator would make an administrator: refused",
         [16] = "the role given is not below the actor's own, or there is none to be let in for: "
                "refused",
-        [17] = "the scope given is not inside one of the actor's: refused",
+        [17] =
+            "the scope given is not inside one of the actor's, or is, like the name let into the "
+            "group, one with brackets: refused",
         [18] = "the right given is not one of the actor's: refused",
         [19] = "the address given is of a domain that the target is not in: refused",
         [20] = "nothing speaks against it: allowed"};

@@ -399,7 +399,7 @@ rights_address_of(const struct rights_places *p, struct span address, struct spa
     if (addr_parse(&a, address.p, address.n, "") != 1)
         return;
     name = span_of(addr_domain(&a));
-    for (struct span at = target_dn; at.n > p->base.n; at = rights_parent(at))
+    for (struct span at = rights_parent(target_dn); at.n > p->base.n; at = rights_parent(at))
         out->own_domain |= has_name(p, at, name);
     found = mirror_domain(p->mirror, name, &d);
     if (found < 0)
