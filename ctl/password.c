@@ -87,19 +87,31 @@ set_hash(struct dir *d, const char *dn, const char *scheme, const struct secret 
     return code;
 }
 
+/* Let the server make the hash; where that opens nothing either, ours is put back. */
+static int
+try_server(struct dir *d, const char *dn, const struct secret *s)
+{
+    int code = dir_password(d, dn, s->text);
+
+    if (code == CTL_DONE)
+        code = dir_try_password(d, dn, s->text);
+    if (code == CTL_NO)
+        set_hash(d, dn, "crypt", s);
+    return code;
+}
+
 int
 password_check(struct dir *d, const char *dn, const struct secret *s)
 {
     int code = dir_dry(d) ? CTL_DONE : dir_try_password(d, dn, s->text);
 
-    if (code == CTL_NO && strcmp(dir_ctl(d)->conf->admin.password_scheme, "auto") == 0 &&
-        dir_password(d, dn, s->text) == CTL_DONE)
-        code = dir_try_password(d, dn, s->text);
+    if (code == CTL_NO && strcmp(dir_ctl(d)->conf->admin.password_scheme, "auto") == 0)
+        code = try_server(d, dn, s);
     if (code == CTL_NO)
         fprintf(stderr,
                 "postroad: warning: the password is stored, but the directory does not open with "
-                "it:\n  does the server know this kind of hash (admin.password_scheme), and may "
-                "%s bind?\n",
+                "it:\n  is %s suspended, or does the server not know this kind of hash "
+                "(admin.password_scheme)?\n",
                 dn);
     return CTL_DONE;
 }

@@ -18,9 +18,12 @@ local_part(const struct user *u, char out[ADDR_MAX + 1])
     const char *address = u->value[USER_ADDRESS], *at = strrchr(address, '@');
     size_t n = at ? (size_t)(at - address) : strlen(address), used = 0;
 
-    for (size_t i = 0; i < n; i++)
-        if (address[i] != '"' && address[i] != '\\')
+    for (size_t i = 0; i < n; i++) {
+        if (address[i] == '\\' && i + 1 < n)
+            out[used++] = address[++i];
+        else if (address[i] != '"')
             out[used++] = address[i];
+    }
     out[used] = '\0';
 }
 
