@@ -18,6 +18,10 @@
 #include "fuzz/attrs.c"
 #undef LLVMFuzzerTestOneInput
 #undef POSTROAD_FUZZ_H
+#define LLVMFuzzerTestOneInput fuzz_csv
+#include "fuzz/csv.c"
+#undef LLVMFuzzerTestOneInput
+#undef POSTROAD_FUZZ_H
 #define LLVMFuzzerTestOneInput fuzz_filter
 #include "fuzz/filter.c"
 #undef LLVMFuzzerTestOneInput
@@ -119,6 +123,7 @@ main(void)
     setvbuf(stdout, NULL, _IOLBF, 0);
     ok(corpus("addr", fuzz_addr) > 0, "addr");
     ok(corpus("attrs", fuzz_attrs) > 0, "attrs");
+    ok(corpus("csv", fuzz_csv) > 0, "csv");
     ok(corpus("filter", fuzz_filter) > 0, "filter");
     ok(corpus("policy", fuzz_policy) > 0, "policy");
     ok(corpus("record", fuzz_record) > 0, "record");
