@@ -191,15 +191,22 @@ ask_server(struct dir *d, const char *const addresses[], size_t n, claim_fn *fn,
 }
 
 int
-claim_each(struct dir *d, const char *const addresses[], size_t n, claim_fn *fn, void *ctx,
-           int *mirror_r)
+claim_each_mirror(const struct ctl *ctl, const char *const addresses[], size_t n, claim_fn *fn,
+                  void *ctx)
+{
+    int asked = 1;
+
+    for (size_t i = 0; asked && i < n; i += BATCH_MIRROR)
+        asked =
+            ask_mirror(ctl, addresses + i, n - i < BATCH_MIRROR ? n - i : BATCH_MIRROR, fn, ctx);
+    return asked;
+}
+
+int
+claim_each_server(struct dir *d, const char *const addresses[], size_t n, claim_fn *fn, void *ctx)
 {
     int code = CTL_DONE;
 
-    *mirror_r = 1;
-    for (size_t i = 0; *mirror_r && i < n; i += BATCH_MIRROR)
-        *mirror_r = ask_mirror(dir_ctl(d), addresses + i,
-                               n - i < BATCH_MIRROR ? n - i : BATCH_MIRROR, fn, ctx);
     for (size_t i = 0; code == CTL_DONE && i < n; i += BATCH_SERVER)
         code = ask_server(d, addresses + i, n - i < BATCH_SERVER ? n - i : BATCH_SERVER, fn, ctx);
     return code;
@@ -241,7 +248,8 @@ int
 claim_free(struct dir *d, const char *const addresses[], size_t n, const char *own_dn)
 {
     struct taken t = {own_dn, "", 0};
-    int mirror, code = claim_each(d, addresses, n, on_taken, &t, &mirror);
+    int mirror = claim_each_mirror(dir_ctl(d), addresses, n, on_taken, &t);
+    int code = claim_each_server(d, addresses, n, on_taken, &t);
 
     if (code != CTL_DONE)
         return code;

@@ -14,11 +14,14 @@ typedef void claim_fn(void *ctx, const char *address, const char *dn, const char
                       const char *how);
 
 /*
- * Every claim on one of n canonical addresses, perhaps twice. *mirror_r: 1 when the mirror was
- * asked, 0 when the daemon is away and only the server was.
+ * Every claim the mirror knows on one of n canonical addresses. 1; 0: it could not be asked, and fn
+ * may have been called for some.
  */
-int claim_each(struct dir *d, const char *const addresses[], size_t n, claim_fn *fn, void *ctx,
-               int *mirror_r);
+int claim_each_mirror(const struct ctl *ctl, const char *const addresses[], size_t n, claim_fn *fn,
+                      void *ctx);
+/* The same of the server, as far as the caller may see. Results as in dir.h. */
+int claim_each_server(struct dir *d, const char *const addresses[], size_t n, claim_fn *fn,
+                      void *ctx);
 /*
  * CTL_DONE when nobody but the entry own_dn (NULL: nobody) has one of them; CTL_NO, and dir_error
  * says who has which. Tells on stderr when the daemon could not be asked.
