@@ -15,6 +15,7 @@
 #include "board.h"
 
 #define BEAT_STEP_MAX_S 120
+#define BEAT_WORK_MS    100 /* CPU time; then it counts as silent */
 
 /* Start the thread, which lives as long as the process. 0, or -1: errno. */
 int beat_start(struct board *board);
@@ -22,5 +23,10 @@ int beat_start(struct board *board);
 int64_t beat_now(void);
 /* What follows may take up to BEAT_STEP_MAX_S seconds without a beat. */
 void beat_step(void);
+/*
+ * The same where it is a disk or somebody else that takes so long, not we: who does not wait but work,
+ * for BEAT_WORK_MS, runs in a circle.
+ */
+void beat_wait(void);
 
 #endif

@@ -253,7 +253,7 @@ walk(struct load *l, int (*fn)(struct load *, struct span, int), int arg)
     l->reader.at = l->reader.end = 0;
     l->reader.line = 0;
     while ((rc = ldif_reader_next(&l->reader, &dn, &l->s->feed.entry)) > 0) {
-        beat_step(); /* a slow disk may keep one entry waiting for long */
+        beat_wait(); /* a slow disk may keep one entry waiting for long */
         if (fn(l, dn, arg) < 0)
             return -1;
         if (++n % BEAT_EVERY == 0)

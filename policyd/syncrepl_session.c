@@ -246,7 +246,7 @@ receive(struct session *t)
             return 0;
         if (rc < 0)
             return session_end_by_code(t, END_LOST, "connection", LDAP_SERVER_DOWN);
-        beat_step(); /* a slow disk may keep one entry waiting for long */
+        beat_wait(); /* a slow disk may keep one entry waiting for long */
         rc = on_message(t, message);
         ldap_msgfree(message);
         if (rc < 0 || session_commit_when_due(t, 0) < 0)
