@@ -47,7 +47,7 @@ my $slapd = slapd_start('a');
 sub start_policyd {
     my $uri = Trial::uri_of('a');
     return inject_start(qq(uri = "$uri"; base = "o=corp"; timeout = 2; heartbeat = 1; retry_min = 1; retry_max = 1;),
-        'unknown_wait = 2;');
+        'unknown_wait = 2; sandbox = false;'); # inject-ldif.t has one
 }
 
 # --- a session, and what may be answered in it
