@@ -123,9 +123,9 @@ check: all tests
 # The C programs only: no root, no network, no server.
 unit: all tests
 	$(PROVE) --exec '' -j$(JOBS) $(PROVE_FLAGS) $(TESTS)
-# What takes hours: every call that can fail does so once; a thousand kills at random; two sites at random.
+# What takes about two hours: each call that can fail does so once, a thousand kills, a long random life of two sites.
 soak: all tests
-	POSTROAD_SOAK=1 POSTROAD_KILLS=1000 $(PROVE) --exec '' $(PROVE_FLAGS) t/inject.t t/survive.t t/random.t
+	t/soak
 # Each parser for FUZZ_SECONDS; `make check` only runs the inputs that are kept. Needs clang.
 fuzz: config.h
 	@for f in $(filter-out driver,$(basename $(notdir $(FUZZ_SRCS)))); do t/fuzz/run $$f $(FUZZ_SECONDS) || exit 1; done
@@ -235,7 +235,7 @@ help:
 	@echo 'lab            the same two sites, left running for you to look around (root)'
 	@echo 'check          all tests; T="t/x.t t/y_test" some of them, JOBS=2 two at a time'
 	@echo 'unit           the tests in C only'
-	@echo 'soak           every call that can fail does so once, a thousand kills, two sites at random: hours'
+	@echo 'soak           each call that can fail fails once, a thousand kills, a long life of two sites: about two hours, SOAK_JOBS=6'
 	@echo 'fuzz           libFuzzer on each parser for FUZZ_SECONDS'
 	@echo 'bench          our figures beside their limits; bench-quick: in a minute'
 	@echo 'check-debian12 check-debian13: demo and check on a bare Debian in a folder (root, debootstrap)'

@@ -65,7 +65,8 @@ start_thread(void)
     pthread_t thread;
     int rc;
 
-    pthread_attr_init(&attr);
+    if (pthread_attr_init(&attr) != 0)
+        return -1;
     pthread_attr_setstacksize(&attr, STACK);
     pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
     sigfillset(&all);
