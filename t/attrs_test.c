@@ -212,6 +212,41 @@ test_limits(void)
     is_int(record_check(r.p, r.n), 0, "or not asked for");
 }
 
+/* The group of administrators is of no class, and has its members all the same. */
+static void
+test_members(void)
+{
+    struct conf_class map[CLASS_N] = {{0}};
+    struct record r, shorter;
+    enum record_tag tag;
+    struct span v;
+    char complaint[512];
+    size_t pos = 0;
+    int members = 0;
+
+    memset(&made, 0, sizeof made);
+    attrs_preset("postroad", map);
+    add_value(&made, span_of("objectClass"), span_of("groupOfNames"));
+    add_value(&made, span_of("member"), span_of("uid=Alice,o=corp"));
+    add_value(&made, span_of("member"), span_of(""));
+    add_value(&made, span_of("member"), span_of("uid=bob,o=corp"));
+    attrs_pack(map, &made.view, span_of("cn=admins"), 1, test_dn, buf, sizeof buf, &r, complaint,
+               sizeof complaint);
+    ok(!record_find(&r, TAG_MEMBER_DN, &v), "a group is of no class");
+    shorter = r;
+    is_int(attrs_pack_members(&made.view, test_dn, buf, r.n + 20, &r), -1, "no room for members");
+    ok(r.n == shorter.n && record_check(r.p, r.n) == 0, "leaves the record as it was");
+    is_int(attrs_pack_members(&made.view, test_dn, buf, sizeof buf, &r), 0, "its members");
+    while (record_next(&r, &pos, &tag, &v))
+        members += tag == TAG_MEMBER_DN;
+    ok(members == 2 && record_check(r.p, r.n) == 0, "are all there, but for the empty one");
+    ok(record_find(&r, TAG_MEMBER_DN, &v) && span_same(v, span_of("uid=alice,o=corp")),
+       "in their normal form");
+    pos = r.n;
+    is_int(attrs_pack_members(&made.view, test_dn, buf, sizeof buf, &r), 0, "once more");
+    is_int((long long)r.n, (long long)pos, "adds nothing");
+}
+
 static void
 test_quota_unit(void)
 {
@@ -498,6 +533,7 @@ main(void)
 {
     test_table();
     test_limits();
+    test_members();
     test_quota_unit();
     test_preset();
     test_wanted();
