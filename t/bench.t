@@ -50,11 +50,28 @@ sub test_run {
 	is_deeply([glob "$dir/*"], [], 'no data are left');
 }
 
+# What needs slapd.
+sub test_doubt {
+	my $dir = tempdir('postroad-bench-t-XXXXXX', TMPDIR => 1, CLEANUP => 1);
+	chmod 0755, $dir;
+	my $out = `'$bench/run' --sizes 1k --rounds 1 --only doubt --dir $dir 2>$dir.log`;
+	is($?, 0, 'a short run with slapd ends well') or diag(do { local @ARGV = "$dir.log"; <> });
+	unlink "$dir.log";
+	for my $name (qw(known.p99 known.rate unknown.p99 slapd-down.rate)) {
+		like($out, qr/^bench\tdoubt\.1k\.\Q$name\E\t[\d.]+\t/m, "there is a figure $name");
+	}
+	is_deeply([glob "$dir/*"], [], 'no data are left');
+}
+
+sub has { my ($program) = @_; return scalar grep { -x "$_/$program" } split(/:/, $ENV{PATH}), '/usr/sbin', '/usr/libexec/openldap' }
+
 test_figures();
 SKIP: {
 	my @missing = grep { !-x } map { "$bench/$_" } qw(load null_server accounts timed ../policyd/postroad-policyd);
 	skip "not built: @missing", 1 if @missing;
 	skip 'taskset is not installed', 1 unless grep { -x "$_/taskset" } split /:/, $ENV{PATH};
 	test_run();
+	skip 'slapd is not installed', 1 if grep { !has($_) } qw(slapd slapadd ldapsearch);
+	test_doubt();
 }
 done_testing();
