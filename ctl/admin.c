@@ -21,7 +21,12 @@ static const char *const attrs[] = {"mail",          "postroadRole",  "postroadS
 const char *
 admin_gate(struct org *o, char dn[ORG_DN_MAX])
 {
-    snprintf(dn, ORG_DN_MAX, "cn=admins,cn=roles,%s", dir_base(o->d));
+    const char *set = o->ctl->conf->rights.admins;
+
+    if (*set)
+        snprintf(dn, ORG_DN_MAX, "%s", set);
+    else
+        snprintf(dn, ORG_DN_MAX, "cn=admins,cn=roles,%s", dir_base(o->d));
     return dn;
 }
 

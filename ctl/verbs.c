@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "move_site.h"
 #include "org.h"
 #include "user.h"
 #include "verbs.h"
@@ -57,6 +58,9 @@ static const struct verb verbs[] = {
      DIR_TAKES "domain department", verb_user_export},
     {"user delete", "ADDRESS [--yes]", "delete a person from the directory", EDIT_TAKES "yes",
      verb_user_delete},
+    {"user move-site", "ADDRESS SITE [--abort]",
+     "move a mailbox to another site; mail for it waits meanwhile", EDIT_TAKES "abort at wait",
+     verb_user_move_site},
     {"domain add", "DOMAIN [--alias DOMAIN]... [SETTINGS]", "make a mail domain",
      EDIT_TAKES SETTINGS "under alias catch-all", verb_domain_add},
     {"domain show", "DOMAIN", "what is known of a domain", DIR_TAKES, verb_domain_show},

@@ -68,6 +68,10 @@ struct conf {
         int max_age;            /* seconds; 0: whatever its age */
     } rights;
     struct {
+        struct conf_list first_command, copy_command, close_command; /* words; n 0: none */
+        int settle;                                                  /* seconds */
+    } move_site;
+    struct {
         int size; /* MiB of address space the store may grow to */
     } mirror;
     struct {

@@ -195,6 +195,19 @@ const struct conf_row conf_rows[] = {
         "Seconds since the directory last confirmed the mirror after which nobody is let into what "
         "is not his own; 0: any."),
 
+    LIST("move_site.copy_command", move_site.copy_command, CONF_LIST_MAX,
+         "Command that brings a mailbox at its new site up to what it is at the old one, for "
+         "postroad user move-site, word by word; may be run again and again. %u is the user, %from "
+         "and %to are the sites, %from_host and %to_host the first servers of theirs."),
+    LIST("move_site.first_command", move_site.first_command, CONF_LIST_MAX,
+         "Command that is run once before the first copying, likewise. Empty: none."),
+    LIST("move_site.close_command", move_site.close_command, CONF_LIST_MAX,
+         "Command that ends the user's open sessions at the old site, likewise. Empty: they go "
+         "on."),
+    INT("move_site.settle", move_site.settle, "35", 0, 3600,
+        "Seconds between the moment the sites know that mail has to wait and the last copying; "
+        "Postfix remembers a route for half a minute."),
+
     INT("mirror.size", mirror.size, "8192", 1, 16777216,
         "MiB of address space the mirror may grow to; disk and memory are used only as needed."),
 
