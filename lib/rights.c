@@ -99,6 +99,10 @@ wrong_kind(const struct rights_input *in)
         return NULL;
     if (in->actor.level < level_for(kind))
         return "entries of this kind are for higher administrators";
+    if (rights_odd_name(in->target.dn))
+        return "an entry of such a name is for system administrators";
+    if (in->action == ACT_NAMES && in->actor.level < level_for(RIGHTS_DOMAIN))
+        return "names of domains are for higher administrators";
     if (in->value.kind > 0 && in->actor.level < level_for((enum rights_kind)(in->value.kind - 1)))
         return "would become an entry for higher administrators";
     return NULL;
@@ -137,7 +141,8 @@ wrong_place(const struct rights_input *in)
     if (!in_scope(&in->actor, rights_parent(in->target.dn), 0))
         return a == ACT_NAMES ? "a domain's names are for who may add domains"
                               : "the place it stands in is outside the scope";
-    if (a == ACT_MOVE && (!in->value.dn_in_tree || !in_scope(&in->actor, in->value.dn, 0)))
+    if (a == ACT_MOVE && (!in->value.dn_in_tree || !in_scope(&in->actor, in->value.dn, 0) ||
+                          rights_odd_name(in->value.dn)))
         return "the place it goes to is outside the scope";
     return NULL;
 }
@@ -248,7 +253,7 @@ struct rights
 rights_decide(const struct rights_input *in)
 {
     const struct rights_actor *actor = &in->actor;
-    int self = is_self(in) && is_for_self(in), system;
+    int self = is_self(in) && is_for_self(in), gated, system;
     const char *why;
 
     /* 1 doubt is no permission, and no refusal */
@@ -263,7 +268,8 @@ rights_decide(const struct rights_input *in)
     /* 4 nothing there */
     if (!in->target.known)
         return refused(4, "no such target");
-    system = actor->level == LEVEL_SYSTEM && actor->gate > 0;
+    gated = actor->gate > 0 && !rights_odd_name(actor->dn);
+    system = actor->level == LEVEL_SYSTEM && gated;
     /* 5 what everybody may do with the own entry, unless the function is withheld */
     if (self && !is_withheld(in))
         return rights_is(5, RIGHTS_ALLOWED, "the own entry");
@@ -275,6 +281,8 @@ rights_decide(const struct rights_input *in)
     /* 7 a role counts for members of the gate group only */
     if (!actor->gate)
         return refused(7, "holds a role, but is not in the group of administrators");
+    if (!gated)
+        return refused(7, "no role counts at an entry of such a name");
     /* 8 the directory is open to system administrators */
     if (system && rights_in_directory(in->action))
         return rights_is(8, RIGHTS_ALLOWED, "system administrator");

@@ -145,6 +145,12 @@ const char *rights_verdict_word(enum rights_verdict v);
 int rights_below(struct span dn, struct span top);
 struct span rights_parent(struct span dn);
 /*
+ * Whether a name in it has several parts ("uid=x+cn=y"), or is one of our own attributes. A rename can
+ * put any value there, and no access rule of the directory sees it: such entries are for system
+ * administrators, and no role counts at them.
+ */
+int rights_odd_name(struct span dn);
+/*
  * Whether an entry is where administrators other than those of the system have a say: below the
  * container of the domains; what is none of our kinds, below something else there.
  */

@@ -8,6 +8,8 @@
  */
 #include "rights.h"
 
+#include <string.h>
+
 /* The first word of an action is its name; a second one is accepted for it, too. */
 static const char *const action_words[ACT_LAST + 1][2] = {
     [ACT_MANAGE] = {"manage", NULL},
@@ -150,4 +152,29 @@ rights_in_tree(enum rights_kind kind, struct span dn, struct span domains)
     if (!rights_below(dn, domains) || span_same(dn, domains))
         return 0;
     return kind != RIGHTS_CONTAINER || !span_same(rights_parent(dn), domains);
+}
+
+static int
+begins(struct span s, const char *word)
+{
+    size_t n = strlen(word);
+
+    return s.n >= n && same_word((struct span){s.p, n}, word);
+}
+
+int
+rights_odd_name(struct span dn)
+{
+    int starts = 1;
+
+    for (size_t i = 0; i < dn.n; i++) {
+        struct span rest = {dn.p + i, dn.n - i};
+
+        if (dn.p[i] == '+' ||
+            (starts && (begins(rest, "postroad") || begins(rest, "associateddomain="))))
+            return 1;
+        starts = dn.p[i] == ',';
+        i += dn.p[i] == '\\';
+    }
+    return 0;
 }
