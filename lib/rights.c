@@ -130,6 +130,13 @@ is_strict(const struct rights_actor *actor)
     return actor->level < LEVEL_SUPER;
 }
 
+/* The directory looks for him at the new place, and does not find him there before it is done. */
+static int
+moves_along(const struct rights_input *in)
+{
+    return in->action == ACT_MOVE && rights_below(in->actor.dn, in->target.dn);
+}
+
 /* Rule 13: an entry comes into a place, or leaves one. NULL: both ends are his. */
 static const char *
 wrong_place(const struct rights_input *in)
@@ -144,6 +151,8 @@ wrong_place(const struct rights_input *in)
     if (a == ACT_MOVE && (!in->value.dn_in_tree || !in_scope(&in->actor, in->value.dn, 0) ||
                           rights_odd_name(in->value.dn)))
         return "the place it goes to is outside the scope";
+    if (moves_along(in))
+        return "the actor stands in what would be moved";
     return NULL;
 }
 
@@ -284,7 +293,7 @@ rights_decide(const struct rights_input *in)
     if (!gated)
         return refused(7, "no role counts at an entry of such a name");
     /* 8 the directory is open to system administrators */
-    if (system && rights_in_directory(in->action))
+    if (system && rights_in_directory(in->action) && !moves_along(in))
         return rights_is(8, RIGHTS_ALLOWED, "system administrator");
     /* 9 outside the domains nothing is for the others */
     if (!system && !in->target.in_tree)

@@ -1,0 +1,417 @@
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# Matrix: the cells of t/matrix.t. A cell is one real LDAP write by somebody, and the questions
+# rights_decide() is asked about it; the write must be allowed when all of them are. The tree is the
+# sample tree with people in the positions it lacks. It is kept in memory, so that each write
+# can be undone, and what rights_decide() wants to know is told without asking the server.
+package Matrix;
+use strict;
+use warnings;
+use Exporter qw(import);
+use MIME::Base64 qw(decode_base64);
+use Trial;
+
+our @EXPORT_OK = qw(tree_ldif cells questions perform undo actor_dn actor_names odd_dn);
+
+our $O = 'o=corp';
+our $D = "ou=domains,$O";
+our $A = "dc=corp.example,$D";
+our $B = "dc=post.example,$D";
+our $GATE = "cn=admins,cn=roles,$O";
+my $IDN = "ou=\xe7\xa0\x94\xe5\x8f\x91\xe9\x83\xa8";
+
+# --- the tree
+
+# Everybody who acts, or is acted upon because of his place: name, where, role, scopes, more.
+my @people = (
+    [sys2 => "ou=hr,$A", 'system'],
+    [sup2 => "ou=east,ou=sales,$A", 'super', [$D]],
+    [supa => "ou=jinan,$B", 'super', [$A], postroadRight => ['approve']],
+    [dom2 => "ou=sales,$A", 'domain', [$A], postroadRight => ['write-mail']],
+    [domab => "ou=hr,$A", 'domain', [$A, "ou=jinan,$B"]],
+    [dep2 => "ou=sales,$A", 'department', ["ou=sales,$A"], postroadRight => ['read-mail']],
+    [depn => "ou=east,ou=sales,$A", 'department', ["ou=east,ou=sales,$A"]],
+    [depit => "ou=it,$A", 'department', ["ou=it,$A"]],
+    [depx => "$IDN,$A", 'department', ["$IDN,$A"]],
+    [depa => "ou=it,$A", 'department', [$A]],
+    [domd => "ou=it,$A", 'domain', [$D]],
+    [domsus => "ou=it,$A", 'domain', [$A], postroadState => ['suspended']],
+    [syssus => "ou=it,$A", 'system', undef, postroadState => ['disabled']],
+    [domlea => "ou=leavers,$A", 'domain', [$A]],
+    [domung => "ou=it,$A", 'domain', [$A]],
+    [sysung => "ou=it,$A", 'system'],
+    [wang => "ou=hr,$A", undef, [$A]],
+    [nopw => "ou=sales,$A", undef, undef, postroadDeny => [qw(password forward)]],
+    [depnop => "ou=sales,$A", 'department', ["ou=sales,$A"], postroadDeny => [qw(password forward)]],
+    [sysnop => "ou=it,$A", 'system', undef, postroadDeny => [qw(password forward)]],
+);
+my %ungated = map { $_ => 1 } qw(domung sysung nopw);
+
+my (%entry, @order);
+
+sub put {
+    my ($dn, %attributes) = @_;
+    push @order, $dn;
+    $entry{ lc $dn } = { dn => $dn, %attributes };
+}
+
+sub read_sample {
+    my ($text) = @_;
+    $text =~ s/^#.*(?:\n .*)*\n//mg;
+    $text =~ s/\n //g;
+    for my $block (split /\n\n+/, $text) {
+        my ($dn, %a);
+        for my $line (split /\n/, $block) {
+            my ($name, $b64, $value) = $line =~ /^([\w;-]+):(:?)\s*(.*)$/ or next;
+            $value = decode_base64($value) if $b64;
+            $name eq 'dn' ? ($dn = $value) : push @{ $a{$name} }, $value;
+        }
+        put($dn, %a) if defined $dn;
+    }
+}
+
+sub account {
+    my ($name, $where, $role, $scopes, %more) = @_;
+    my ($domain) = $where =~ /dc=([^,]+)/;
+    put("uid=$name,$where", objectClass => [qw(inetOrgPerson postroadAccount)], uid => [$name], cn => [$name], sn => [$name],
+        mail => ["$name\@$domain"], userPassword => ["sample-$name"],
+        $role ? (postroadRole => [$role]) : (), $scopes ? (postroadScope => $scopes) : (), %more);
+}
+
+sub build {
+    read_sample(slurp("$top/ldap-schema/two-sites.ldif"));
+    account(@$_) for @people;
+    put("cn=team,ou=sales,$A", objectClass => [qw(groupOfNames postroadList)], cn => ['team'],
+        mail => ['team@corp.example'], member => ["uid=alice,ou=sales,$A"]);
+    put("cn=printers,ou=sales,$A", objectClass => ['organizationalRole'], cn => ['printers']);
+    put("cn=misc,$D", objectClass => ['organizationalRole'], cn => ['misc']);
+    push @{ $entry{ lc $GATE }{member} }, map { "uid=$_->[0],$_->[1]" } grep { !$ungated{ $_->[0] } } @people;
+}
+build();
+
+sub tree_ldif {
+    my $text = '';
+    for my $dn (@order) {
+        my $e = $entry{ lc $dn };
+        $text .= "dn: $dn\n";
+        for my $name (sort grep { $_ ne 'dn' } keys %$e) {
+            $text .= "$name: $_\n" for @{ $e->{$name} };
+        }
+        $text .= "\n";
+    }
+    return $text;
+}
+
+# --- who acts
+
+my %actor = (
+    anonymous => '',
+    policyd => "cn=policyd,cn=services,$O",
+    sys => "uid=zhangwei,ou=it,$A",
+    sup => "uid=liuyang,ou=it,$A",
+    dom => "uid=lina,ou=hr,$A",
+    domb => "uid=zhoujie,ou=jinan,$B",
+    dep => "uid=wangfang,ou=sales,$A",
+    alice => "uid=alice,ou=sales,$A",
+    map { $_->[0] => "uid=$_->[0],$_->[1]" } grep { $_->[0] !~ /^(?:sys2)$/ } @people,
+);
+
+sub actor_names { return sort keys %actor }
+sub actor_dn    { return $actor{ $_[0] } }
+
+# --- what rights_decide() wants to know
+
+sub values_of { my ($dn, $name) = @_; return @{ ($entry{ lc $dn } // {})->{$name} // [] } }
+
+sub parent { my ($dn) = @_; return $dn =~ /^[^,]*,(.*)$/ ? $1 : '' }
+
+# The entry and all above it.
+sub upwards {
+    my ($dn) = @_;
+    my @all;
+    for (; $dn ne ''; $dn = parent($dn)) { push @all, $dn }
+    return @all;
+}
+
+sub has_class {
+    my ($class, @classes) = @_;
+    return scalar grep { lc $_ eq lc $class } @classes;
+}
+
+my @kinds = ([postroadAccount => 'account'], [postroadList => 'list'], [postroadDomain => 'domain'],
+    [postroadDepartment => 'department'], [postroadSite => 'site'], [postroadServer => 'site']);
+
+sub kind_of {
+    my (@classes) = @_;
+    for (@kinds) { return $_->[1] if has_class($_->[0], @classes) }
+    return 'container';
+}
+
+my %fields; # of actors, as they never change
+
+sub actor_fields {
+    my ($name) = @_;
+    return $fields{$name} //= do {
+        my $dn = $actor{$name};
+        my $known = has_class('postroadAccount', values_of($dn, 'objectClass')) ? 1 : 0;
+        my $inactive = grep { /^(?:suspended|disabled)$/ } map { values_of($_, 'postroadState') } upwards($dn);
+        my $gate = grep { lc $_ eq lc $dn } values_of($GATE, 'member');
+        join "\t", 'actor.dn=' . lc $dn, "actor.known=$known", 'actor.active=' . ($inactive ? 0 : 1), 'actor.gate=' . ($gate ? 1 : 0),
+            'actor.level=' . lc((values_of($dn, 'postroadRole'))[0] // ''),
+            (map { 'actor.scope=' . lc } values_of($dn, 'postroadScope')), (map { 'actor.right=' . lc } values_of($dn, 'postroadRight')),
+            map { "actor.withheld=$_" } map { values_of($_, 'postroadDeny') } upwards($dn);
+    };
+}
+
+# new: the attributes of an entry to be.
+sub target_fields {
+    my ($dn, $new) = @_;
+    my $e = $new // $entry{ lc $dn } // {};
+    my $level = lc(($e->{postroadRole} // [])->[0] // '');
+    return join "\t", 'target.dn=' . lc $dn, 'target.known=' . (%$e ? 1 : 0), 'target.kind=' . kind_of(@{ $e->{objectClass} // [] }),
+        "target.level=$level", 'target.in_tree=' . ($dn =~ /,\Q$D\E$/i ? 1 : 0);
+}
+
+sub address_fields {
+    my ($dn, $address) = @_;
+    my ($domain) = lc($address) =~ /\@([^@]+)$/;
+    my $own = grep { lc $_ eq $domain } map { values_of($_, 'associatedDomain') } upwards($dn);
+    my ($entry) = grep { exists $entry{$_} } "dc=$domain,$D";
+    return ('value.address=1', 'value.own_domain=' . ($own ? 1 : 0), $entry ? "value.address_domain=$entry" : ());
+}
+
+my %action_of = (
+    (map { $_ => 'manage:person' } qw(displayName mobile telephoneNumber jpegPhoto preferredLanguage)),
+    (map { $_ => 'manage:address' } qw(mail postroadAlias)),
+    (map { $_ => 'manage:members' } qw(member postroadMember owner)),
+    (map { $_ => 'manage:placement' } qw(postroadHomeSite postroadStandbySite)),
+    postroadForward => 'manage:forward', postroadState => 'manage:state', postroadSender => 'manage:senders',
+    associatedDomain => 'manage:names', objectClass => 'manage:class', userPassword => 'password',
+    postroadQuota => 'quota', postroadDeny => 'functions', postroadRole => 'grant:role', postroadScope => 'grant:scope',
+    postroadRight => 'grant:right',
+);
+
+# The questions behind values given to an attribute; none given: it is taken away.
+sub attribute_questions {
+    my ($dn, $name, @values) = @_;
+    my $action = $action_of{$name} // 'manage';
+    my @asked;
+    for my $value (@values ? @values : undef) {
+        my @value;
+        if (defined $value) {
+            @value = $name eq 'postroadRole' ? ('value.level=' . lc $value)
+                : $name eq 'postroadScope' ? ('value.dn=' . lc $value)
+                : $name eq 'postroadRight' ? ('value.right=' . lc $value)
+                : $action eq 'manage:address' ? address_fields($dn, $value)
+                : $name eq 'objectClass' && $value =~ /^postroad/i ? ('value.kind=' . kind_of($value)) : ();
+        }
+        push @asked, [$action, @value];
+    }
+    return @asked;
+}
+
+# All questions of a cell, as lines for t/tools/rights_cells.
+sub questions {
+    my ($cell) = @_;
+    my ($how, $dn, @rest) = @{ $cell->{op} };
+    my ($target, @asked);
+    if ($how eq 'add') {
+        $target = target_fields($dn, $rest[0]);
+        @asked = (['manage:add'], map { attribute_questions($dn, $_, @{ $rest[0]{$_} }) } grep { !/^(?:uid|cn|sn|ou|dc)$/ } sort keys %{ $rest[0] });
+    } elsif ($how eq 'delete') {
+        @asked = (['manage:delete']);
+    } elsif ($how eq 'rename') {
+        my $to = $rest[1] // parent($dn);
+        @asked = (['manage:move', 'value.dn=' . lc $to, 'value.dn_in_tree=' . ($to =~ /(?:^|,)\Q$D\E$/i ? 1 : 0)]);
+    } elsif ($how eq 'password') {
+        @asked = (['password']);
+    } elsif ($how eq 'gate') {
+        @asked = (['grant:gate']);
+    } else {
+        @asked = map { attribute_questions($dn, $_->[1], $_->[0] eq 'delete' ? () : @$_[2 .. $#$_]) } @rest;
+    }
+    $target //= target_fields($dn);
+    return map { join "\t", actor_fields($cell->{actor}), $target, "action=$_->[0]", @$_[1 .. $#$_] } @asked;
+}
+
+# --- doing and undoing
+
+sub perform {
+    my ($ldap, $op) = @_;
+    my ($how, $dn, @rest) = @$op;
+    return $ldap->add($dn, @rest) if $how eq 'add';
+    return $ldap->delete($dn) if $how eq 'delete';
+    return $ldap->rename($dn, @rest) if $how eq 'rename';
+    return $ldap->password($dn, @rest) if $how eq 'password';
+    return $ldap->modify($GATE, [$rest[0], 'member', $dn]) if $how eq 'gate';
+    return $ldap->modify($dn, @rest);
+}
+
+sub attributes_of { my ($dn) = @_; my %e = %{ $entry{ lc $dn } }; delete $e{dn}; return \%e }
+
+# After success: as it was. Returns the result code.
+sub undo {
+    my ($root, $op) = @_;
+    my ($how, $dn, @rest) = @$op;
+    return $root->delete($dn) if $how eq 'add';
+    return $root->add($dn, attributes_of($dn)) if $how eq 'delete';
+    if ($how eq 'rename') {
+        my ($rdn, $parent) = $dn =~ /^([^,]*),(.*)$/;
+        return $root->rename("$rest[0]," . ($rest[1] // $parent), $rdn, $parent);
+    }
+    return $root->modify($GATE, [replace => 'member', values_of($GATE, 'member')]) if $how eq 'gate';
+    return $root->modify($dn, [replace => 'userPassword', values_of($dn, 'userPassword')]) if $how eq 'password';
+    my %names = map { $_->[1] => 1 } @rest;
+    return $root->modify($dn, map { [replace => $_, values_of($dn, $_)] } sort keys %names);
+}
+
+# --- the cells
+
+my @accounts = ((map { "uid=$_,ou=sales,$A" } qw(alice dom2 dep2 nopw depnop wangfang)),
+    (map { "uid=$_,ou=east,ou=sales,$A" } qw(bob sup2 depn)), "uid=zhaolei,ou=jinan,ou=east,ou=sales,$A",
+    (map { "uid=$_,ou=hr,$A" } qw(frank lina sys2 domab)), (map { "uid=$_,ou=it,$A" } qw(zhangwei liuyang depit sysnop)),
+    "uid=yangmin,$IDN,$A", "uid=info,$A", "uid=maqiang,ou=leavers,$A", "uid=wuhao,ou=qingdao,$B",
+    (map { "uid=$_,ou=jinan,$B" } qw(sunli zhoujie supa)));
+my @lists = ("cn=all,$A", "cn=team,ou=sales,$A", "cn=couriers,$B");
+my @departments = ("ou=sales,$A", "ou=east,ou=sales,$A", "ou=north,ou=sales,$A", "ou=hr,$A", "$IDN,$A", "ou=jinan,$B");
+my @domains = ($A, $B);
+my @others = ("cn=printers,ou=sales,$A", "cn=misc,$D", $D, $O, "cn=sites,$O", "cn=hebei,cn=sites,$O", "cn=mx1,cn=hebei,cn=sites,$O",
+    "cn=services,$O", "cn=policyd,cn=services,$O", "cn=roles,$O", $GATE);
+
+# op for each account: [name, op]
+sub account_ops {
+    my ($dn) = @_;
+    my ($rdn) = $dn =~ /^([^,]*)/;
+    my $place = $dn =~ /^uid=info/ ? ['description', 'x'] : ['title', 'x'];
+    return (
+        ['its attribute' => 'modify', $dn, [replace => @$place]],
+        ($dn =~ /^uid=info/ ? () : ['its name' => 'modify', $dn, [replace => 'displayName', 'x']]),
+        ['its forward' => 'modify', $dn, [replace => 'postroadForward', 'x@outside.example']],
+        ['its home site' => 'modify', $dn, [replace => 'postroadHomeSite', 'shandong']],
+        ['its state' => 'modify', $dn, [replace => 'postroadState', 'disabled']],
+        ['its quota' => 'modify', $dn, [replace => 'postroadQuota', '7']],
+        ['its functions' => 'modify', $dn, [replace => 'postroadDeny', 'pop']],
+        ['its password' => 'password', $dn, 'new'],
+        ['its password hash' => 'modify', $dn, [replace => 'userPassword', '{SSHA}x']],
+        ['an address of corp' => 'modify', $dn, [add => 'postroadAlias', 'New@XN--rt3a90w.example']],
+        ['an address of post' => 'modify', $dn, [add => 'postroadAlias', 'zhoujie@Post.Example']],
+        ['the main address to nowhere' => 'modify', $dn, [replace => 'mail', 'x@nowhere.example']],
+        ['no alias' => 'modify', $dn, [replace => 'postroadAlias']],
+        (map { ["role $_" => 'modify', $dn, [replace => 'postroadRole', $_]] } qw(department domain Super SYSTEM)),
+        (map { ["role $_, added" => 'modify', $dn, [add => 'postroadRole', $_]] } qw(Department System)),
+        ['no role' => 'modify', $dn, [replace => 'postroadRole']],
+        ['scope east' => 'modify', $dn, [add => 'postroadScope', "OU=East, ou=sales,$A"]],
+        ['scope corp' => 'modify', $dn, [replace => 'postroadScope', $A]],
+        ['scope jinan at post' => 'modify', $dn, [add => 'postroadScope', "ou=jinan,$B"]],
+        ['scope of all' => 'modify', $dn, [add => 'postroadScope', $O]],
+        ['no scope' => 'modify', $dn, [replace => 'postroadScope']],
+        (map { ["right $_" => 'modify', $dn, [replace => 'postroadRight', $_]] } qw(read-mail WRITE-mail approve audit)),
+        ['no right' => 'modify', $dn, [replace => 'postroadRight']],
+        ['list as a class' => 'modify', $dn, [add => 'objectClass', 'PostroadList']],
+        ['names of domains' => 'modify', $dn, [add => 'objectClass', 'domainRelatedObject'], [add => 'associatedDomain', 'post.example']],
+        ['delete' => 'delete', $dn],
+        ['rename' => 'rename', $dn, "${rdn}x"],
+        ['move to hr' => 'rename', $dn, $rdn, "ou=hr,$A"],
+        ['move to sales' => 'rename', $dn, $rdn, "ou=sales,$A"],
+        ['move to post' => 'rename', $dn, $rdn, "ou=qingdao,$B"],
+        ['let in' => 'gate', $dn, 'add'],
+        ['let out' => 'gate', $dn, 'delete'],
+    );
+}
+
+sub list_ops {
+    my ($dn) = @_;
+    my ($rdn) = $dn =~ /^([^,]*)/;
+    return (
+        ['its description' => 'modify', $dn, [replace => 'description', 'x']],
+        ['its senders' => 'modify', $dn, [replace => 'postroadSender', 'anyone']],
+        ['its members' => 'modify', $dn, [add => 'member', "uid=bob,ou=east,ou=sales,$A"]],
+        ['members outside' => 'modify', $dn, [add => 'postroadMember', 'x@outside.example']],
+        ['its state' => 'modify', $dn, [replace => 'postroadState', 'disabled']],
+        ['an address of corp' => 'modify', $dn, [add => 'postroadAlias', 'new@corp.example']],
+        ['an address of post' => 'modify', $dn, [add => 'postroadAlias', 'new@post.example']],
+        ['delete' => 'delete', $dn],
+        ['move to sales' => 'rename', $dn, "${rdn}x", "ou=sales,$A"],
+    );
+}
+
+# Departments, domains and the rest share these.
+sub place_ops {
+    my ($dn) = @_;
+    my ($rdn, $type) = $dn =~ /^((\w+)=[^,]*)/;
+    return (
+        ['its description' => 'modify', $dn, [replace => 'description', 'x']],
+        ['its home site' => 'modify', $dn, [replace => 'postroadHomeSite', 'shandong']],
+        ['its quota' => 'modify', $dn, [replace => 'postroadQuota', '7']],
+        ['its state' => 'modify', $dn, [replace => 'postroadState', 'active']],
+        ['its functions' => 'modify', $dn, [replace => 'postroadDeny', 'pop']],
+        ['names of domains' => 'modify', $dn, [add => 'associatedDomain', 'z.example']],
+        ['domain as a class' => 'modify', $dn, [add => 'objectClass', 'postroadDomain'], [add => 'associatedDomain', 'q.example']],
+        ['delete' => 'delete', $dn],
+        $dn eq $O || $dn eq $GATE ? () : ['move to sales' => 'rename', $dn, $rdn, "ou=sales,$A"],
+        $dn eq $O ? () : ['move to post' => 'rename', $dn, $rdn, $B],
+        $dn eq $O ? () : ['rename' => 'rename', $dn, "${rdn}x"],
+    );
+}
+
+sub other_ops {
+    my ($dn) = @_;
+    my @more = $dn =~ /cn=sites/ ? (['its state' => 'modify', $dn, [replace => 'postroadDesiredState', 'down']],
+        ['its next hop' => 'modify', $dn, [replace => 'postroadNextHop', '1 relay:[192.0.2.9]:25']])
+        : $dn =~ /^cn=policyd/ ? (['its password' => 'password', $dn, 'new']) : ();
+    return (['its description' => 'modify', $dn, [replace => 'description', 'x']], ['delete' => 'delete', $dn], @more);
+}
+
+# Entries to be: [name, rdn, attributes], added in many places.
+sub new_entries {
+    my ($domain) = @_;
+    my %account = (objectClass => [qw(inetOrgPerson postroadAccount)], uid => ['new'], cn => ['new'], sn => ['new']);
+    my @with = (
+        ['an account' => {}],
+        ['with all that is usual' => { mail => ["new\@$domain"], displayName => ['New'], userPassword => ['x'], postroadQuota => [5] }],
+        ['with the address of another' => { mail => ['zhoujie@post.example'] }],
+        (map { ["with role $_" => { postroadRole => [$_] }] } qw(Department domain super System)),
+        ['with role and scope sales' => { postroadRole => ['department'], postroadScope => ["ou=sales,$A"] }],
+        ['with role and scope at post' => { postroadRole => ['department'], postroadScope => ["ou=jinan,$B"] }],
+        ['with a scope' => { postroadScope => [$O] }],
+        ['with a right' => { postroadRight => ['audit'] }],
+        ['that is a list' => { objectClass => [qw(inetOrgPerson postroadAccount postroadList)], mail => ["new\@$domain"] }],
+        ['with names of domains' => { objectClass => [qw(inetOrgPerson postroadAccount domainRelatedObject)], associatedDomain => ['post.example'] }],
+    );
+    return (
+        (map { [$_->[0], 'uid=new', { %account, %{ $_->[1] } }] } @with),
+        ['a list', 'cn=new', { objectClass => [qw(groupOfNames postroadList)], cn => ['new'], mail => ["new\@$domain"], member => [$A] }],
+        ['a department', 'ou=new', { objectClass => [qw(organizationalUnit postroadDepartment)], ou => ['new'] }],
+        ['a container', 'cn=new', { objectClass => ['organizationalRole'], cn => ['new'] }],
+        ['a domain', 'dc=new.example', { objectClass => [qw(domain postroadDomain)], dc => ['new.example'], associatedDomain => ['new.example'] }],
+        ['a site', 'cn=new', { objectClass => ['postroadSite'], cn => ['new'], postroadNextHop => ['1 relay:[192.0.2.9]:25'] }],
+    );
+}
+
+# Not a question of rights: below itself nothing can be moved, a move to where it is is none, and nobody but its root deletes a suffix.
+sub is_possible {
+    my (undef, undef, $how, $dn, undef, $to) = @{ $_[0] };
+    $to //= parent($dn);
+    return 0 if $how eq 'delete' && $dn eq $O;
+    return 0 if $how eq 'rename' && "$_[0][4],$to" eq $dn;
+    return !($how eq 'rename' && $to =~ /(?:^|,)\Q$dn\E$/);
+}
+
+# All: { actor, name, op }
+sub cells {
+    my @todo = ((map { my $dn = $_; map { [$dn, @$_] } account_ops($dn) } @accounts),
+        (map { my $dn = $_; map { [$dn, @$_] } list_ops($dn) } @lists),
+        (map { my $dn = $_; map { [$dn, @$_] } place_ops($dn) } @departments, @domains, $others[0]),
+        (map { my $dn = $_; map { [$dn, @$_] } other_ops($dn) } @others[1 .. $#others]));
+    for my $place ("ou=sales,$A", "ou=east,ou=sales,$A", "ou=hr,$A", $A, "$IDN,$A", "ou=jinan,$B", $D, "cn=sites,$O", "cn=services,$O") {
+        my ($domain) = $place =~ /dc=([^,]+)/;
+        push @todo, map { ["$_->[1],$place", "add $_->[0]", 'add', "$_->[1],$place", $_->[2]] } new_entries($domain // 'corp.example');
+    }
+    my @all;
+    for my $actor (actor_names()) {
+        push @all, map { my ($dn, $name, @op) = @$_; +{ actor => $actor, name => "$name: $dn", op => \@op } } grep { is_possible($_) } @todo;
+    }
+    return @all;
+}
+
+1;

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# MatrixRun: a slapd with given access rules and the tree of Matrix.pm, one connection for everybody
+# who acts, and the comparison of its answers with those of t/tools/rights_cells.
+package MatrixRun;
+use strict;
+use warnings;
+use LdapWire;
+use Matrix qw(tree_ldif questions perform undo actor_dn actor_names);
+use Trial;
+
+# Result codes that say: not allowed. 32: may not even know that it is there. 8: not without a name.
+my %refused = map { $_ => 1 } 8, 32, 50;
+
+my $servers = 0;
+
+sub new {
+    my ($class, $rules) = @_;
+    my $name = 'matrix' . $servers++;
+    my $self = bless { name => $name }, $class;
+    slapd_conf($name, database => $rules);
+    slapd_add($name, tree_ldif());
+    $self->{pid} = slapd_start($name);
+    $self->{socket} = "$dir/$name/sock";
+    $self->{root} = LdapWire->new($self->{socket}, 'cn=root,o=corp', 'secret');
+    $self->connect_all;
+    $self->{before} = $self->dump;
+    return $self;
+}
+
+# Who is suspended can't bind: he did so before he was.
+sub connect_all {
+    my ($self) = @_;
+    my @states = map { [$_->[0], $_->[1]{postroadstate}[0]] } $self->{root}->search('o=corp', 'sub', ['postroadState'], 'postroadState');
+    $self->{root}->modify($_->[0], ['delete', 'postroadState']) for @states;
+    for my $actor (actor_names()) {
+        my $dn = actor_dn($actor);
+        my ($uid) = $dn =~ /^\w+=([^,]+)/;
+        $self->{as}{$actor} = LdapWire->new($self->{socket}, $dn, $dn eq '' ? '' : "sample-$uid");
+    }
+    $self->{root}->modify($_->[0], ['add', 'postroadState', $_->[1]]) for @states;
+}
+
+sub dump {
+    my ($self) = @_;
+    my @all;
+    for ($self->{root}->search('o=corp', 'sub', ['objectClass'])) {
+        my ($dn, $e) = @$_;
+        push @all, join "\n", $dn, map { my $n = $_; map { "$n: $_" } sort @{ $e->{$n} } } sort keys %$e;
+    }
+    return join "\n\n", sort @all;
+}
+
+# What rights_decide() says, for each cell: [allowed, rule and why of what refused].
+sub decide {
+    my ($self, $cells) = @_;
+    my (@lines, @of);
+    for my $i (0 .. $#$cells) {
+        my @asked = questions($cells->[$i]);
+        push @lines, @asked;
+        push @of, ($i) x @asked;
+    }
+    my ($rc, $out) = run(join('', map { "$_\n" } @lines), "$top/t/tools/rights_cells");
+    my @answers = split /\n/, $out;
+    die "rights_cells: $rc, " . @answers . ' answers to ' . @lines . " questions\n$out" if $rc || @answers != @lines;
+    my @said = map { [1, ''] } @$cells;
+    for my $i (0 .. $#answers) {
+        my ($verdict, $rule, $why) = split /\t/, $answers[$i];
+        $said[ $of[$i] ] = [0, "rule $rule, $why"] if $verdict ne 'allowed' && $said[ $of[$i] ][0];
+    }
+    return \@said;
+}
+
+# The result code of one write; a success is undone.
+sub try_cell {
+    my ($self, $cell) = @_;
+    my $code = perform($self->{as}{ $cell->{actor} }, $cell->{op});
+    return $code if $code;
+    my $undone = undo($self->{root}, $cell->{op});
+    die "$cell->{actor}: $cell->{name}: can't be undone: $undone $self->{root}{text}\n" if $undone;
+    return 0;
+}
+
+# (number of cells, texts of those that differ); at most $limit of these.
+sub compare {
+    my ($self, $cells, $limit) = @_;
+    my $said = $self->decide($cells);
+    my @bad;
+    for my $i (0 .. $#$cells) {
+        my $code = $self->try_cell($cells->[$i]);
+        my $allowed = $refused{$code} ? 0 : 1;
+        next if $allowed == $said->[$i][0];
+        push @bad, "$cells->[$i]{actor}: $cells->[$i]{name}: slapd $code, rights_decide "
+            . ($said->[$i][0] ? 'allowed' : "refused: $said->[$i][1]");
+        last if $limit && @bad >= $limit;
+    }
+    return (scalar @$cells, @bad);
+}
+
+sub stop {
+    my ($self) = @_;
+    slapd_stop($self->{name}, $self->{pid});
+}
+
+1;
