@@ -260,7 +260,9 @@ dir_add(struct dir *d, const char *dn, struct dir_change *c)
 {
     int id, code = dir_add_begin(d, dn, c, &id);
 
-    return code == CTL_DONE && id > 0 ? dir_result(d, await(d, id, NULL), "add", dn) : code;
+    if (code == CTL_DONE && id > 0)
+        code = dir_result(d, await(d, id, NULL), "add", dn);
+    return dir_rule_add(d, code, dn, c);
 }
 
 int
@@ -277,7 +279,7 @@ dir_modify(struct dir *d, const char *dn, struct dir_change *c)
         rc = rc == LDAP_SUCCESS ? await(d, id, NULL) : rc;
     }
     free(mods);
-    return dir_result(d, rc, "change", dn);
+    return dir_rule_modify(d, dir_result(d, rc, "change", dn), dn, c);
 }
 
 int
@@ -290,7 +292,8 @@ dir_delete(struct dir *d, const char *dn)
         return dir_result(d, LDAP_SUCCESS, "delete", dn);
     }
     rc = ldap_delete_ext(d->ld, dn, NULL, NULL, &id);
-    return dir_result(d, rc == LDAP_SUCCESS ? await(d, id, NULL) : rc, "delete", dn);
+    rc = dir_result(d, rc == LDAP_SUCCESS ? await(d, id, NULL) : rc, "delete", dn);
+    return dir_rule(d, rc, "manage:delete", dn, "");
 }
 
 int
@@ -304,7 +307,8 @@ dir_rename(struct dir *d, const char *dn, const char *rdn, const char *parent)
         return dir_result(d, LDAP_SUCCESS, what, dn);
     }
     rc = ldap_rename(d->ld, dn, rdn, parent, 1, NULL, NULL, &id);
-    return dir_result(d, rc == LDAP_SUCCESS ? await(d, id, NULL) : rc, what, dn);
+    rc = dir_result(d, rc == LDAP_SUCCESS ? await(d, id, NULL) : rc, what, dn);
+    return dir_rule(d, rc, "manage:move", dn, parent ? parent : dir_parent(dn));
 }
 
 int
@@ -318,7 +322,8 @@ dir_password(struct dir *d, const char *dn, const char *password)
         return dir_result(d, LDAP_SUCCESS, "set the password of", dn);
     }
     rc = ldap_passwd(d->ld, &user, NULL, &new, NULL, NULL, &id);
-    return dir_result(d, rc == LDAP_SUCCESS ? await(d, id, NULL) : rc, "set the password of", dn);
+    rc = dir_result(d, rc == LDAP_SUCCESS ? await(d, id, NULL) : rc, "set the password of", dn);
+    return dir_rule(d, rc, "password", dn, "");
 }
 
 int

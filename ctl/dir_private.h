@@ -52,6 +52,11 @@ int dir_result(struct dir *d, int code, const char *what, const char *dn);
 /* Whether code says nothing about the question: away, busy, too slow. */
 int dir_is_temporary(int code);
 
+/* dir_rule.c: after a refusal, add to d->error which rule it comes from, if the daemon can tell. Return code. */
+int dir_rule(struct dir *d, int code, const char *action, const char *dn, const char *value);
+int dir_rule_add(struct dir *d, int code, const char *dn, const struct dir_change *c);
+int dir_rule_modify(struct dir *d, int code, const char *dn, const struct dir_change *c);
+
 /* dir_change.c: as the library wants it, NULL-terminated; free() it. */
 LDAPMod **dir_change_mods(const struct dir_change *c, int add);
 

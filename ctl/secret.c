@@ -99,9 +99,12 @@ on_signal(int number)
     interrupted = number;
 }
 
-/* Read a line with echo off; whatever happens, the terminal is as before afterwards. */
+/*
+ * Read a line with echo off; whatever happens, the terminal is as before afterwards. The prompt comes
+ * when echo is off and what was typed too early is gone.
+ */
 static int
-read_hidden(struct secret *s, int tty)
+read_hidden(struct secret *s, int tty, const char *prompt)
 {
     struct sigaction act = {.sa_handler = on_signal}, before_int, before_term;
     struct termios old, quiet;
@@ -115,6 +118,8 @@ read_hidden(struct secret *s, int tty)
         quiet.c_lflag &= ~(tcflag_t)(ECHO | ECHOE | ECHOK | ECHONL);
         hidden = tcsetattr(tty, TCSAFLUSH, &quiet) == 0;
     }
+    if (hidden)
+        dprintf(tty, "%s: ", prompt);
     rc = hidden ? read_line(s, tty) : -1;
     if (hidden)
         tcsetattr(tty, TCSAFLUSH, &old);
@@ -138,8 +143,7 @@ secret_prompt(struct secret *s, const char *prompt, char *error, size_t error_n)
         snprintf(error, error_n, "there is no terminal to ask for the password at");
         return -1;
     }
-    dprintf(tty, "%s: ", prompt);
-    rc = read_hidden(s, tty);
+    rc = read_hidden(s, tty, prompt);
     dprintf(tty, "\n");
     close(tty);
     if (rc < 0) {

@@ -32,6 +32,8 @@ sub at_terminal {
         sysread($master, $shown, 4096, length $shown) or last;
         syswrite $master, shift @$lines if @$lines && $shown =~ /(?:: |\[y\/N\] )\z/;
     }
+    # The end of what is shown, or twenty seconds of silence: then it waits for something that won't come.
+    kill 'KILL', $pid if !IO::Select->new($master)->can_read(1);
     waitpid $pid, 0;
     return if $? >> 8 == 99;
     return ($shown, $? >> 8);
