@@ -3,7 +3,7 @@
  * rights_find: the facts behind a decision on rights, see rights_find.h.
  *
  * Promises: an address that several entries claim is nobody's to act with; an
- * ancestor that is not in the mirror makes a state unknown, not active; states and
+ * ancestor that we are not shown makes a state unknown, not active; states and
  * withheld functions are looked for in every entry above, as the directory's access
  * rules do. Reads the mirror only. Must not decide anything, or log.
  */
@@ -49,6 +49,7 @@ rights_places_open(struct rights_places *p, const struct conf *conf, struct mirr
 
     p->mirror = m;
     p->delimiters = conf->recipient_delimiter;
+    p->whole = conf->directory.ldif && *conf->directory.ldif;
     p->base = as_span(p->text[0], n);
     *why_r = "the mirror was never filled";
     if (n <= 0)
@@ -264,7 +265,7 @@ take_state(const struct record *r, struct rights_actor *a)
 
 /*
  * What every entry above says; one that can't be read leaves it unknown, unless he is inactive anyway.
- * Only the base may be missing: it is often none of ours to read.
+ * Only the base may be missing, as it is often none of ours to read; in a file any.
  */
 static void
 take_above(const struct rights_places *p, const struct record *r, struct rights_actor *a)
@@ -278,7 +279,7 @@ take_above(const struct rights_places *p, const struct record *r, struct rights_
         if (mirror_org(p->mirror, number, &org) != 1)
             break;
         found = mirror_entry(p->mirror, org.uuid, &up);
-        if (found < 0 || (found == 0 && org.parent != 0))
+        if (found < 0 || (found == 0 && org.parent != 0 && !p->whole))
             break;
         if (found && (record_kind(&up) == KIND_DOMAIN || record_kind(&up) == KIND_DEPARTMENT))
             take_state(&up, a);

@@ -21,6 +21,7 @@
 struct rights_places {
     struct mirror *mirror;
     const char *delimiters; /* of address extensions */
+    int whole;              /* 1: what is not in the mirror is nowhere, as a file is the source */
     struct span base, admins, domains;
     char text[3][MIRROR_DN_MAX];
 };

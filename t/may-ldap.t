@@ -18,7 +18,7 @@ needs(qw(slapd slapadd ldapmodify ldapsearch ldapwhoami));
 my $CORP   = 'dc=corp.example,ou=domains,o=corp';
 my $ADMINS = 'cn=admins,cn=roles,o=corp';
 
-slapd_conf('hebei', database => 'access to attrs=userPassword by anonymous auth by * none', last => 'access to * by * read');
+slapd_conf('hebei', database => 'access to attrs=userPassword by anonymous auth by * none', last => "access to dn.base=\"ou=finance,$CORP\" by * none\naccess to * by * read");
 slapd_add('hebei', slurp("$top/ldap-schema/two-sites.ldif"));
 my $slapd = slapd_start('hebei');
 (my $path = "$dir/hebei/sock") =~ s{/}{%2F}g;
@@ -56,6 +56,8 @@ is_may('20 0', 'lina@corp.example',      'read-mail', 'alice@corp.example');
 is_may('14 1', 'wangfang@corp.example',  'read-mail', 'alice@corp.example');
 is_may('3 1',  'dave@corp.example',      'manage:person', 'dave@corp.example');
 is_may('20 0', 'lina@corp.example',      'password', "uid=yangmin,ou=研发部,$CORP");
+
+is_may('1 75', 'huangli@corp.example',  'read-mail', 'huangli@corp.example'); # his department is hidden from us
 
 set_to($ADMINS, 'delete: member', "member: uid=wangfang,ou=sales,$CORP");
 becomes('7 1', @{ $over_alice[3] });

@@ -68,6 +68,7 @@ sub directory {
         person("uid=off,ou=it,$A", 'mail: off@a.example', 'postroadRole: domain', "postroadScope: $A", 'postroadState: disabled'),
         person("uid=idle,ou=idle,$A", 'mail: idle@a.example', 'postroadRole: domain', "postroadScope: $A"),
         person("uid=deep,ou=deep,ou=moving,$A", 'mail: deep@a.example', 'postroadRole: domain', "postroadScope: $A"),
+        person("uid=glue,ou=no entry,ou=moving,$A", 'mail: glue@a.example'),
         person("uid=mover,ou=moving,$A", 'mail: mover@a.example'),
         person("uid=many,ou=it,$A", 'mail: many@a.example', 'postroadRole: domain', map { "postroadScope: ou=$_,$A" } 1 .. 257),
         person("uid=twin,ou=it,$A", 'mail: twin@a.example', 'postroadRole: domain', "postroadScope: $A"),
@@ -137,6 +138,7 @@ row(5, 'allowed', 'out@a.example', 'read-mail', 'out@a.example');
 row(3, 'refused', $_, 'quota', 'alice@a.example') for 'off@a.example', 'idle@a.example', 'deep@a.example';
 row(3, 'refused', 'idle@a.example', 'read-mail', 'idle@a.example');
 row(5, 'allowed', 'mover@a.example', 'read-mail', 'mover@a.example');
+row(5, 'allowed', 'glue@a.example', 'read-mail', 'glue@a.example');
 row(5, 'refused', 'alice@a.example', 'manage:forward', 'alice@a.example');
 row(5, 'refused', 'pam@a.example', 'manage:forward', 'pam@a.example');
 row(5, 'refused', 'pam@a.example', 'password', 'pam@a.example');
