@@ -5,8 +5,10 @@
  * which the directory's rules look at first.
  *
  * Promises: interrupted between its two writes, neither grant nor revoke leaves
- * somebody with more than he had: a role needs both. Doing it again does the rest;
- * admin_list.c shows halves.
+ * somebody with more than he had: a role counts only for members of the gate. Doing
+ * it again does the rest; admin_list.c shows halves. The role is written first and
+ * taken away last, because the directory's rules let into the gate, and out of it,
+ * only who holds one.
  */
 #include <stdio.h>
 #include <string.h>
@@ -150,7 +152,6 @@ write_role(struct org *o, const struct dir_entry *e, const char *role)
     return code;
 }
 
-/* The gate first: membership alone gives nothing. */
 static int
 grant(struct org *o, const struct dir_entry *e, const char *role)
 {
@@ -161,9 +162,9 @@ grant(struct org *o, const struct dir_entry *e, const char *role)
         code = org_confirm(o, "%s is a %s administrator already and becomes a %s one. Go on?", who,
                            had, role);
     if (code == CTL_DONE)
-        code = gate_change(o, e->dn, DIR_ADD);
-    if (code == CTL_DONE)
         code = write_role(o, e, role);
+    if (code == CTL_DONE)
+        code = gate_change(o, e->dn, DIR_ADD);
     return code == CTL_DONE ? org_done(o, e->dn, "%s is a %s administrator now", who, role) : code;
 }
 
@@ -184,23 +185,22 @@ verb_admin_grant(struct ctl *ctl)
     return org_close(&o, code);
 }
 
-/* --- revoke: the role first, so that the gate is never all that is gone --- */
+/* --- revoke --- */
 
 static int
 revoke(struct org *o, const struct dir_entry *e)
 {
     static const char *const gone[] = {"postroadRight", "postroadScope", "postroadRole"};
     struct dir_change *c = dir_change_new();
-    int code = CTL_DONE;
+    int code = gate_change(o, e->dn, DIR_DELETE);
 
     for (size_t i = 0; i < sizeof gone / sizeof *gone; i++)
         if (dir_attr(e, gone[i]))
             dir_change_value(c, DIR_DELETE, gone[i], NULL);
-    if (dir_change_count(c) > 0 && (code = dir_modify(o->d, e->dn, c)) != CTL_DONE)
+    if (code == CTL_DONE && dir_change_count(c) > 0 &&
+        (code = dir_modify(o->d, e->dn, c)) != CTL_DONE)
         org_fail(o, code);
     dir_change_free(&c);
-    if (code == CTL_DONE)
-        code = gate_change(o, e->dn, DIR_DELETE);
     return code == CTL_DONE ? org_done(o, e->dn, "%s administers nothing any more",
                                        *dir_value(e, "mail") ? dir_value(e, "mail") : e->dn)
                             : code;

@@ -60,7 +60,7 @@ move_expand(const char *word, const struct move_names *names, char *out, size_t 
         const char *value = NULL;
 
         len = 1;
-        if (*word == '%' && !(value = name_at(word, names, &len)))
+        if (*word == '%' && (!(value = name_at(word, names, &len)) || !*value))
             return -1;
         if (n + (value ? strlen(value) : 1) >= cap)
             return -1;
@@ -115,10 +115,12 @@ move_run(const struct ctl *ctl, const struct conf_list *command, const struct mo
     for (size_t i = 0; i < command->n; i++) {
         argv[i] = words[i];
         if (move_expand(command->v[i], names, words[i], WORD_MAX) < 0)
-            return ctl_fail(ctl, CTL_USAGE,
-                            "\"%s\" in the command: only %%u %%from %%to %%from_host %%to_host are "
-                            "replaced, %%%% is a %%",
-                            command->v[i]);
+            return ctl_fail(
+                ctl, CTL_USAGE,
+                "\"%s\" in the command: %%u %%from %%to %%from_host %%to_host are "
+                "replaced, %%%% is a %%; a host must be known: postroadHost of a server "
+                "of the site, which you may read",
+                command->v[i]);
     }
     fflush(stdout);
     for (int i = 0; i < AGAIN && (i == 0 || code == 2 || code == 75); i++)

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "addr.h"
+#include "claim.h"
 #include "org.h"
 
 #define FILTER_MAX 2304
@@ -273,18 +274,9 @@ org_path(const char *dn, char *out, size_t cap)
 int
 org_address_free(struct org *o, const char *address)
 {
-    char value[1024], filter[FILTER_MAX], dn[ORG_DN_MAX];
-    size_t n;
-    int code;
+    int code = claim_free(o->d, &address, 1, NULL);
 
-    if (dir_filter_escape(address, value, sizeof value) < 0)
-        return ctl_usage("the address is too long");
-    snprintf(filter, sizeof filter, "(|(mail=%s)(postroadAlias=%s))", value, value);
-    code = org_count(o, dir_base(o->d), DIR_SUB, filter, &n, dn);
-    if (code != CTL_DONE || n == 0)
-        return code;
-    return ctl_fail(o->ctl, CTL_NO, "%s is taken: %s has it. An address belongs to one entry only",
-                    address, dn);
+    return code == CTL_DONE ? CTL_DONE : org_fail(o, code);
 }
 
 int

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "org.h"
 
@@ -101,6 +102,20 @@ still_there(struct org *o, const struct reference *ref)
     return code != CTL_NO;
 }
 
+/* The same, once refint has had its time: it follows a moment after the change. */
+static int
+stays(struct org *o, const struct reference *ref)
+{
+    const struct timespec pause = {0, 100000000};
+
+    for (int i = 0; i < 20; i++) {
+        if (!still_there(o, ref))
+            return 0;
+        nanosleep(&pause, NULL);
+    }
+    return 1;
+}
+
 static int
 rewrite(struct org *o, const struct reference *ref, const char *dn, const char *to)
 {
@@ -142,7 +157,7 @@ org_references(struct org *o, const char *dn, const char *to)
         if (rewrite(o, &r.list[i], dn, to) == CTL_DONE)
             continue;
         snprintf(why, sizeof why, "%s", dir_error(o->d));
-        if (still_there(o, &r.list[i]))
+        if (stays(o, &r.list[i]))
             fprintf(stderr, "postroad: %s of %s still names %s: %s\n", r.list[i].attr,
                     r.list[i].entry, r.list[i].old, why);
     }

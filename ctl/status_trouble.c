@@ -41,10 +41,17 @@ print_mend(const char *name, json_t *loser)
     const char *kind = show_text(loser, "kind"), *own = show_text(loser, "name");
     int same = strcasecmp(own, name) == 0; /* it has no other name to be called by */
 
+    if (same && strcmp(kind, "domain") == 0) {
+        printf("      mend it: move what is in one of them to the other, then: postroad domain "
+               "delete ");
+        put_word(show_text(loser, "dn"));
+        putchar('\n');
+        return;
+    }
     printf("      mend it: postroad %s modify ", strcmp(kind, "account") == 0 ? "user" : kind);
     put_word(same || !*own ? show_text(loser, "dn") : own);
     if (same) {
-        puts(strcmp(kind, "domain") == 0 ? " --name ANOTHER-NAME" : " --mail ANOTHER-ADDRESS");
+        puts(" --mail ANOTHER-ADDRESS");
         return;
     }
     fputs(" --remove-alias ", stdout);
