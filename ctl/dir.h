@@ -97,6 +97,9 @@ int dir_was_there(const struct dir *d);
 int dir_was_missing(const struct dir *d);
 int dir_was_denied(const struct dir *d);
 
+/* One line of LDIF (RFC 2849) on stdout, in base64 where that is due, folded. */
+void dir_ldif_line(const char *attr, const char *value, size_t n);
+
 /* --- names: dir_dn.c --- */
 
 /* "attr=value", escaped by RFC 4514, into out. The length, or -1: does not fit, or no value. */

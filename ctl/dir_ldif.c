@@ -60,8 +60,8 @@ put_base64(const char *s, size_t n, size_t *column)
     }
 }
 
-static void
-line(const char *attr, const char *v, size_t n)
+void
+dir_ldif_line(const char *attr, const char *v, size_t n)
 {
     size_t column = 0;
 
@@ -79,7 +79,7 @@ line(const char *attr, const char *v, size_t n)
 static void
 text_line(const char *attr, const char *v)
 {
-    line(attr, v, strlen(v));
+    dir_ldif_line(attr, v, strlen(v));
 }
 
 static int
@@ -99,7 +99,7 @@ dir_ldif_add(const char *dn, const struct dir_change *c)
         if (is_secret(m->attr))
             puts("# userPassword: a hash of the password, not shown");
         for (size_t j = 0; j < m->n && !is_secret(m->attr); j++)
-            line(m->attr, m->v[j].bv_val, m->v[j].bv_len);
+            dir_ldif_line(m->attr, m->v[j].bv_val, m->v[j].bv_len);
     }
     putchar('\n');
 }
@@ -112,7 +112,7 @@ mod_lines(const struct dir_mod *m)
                                          : "replace",
               m->attr);
     for (size_t j = 0; j < m->n; j++)
-        line(m->attr, m->v[j].bv_val, m->v[j].bv_len);
+        dir_ldif_line(m->attr, m->v[j].bv_val, m->v[j].bv_len);
     puts("-");
 }
 

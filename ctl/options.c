@@ -55,6 +55,7 @@ static const struct option options[] = {
     {"phone", required_argument, NULL, OPT_NOTE},
     {"mobile", required_argument, NULL, OPT_NOTE},
     {"uid", required_argument, NULL, OPT_NOTE},
+    {"format", required_argument, NULL, OPT_NOTE},
     {"abort", no_argument, NULL, OPT_NOTE},
     /* of the organisation, see org_values.c */
     {"description", required_argument, NULL, OPT_NOTE},

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "addressbook.h"
 #include "move_site.h"
 #include "org.h"
 #include "user.h"
@@ -116,6 +117,8 @@ static const struct verb verbs[] = {
      LDAP_TAKES DIR_TAKES, verb_ldap_diff},
     {"ldap-config apply", "--yes [--backup FILE]", "change it there",
      LDAP_TAKES DIR_TAKES "yes backup", verb_ldap_apply},
+    {"addressbook export", "[--format vcard|csv|ldif] [DOMAIN[/NAME]]",
+     "people and lists, for an address book", DIR_TAKES "format", verb_addressbook_export},
 };
 
 #define VERBS (sizeof verbs / sizeof *verbs)
