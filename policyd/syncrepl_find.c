@@ -100,13 +100,17 @@ read_entry(struct syncrepl_find *f, LDAP *ld, LDAPMessage *entry, struct search 
     int rc;
 
     if (read_uuid(ld, entry, uuid) < 0)
-        return LDAP_DECODING_ERROR;
+        return LDAP_INSUFFICIENT_ACCESS; /* every entry has one */
     rc = syncrepl_entry_read(ld, entry, &f->feed.entry, &dn, &ber);
-    if (rc == 0)
-        rc = feed_pack(&f->feed, (struct span){dn.bv_val, dn.bv_len}, &r, complaint,
-                       sizeof complaint);
-    if (rc == 0 && search_add_found(s, uuid, &r, (struct span){dn.bv_val, dn.bv_len}) < 0)
-        rc = -2;
+    if (rc == 0) {
+        struct span name = {dn.bv_val, dn.bv_len};
+
+        rc = feed_pack(&f->feed, name, &r, complaint, sizeof complaint);
+        if (rc == 0 && search_add_found(s, uuid, &r, name) < 0)
+            rc = -2;
+        else if (rc == -1)
+            rc = 0; /* what gives no record is in no mirror either */
+    }
     ber_free(ber, 0);
     return rc == 0 ? LDAP_SUCCESS : rc == -2 ? LDAP_NO_MEMORY : LDAP_DECODING_ERROR;
 }
