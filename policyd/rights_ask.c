@@ -102,7 +102,6 @@ read_new(const struct rights_places *p, struct rights_answer *a)
     a->in.target.kind = (enum rights_kind)(a->in.value.kind - 1);
     a->in.target.level = LEVEL_USER;
     a->in.target.in_tree = rights_in_tree(a->in.target.kind, a->in.target.dn, p->domains);
-    a->in.value.kind = 0;
     return NULL;
 }
 

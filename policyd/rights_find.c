@@ -204,11 +204,16 @@ find_domain(const struct rights_places *p, struct span name, struct rights_entry
 void
 rights_find(const struct rights_places *p, struct span name, int exactly, struct rights_entry *e)
 {
-    long n = memchr(name.p ? name.p : "", '=', name.n) ? dn_normalize(name, e->text, sizeof e->text)
-                                                       : -1;
+    unsigned long shortages = dn_shortages();
+    int may_be_dn = name.n > 0 && memchr(name.p, '=', name.n) != NULL;
+    long n = may_be_dn ? dn_normalize(name, e->text, sizeof e->text) : -1;
 
     e->note = "";
     e->dn = as_span(e->text, n);
+    if (shortages != dn_shortages()) {
+        not_found(e, -1, "out of memory");
+        return;
+    }
     if (n > 0 && rights_below(e->dn, p->base)) {
         find_dn(p, e);
         return;
