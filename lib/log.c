@@ -6,13 +6,17 @@
  * LINE_MAX_LEN, without control bytes whatever a stranger sent; errno is left
  * as it was, so "%m" works and callers need not save it. Under systemd (stderr
  * is the journal) lines carry the level as "<N>", see sd-daemon(3). Must not
- * allocate or block on anything but the write itself.
+ * allocate or block on anything but the write itself; after log_never_wait() not on
+ * that either: a line that nobody reads is lost, and counted.
  */
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <syslog.h>
 #include <time.h>
@@ -21,6 +25,7 @@
 #include "log.h"
 
 #define LINE_MAX_LEN 2048
+#define PATIENCE_MS  50
 
 static const struct {
     const char *word;
@@ -110,6 +115,67 @@ line_head(enum log_level level, char *line, size_t cap)
     }
 }
 
+/* --- a reader that does not read --- */
+
+static int log_fd = STDERR_FILENO;
+static int log_waits = 1;
+static unsigned log_lost; /* lines, since the last one that went out */
+
+/*
+ * A pipe is opened once more, so that not waiting is a matter of our descriptor alone: others write
+ * to the same pipe and rely on its waiting. A socket can be told each time.
+ */
+void
+log_never_wait(void)
+{
+    struct stat st;
+    int fd;
+
+    log_waits = 0;
+    if (log_fd != STDERR_FILENO || fstat(STDERR_FILENO, &st) < 0 || !S_ISFIFO(st.st_mode))
+        return;
+    fd = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+    if (fd >= 0)
+        log_fd = fd;
+}
+
+static int
+put_once(const char *line, size_t n)
+{
+    ssize_t put = -1;
+
+    do {
+        errno = ENOTSOCK;
+        if (!log_waits)
+            put = send(log_fd, line, n, MSG_DONTWAIT | MSG_NOSIGNAL);
+        if (put < 0 && errno == ENOTSOCK)
+            put = write(log_fd, line, n);
+    } while (put < 0 && errno == EINTR);
+    return put < 0 && errno == EAGAIN ? -1 : 0; /* any other error: nobody is left to tell */
+}
+
+/* A reader that is only slow gets a moment; but only one, until it reads again. */
+static void
+put_line(const char *line, size_t n)
+{
+    struct pollfd room = {log_fd, POLLOUT, 0};
+    char told[128];
+    int rc = 0, told_n;
+
+    if (log_lost) {
+        told_n = snprintf(told, sizeof told, "%s: warning: %u lines are lost, nobody read them\n",
+                          log_ident, log_lost);
+        rc = put_once(told, printed(told_n, sizeof told));
+        log_lost = rc < 0 ? log_lost : 0;
+    }
+    if (rc == 0)
+        rc = put_once(line, n);
+    if (rc < 0 && log_lost == 0 && poll(&room, 1, PATIENCE_MS) > 0)
+        rc = put_once(line, n);
+    if (rc < 0)
+        log_lost++;
+}
+
 static void
 log_line(enum log_level level, const char *fmt, va_list ap)
 {
@@ -130,9 +196,7 @@ log_line(enum log_level level, const char *fmt, va_list ap)
         syslog(levels[level].priority, "%s", line);
     } else {
         line[n] = '\n';
-        if (write(STDERR_FILENO, line, n + 1) < 0) {
-            /* nobody is left to tell */
-        }
+        put_line(line, n + 1);
     }
     errno = saved;
 }

@@ -17,6 +17,8 @@ enum log_level {
 
 /* to: "stderr" or "syslog"; ident: "postroad-policyd/answer"; facility: "mail", "daemon", "local0".. */
 void log_open(const char *to, const char *facility, const char *level, const char *ident);
+/* From now on lines to stderr are lost rather than waited for, when who should read it does not. */
+void log_never_wait(void);
 int log_enabled(enum log_level level);
 
 void log_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

@@ -86,5 +86,6 @@ main(int argc, char **argv)
     if (check)
         return check_configuration(path);
     log_open("stderr", "mail", "info", "postroad-policyd");
+    log_never_wait();
     return order ? role_main(order, path) : parent_run(path);
 }

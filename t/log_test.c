@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Log lines as they reach stderr, caught in a pipe. */
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -119,6 +121,33 @@ limit(void)
     is_int(skipped, 7, "  and tells how many were skipped");
 }
 
+/* A pipe that is full. */
+static void
+unread(void)
+{
+    int flags, n = 0;
+    struct stat st;
+
+    log_open("stderr", "mail", "info", "p");
+    capture();
+    log_never_wait();
+    flags = fcntl(2, F_GETFL);
+    for (; n < 5000; n++)
+        log_info("%s", "a line of the log that nobody reads, now or ever");
+    ok(n == 5000, "a log that nobody reads is not waited for");
+    is_int(fcntl(2, F_GETFL), flags, "the descriptor others have is as it was");
+    for (ssize_t more = 1; more > 0 && fstat(pipe_fd[0], &st) == 0;) {
+        struct pollfd left = {pipe_fd[0], POLLIN, 0};
+
+        more = poll(&left, 1, 0) > 0 ? read(pipe_fd[0], got, sizeof got) : 0;
+    }
+    log_info("read again");
+    captured();
+    ok(strncmp(got, "p: warning: ", 12) == 0 && strstr(got, " lines are lost") &&
+           strstr(got, "p: info: read again\n"),
+       "who reads again is told what is lost: %.60s", got);
+}
+
 int
 main(void)
 {
@@ -126,5 +155,6 @@ main(void)
     levels();
     journal();
     limit();
+    unread();
     return tap_done();
 }
