@@ -137,18 +137,29 @@ sub look_cold {
 
 sub is_gone { return slurp('/proc/' . Trial::policyd_pid() . '/stat') !~ /\) [^Z] / }
 
-sub restart {
+sub pid_of {
     my ($r) = @_;
     my ($found) = grep { $_->{name} =~ /^\Q$r\E/ } @{ status()->{roles} // [] };
-    kill 'KILL', $found->{pid} if $found && $found->{pid};
+    return $found && $found->{pid} || 0;
+}
+
+sub restart {
+    my ($r) = @_;
+    my $pid = pid_of($r);
+    kill 'KILL', $pid if $pid;
     return;
 }
 
-# What was wrong with it; that it is refused is not.
+# What was wrong with it; that it is refused is not. It may be the log that fails.
 sub reload {
     my $at = length policyd_log();
+    my $old = pid_of('control');
     kill 'HUP', Trial::policyd_pid();
-    wait_for(15, sub { substr(policyd_log(), $at) =~ /reloaded|reload refused/ || is_gone() }) or return 'the reload does not end';
+    my $ended = sub {
+        my $now = pid_of('control');
+        return is_gone() || substr(policyd_log(), $at) =~ /reloaded|reload refused/ || $now && $now != $old;
+    };
+    wait_for(15, $ended) or return 'the reload does not end';
     return;
 }
 
