@@ -76,8 +76,8 @@ sub descriptors { my ($pid) = @_; return scalar(() = glob "/proc/$pid/fd/*") }
     kill 'KILL', $old;
     ok(Policyd::wait_for(sub { my ($now) = $d->pids('answer'); $now && $now != $old }), 'unread log: a killed role is replaced');
     knows_anna($d, 'unread log');
-    kill 'HUP', $d->{pid};
     my ($control) = $d->pids('control');
+    kill 'HUP', $d->{pid};
     ok(Policyd::wait_for(sub { my ($now) = $d->pids('control'); $now && $now != $control }), 'unread log: a reload is done');
     knows_anna($d, 'unread log, after the reload');
     is($d->stop, 0, 'unread log: policyd ends in order');
