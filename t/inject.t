@@ -89,6 +89,8 @@ sub look {
     my ($known, $unknown) = (handoff('h1@a.example'), handoff('nobody@a.example'));
     push @bad, "hand-off of h1: $known"      if $known !~ ($strict ? qr/^DUNNO/ : qr/^(?:DUNNO|4.*|)$/);
     push @bad, "hand-off of nobody: $unknown" if $unknown !~ ($strict ? qr/^45/ : qr/^(?:4.*|)$/);
+    my $may = control(verb => 'may', actor => 'h1@a.example', action => 'usage', target => 'h1@a.example')->{verdict} // '';
+    push @bad, "h1 and his own counters: $may" if $may !~ ($strict ? qr/^allowed$/ : qr/^(?:allowed|can't tell|)$/);
     control(verb => 'status');
     return @bad;
 }
