@@ -47,7 +47,10 @@ struct rights_entry {
 void rights_find(const struct rights_places *p, struct span name, int exactly,
                  struct rights_entry *e);
 
-/* What rights_decide wants of who acts; scopes: room for RIGHTS_SCOPES, stays in use. */
+/* The same when only e->uuid is known. */
+void rights_find_uuid(const struct rights_places *p, struct rights_entry *e);
+
+/* rights_facts.c. What rights_decide wants of who acts; scopes: room for RIGHTS_SCOPES, stays in use. */
 void rights_actor_of(const struct rights_places *p, const struct rights_entry *e,
                      struct span *scopes, struct rights_actor *out);
 /* And of what he does it to. An entry that is not there (known 0) has its DN, when one was given. */
