@@ -8,8 +8,14 @@
 # what was accepted: t/lab/Lab/Ledger.pm says what must hold, t/lab/Lab/Truth.pm who was where when.
 #
 # What happens, and in which order, is drawn from a seed, which is printed; how long each thing
-# takes is the machine's. POSTROAD_SEED=N draws the same again, POSTROAD_STEPS=N makes it longer,
-# POSTROAD_SOAK=1 much longer, POSTROAD_TRACE=1 tells each step as it is made.
+# takes is the machine's. POSTROAD_SEED=N draws the same again. It ends after so many steps, or 20
+# seconds; POSTROAD_STEPS=N takes N steps, however long, POSTROAD_SOAK=1 thousands.
+# POSTROAD_TRACE=1 tells each step as it is made.
+#
+# It was seen to fail, by the rule that stands there, when the mailbox map refused whom it is unsure of
+# (1), when any proof was fresh enough for freshness_decide(), or only the own directory was asked (1),
+# when the hand-off port had no policy check (6), when it expanded addresses (3), and when the
+# transport map said "not found" of who has vanished (5).
 use strict;
 use warnings;
 use File::Temp ();
@@ -30,13 +36,14 @@ plan skip_all => join ', ', @missing if @missing;
 
 my $seed = $ENV{POSTROAD_SEED} || (time * 1000) % 1_000_000;
 my $steps = $ENV{POSTROAD_STEPS} || ($ENV{POSTROAD_SOAK} ? 5000 : 200);
+my $seconds = $ENV{POSTROAD_STEPS} || $ENV{POSTROAD_SOAK} ? 86_400 : 20;
 my @sites = Lab::Trouble->sites;
 my %other = (hebei => 'shandong', shandong => 'hebei', outside => '');
 my %mx = map { $_ => "mx1.$_.example:25" } @sites;
 my $begin = time;
 my @diary;
 srand $seed;
-diag("seed $seed, $steps steps; POSTROAD_SEED=$seed repeats them");
+diag("seed $seed; POSTROAD_SEED=$seed repeats it");
 
 sub pick { return $_[ int rand @_ ] }
 sub chance { return rand() < $_[0] }
@@ -54,6 +61,7 @@ my $trouble = Lab::Trouble->new($lab);
 # --- the people. Those who are named stay as the sample directory has them; the others come and go.
 
 my @names = map { "p$_" } 1 .. 12;
+my @twins = map { "t$_" } 1 .. 9;
 my %forwards = (p1 => [qw(p2 adviser)], p3 => ['p4']);
 my @members = (qw(bob lina p5 p6 p7 p8 adviser));
 my %steady = (alice => 'hebei', lina => 'hebei', bob => 'shandong', huangli => 'shandong');
@@ -113,7 +121,7 @@ sub mail_is_written {
     $written++;
     my %plan = (from => "guest+$written\@outside.example", %fixed ? %fixed : (some_way(), to => [ some_recipients() ]),
         mark => Lab::Mail::new_mark(), clock => 1);
-    land() while keys %flying >= 6;
+    land() while keys %flying >= 10;
     $plan{begun} = time;
     my $pid = fork // die "fork: $!\n";
     if (!$pid) {
@@ -164,7 +172,7 @@ sub something_breaks {
     my ($step) = @_;
     my ($name, $site) = (pick(Lab::Trouble->names), pick(@sites));
     my $thing = Lab::Trouble::thing($name, $site);
-    my $lasts = 4 + int rand 14;
+    my $lasts = 3 + int rand pick(8, 16, 40);
     return if $trouble->things >= 3 || !$trouble->is_well($thing);
     jot("$name at $site");
     $trouble->begin($name, $site);
@@ -184,7 +192,9 @@ sub something_is_put_right {
 
 sub somebody_changes {
     my $name = pick(@names);
-    $people->change($name, rand, pick(@sites));
+    my $twins = !$trouble->is_well('line') && !grep({ !$trouble->is_well("slapd $_") } @sites) && chance(0.1);
+    $name = shift @twins if $twins && @twins;
+    $name =~ /^t/ ? $people->twins_appear($name) : $people->change($name, rand, pick(@sites));
     @recent = ($name, @recent[ 0 .. ($#recent < 1 ? $#recent : 1) ]);
     return;
 }
@@ -199,20 +209,20 @@ sub one_step {
     return something_breaks($step) if $what < 0.90;
     return $trouble->can_agree ? $people->agree : () if $what < 0.94;
     return $people->site_changes(pick(@sites)) if $what < 0.96;
-    my ($site, $role) = (pick(@sites), pick(Lab::Trouble->roles));
-    jot("$role of policyd at $site is killed");
-    return $trouble->kill_role($site, $role);
+    my ($signal, $site, $role) = (pick(qw(KILL KILL STOP)), pick(@sites), pick(Lab::Trouble->roles));
+    jot("$role of policyd at $site: SIG$signal");
+    return $trouble->role_signal($signal, $site, $role);
 }
 
 # --- beginning and end
 
 sub set_out {
-    $truth->change($_, $begin, $begin, failed_over => 0) for @sites, 'outside';
-    $truth->change($_, $begin, $begin, addresses => []) for @names;
+    $truth->change($_, $begin, $begin, standby => $other{$_}, failed_over => 0) for @sites, 'outside';
+    $truth->change($_, $begin, $begin, addresses => []) for @names, @twins;
     my %home = (%steady, sunli => 'shandong', adviser => 'outside');
     for my $name (keys %home) {
         my $mail = $name eq 'sunli' ? 'sunli@post.example' : Lab::People::mail_of($name);
-        $truth->change($name, $begin, $begin, addresses => [$mail], home => $home{$name}, standby => $other{ $home{$name} }, moving => 0);
+        $truth->change($name, $begin, $begin, addresses => [$mail], homes => [ $home{$name} ], moving => 0);
     }
     $lab->modify('hebei', join "\n", 'dn: cn=crowd,dc=corp.example,ou=domains,o=corp', 'changetype: add',
         'objectClass: organizationalRole', 'objectClass: postroadList', 'cn: crowd', 'mail: crowd@corp.example',
@@ -281,9 +291,10 @@ sub explain_complaint {
     return;
 }
 
+my $step = 0;
 my $lived = eval {
     set_out();
-    one_step($_) for 1 .. $steps;
+    one_step(++$step) while $step < $steps && time < $begin + $seconds;
     put_right();
     1;
 };
@@ -291,11 +302,12 @@ ok($lived, 'all could be done, and put right') or diag("seed $seed: $@");
 land() while %flying;
 settle();
 report('who is gone has his mail in a queue');
+note($ledger->figures);
 $people->return_all;
 $people->agree;
 settle();
 report('all are there again');
 note(map { "$_\n" } @diary);
-diag($ledger->figures, sprintf ' in %.0f s', time - $begin);
+diag(sprintf '%d steps in %.0f s; %s', $step, time - $begin, $ledger->figures);
 $lab->down;
 done_testing;

@@ -22,6 +22,7 @@ sub new {
     return bless { %self, entry => {}, writer => {}, addresses => {}, diverged => 0 }, $class;
 }
 
+sub dn_of { my ($uid, $home) = @_; return "uid=$uid,$department{$home},$domain" }
 sub mail_of { my ($name) = @_; return $name eq 'adviser' ? 'adviser@outside.example' : "$name\@corp.example" }
 
 # All addresses somebody ever had; of who never was, the one he would have.
@@ -54,7 +55,7 @@ sub write_at {
 sub state_of {
     my ($self, $name) = @_;
     my $e = $self->{entry}{$name} // return (addresses => []);
-    return (home => $e->{home}, standby => $other{ $e->{home} }, moving => $e->{state} eq 'moving' ? 1 : 0,
+    return (homes => [ $e->{home} ], moving => $e->{state} eq 'moving' ? 1 : 0,
         addresses => $e->{state} eq 'disabled' ? [] : [ @{ $self->{addresses}{$name} } ]);
 }
 
@@ -66,18 +67,36 @@ sub modify {
 
 # --- what may happen to somebody, written at a site
 
+sub entry_ldif {
+    my ($name, $dn, $mail, @lines) = @_;
+    return join("\n", "dn: $dn", 'changetype: add', 'objectClass: inetOrgPerson', 'objectClass: postroadAccount', "uid: $name",
+        "cn: $name", "sn: $name", "mail: $mail", @lines) . "\n";
+}
+
 # Made, or made anew: under the first address again, with all the others as aliases.
 sub appears {
     my ($self, $site, $name, $home) = @_;
     my $mail = mail_of($name);
     my $all = $self->{addresses}{$name} //= [ $mail, "$name.alias\@corp.example" ];
-    my $dn = "uid=$name,$department{$home},$domain";
-    $self->{entry}{$name} = { dn => $dn, home => $home, mail => $mail, state => '' };
+    my $dn = dn_of($name, $home);
+    $self->{entry}{$name} = { dn => $dn, home => $home, own => '', mail => $mail, state => '' };
     my @lines = map { 'postroadForward: ' . mail_of($_) } @{ $self->{forwards}{$name} // [] };
     push @lines, map { "postroadAlias: $_" } grep { $_ ne $mail } @$all;
-    return $self->write_at($site, $name, join("\n", "dn: $dn", 'changetype: add', 'objectClass: inetOrgPerson',
-            'objectClass: postroadAccount', "uid: $name", "cn: $name", "sn: $name", "mail: $mail", @lines) . "\n",
-        $self->state_of($name));
+    return $self->write_at($site, $name, entry_ldif($name, $dn, $mail, @lines), $self->state_of($name));
+}
+
+# While the sites don't hear of one another, each makes an entry of its own with the same address. They
+# stay; one of them has it in the end.
+sub twins_appear {
+    my ($self, $name) = @_;
+    my ($mail, @home) = mail_of($name);
+    $self->{addresses}{$name} = [$mail];
+    for my $site (@sites) {
+        push @home, $site;
+        $self->write_at($site, $name, entry_ldif("$name.$site", dn_of("$name.$site", $site), $mail),
+            homes => [@home], moving => 0, addresses => [$mail]);
+    }
+    return;
 }
 
 sub disappears {
@@ -108,8 +127,21 @@ sub lives_elsewhere {
     my ($self, $site, $name) = @_;
     my $e = $self->{entry}{$name};
     ($e->{home}, $e->{state}) = ($other{ $e->{home} }, '');
+    $e->{own} = $e->{home};
     return $self->modify($site, $name, 'replace: postroadHomeSite', "postroadHomeSite: $e->{home}", '-',
         'replace: postroadStandbySite', "postroadStandbySite: $other{$e->{home}}", '-', 'replace: postroadState');
+}
+
+# To the department whose people live at the other site, which makes him one of them unless he has a
+# home of his own.
+sub is_transferred {
+    my ($self, $site, $name) = @_;
+    my $e = $self->{entry}{$name};
+    my $to = $e->{dn} =~ /$department{hebei}/ ? 'shandong' : 'hebei';
+    my $ldif = "dn: $e->{dn}\nchangetype: modrdn\nnewrdn: uid=$name\ndeleteoldrdn: 0\nnewsuperior: $department{$to},$domain\n";
+    $e->{dn} = dn_of($name, $to);
+    $e->{home} = $to if !$e->{own};
+    return $self->write_at($site, $name, $ldif, $self->state_of($name));
 }
 
 # One of these, out of what he is and a number below 1. Who moves arrives when all know that he does.
@@ -117,14 +149,15 @@ sub change {
     my ($self, $name, $fate, $home) = @_;
     my $site = $self->place_to_write($name) // return;
     my $e = $self->{entry}{$name} // return $self->appears($site, $name, $home);
-    return $self->disappears($site, $name) if $fate < 0.3;
+    return $self->disappears($site, $name) if $fate < 0.25;
     if ($e->{state} eq 'moving') {
         return $self->{truth}->is_agreed($name) ? $self->lives_elsewhere($site, $name) : undef;
     }
     return $self->has_state($site, $name, '') if $e->{state} eq 'disabled';
-    return $self->is_renamed($site, $name) if $fate < 0.45;
-    return $self->has_state($site, $name, 'moving') if $fate < 0.65;
-    return $self->has_state($site, $name, 'disabled') if $fate < 0.72;
+    return $self->is_renamed($site, $name) if $fate < 0.4;
+    return $self->has_state($site, $name, 'moving') if $fate < 0.6;
+    return $self->has_state($site, $name, 'disabled') if $fate < 0.68;
+    return $self->is_transferred($site, $name) if $fate < 0.82;
     return $self->lives_elsewhere($site, $name);
 }
 
@@ -136,7 +169,7 @@ sub site_changes {
     my $site = $self->place_to_write($name) // return;
     my $is = $failed ? 'up' : 'failed-over';
     return $self->write_at($site, $name, "dn: cn=$name,cn=sites,o=corp\nchangetype: modify\nreplace: postroadDesiredState\n"
-          . "postroadDesiredState: $is\n", failed_over => $failed ? 0 : 1);
+          . "postroadDesiredState: $is\n", standby => $other{$name}, failed_over => $failed ? 0 : 1);
 }
 
 # Nobody on the move, no site failed over.
@@ -166,7 +199,7 @@ sub agree {
     $self->{jot}->('the sites agree ...');
     $self->{lab}->await_directory($_) for @sites;
     $self->compare;
-    $self->{truth}->agreed($when);
+    $self->{truth}->agreed($when, time);
     $self->{jot}->('... by now');
     return;
 }
@@ -202,8 +235,9 @@ sub directory {
     my %entry;
     for my $block (split /\n\n+/, $text) {
         my %value = $block =~ /^(\w+): (.*)$/mg;
-        my $home = $value{postroadHomeSite} // ($value{dn} =~ /ou=east/ ? 'shandong' : 'hebei');
-        $entry{ $value{uid} } = { dn => $value{dn}, home => $home, mail => $value{mail}, state => $value{postroadState} // '' };
+        my $own = $value{postroadHomeSite} // '';
+        my $home = $own || ($value{dn} =~ /ou=east/ ? 'shandong' : 'hebei');
+        $entry{ $value{uid} } = { dn => $value{dn}, home => $home, own => $own, mail => $value{mail}, state => $value{postroadState} // '' };
     }
     return \%entry;
 }

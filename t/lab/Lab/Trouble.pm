@@ -19,7 +19,7 @@ my %trouble = (
     'slapd stopped'  => [ 'slapd', sub { $_[0]->daemon('stop', $_[1], 'slapd') }, daemon_starts('slapd') ],
     'slapd killed'   => [ 'slapd', sub { $_[0]->daemon('crash', $_[1], 'slapd') }, daemon_starts('slapd') ],
     'slapd hangs'    => [ 'slapd', sub { slapd_signal('STOP', @_) }, sub { slapd_signal('CONT', @_) } ],
-    'policyd killed' => [ 'policyd', sub { $_[0]->daemon('crash', $_[1], 'policyd') }, daemon_starts('policyd') ],
+    'policyd killed' => [ 'policyd', \&policyd_killed, daemon_starts('policyd') ],
     'policyd stopped' => [ 'policyd', sub { $_[0]->daemon('stop', $_[1], 'policyd') }, daemon_starts('policyd') ],
     'postfix stopped' => [ 'postfix', sub { $_[0]->daemon('stop', $_[1], 'postfix') }, daemon_starts('postfix') ],
 );
@@ -27,6 +27,15 @@ my %trouble = (
 sub one_way {
     my ($lab, $site) = @_;
     $lab->run($site, qw(ip route add blackhole), "$peer{$site}/32");
+    return;
+}
+
+# A role that hangs would outlive its parent: a service manager ends it then, and there is none here.
+sub policyd_killed {
+    my ($lab, $site) = @_;
+    my @hanging = $lab->processes_at($site, qr/^postroad-policyd.* -x /);
+    $lab->run($site, 'sh', '-c', "kill -CONT @hanging || true") if @hanging;
+    $lab->daemon('crash', $site, 'policyd');
     return;
 }
 
@@ -103,11 +112,11 @@ sub end {
     return;
 }
 
-# Kill one process of policyd that plays this role, if there is one.
-sub kill_role {
-    my ($self, $site, $role) = @_;
+# Kill one process of policyd that plays this role, if there is one, or stop it, so that it seems to hang.
+sub role_signal {
+    my ($self, $signal, $site, $role) = @_;
     my ($pid) = $self->{lab}->processes_at($site, qr/^postroad-policyd.* -x $role/) or return;
-    $self->{lab}->run($site, 'sh', '-c', "kill -9 $pid || true");
+    $self->{lab}->run($site, 'sh', '-c', "kill -$signal $pid || true");
     return;
 }
 

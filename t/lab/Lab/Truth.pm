@@ -10,11 +10,12 @@ package Lab::Truth;
 use strict;
 use warnings;
 
-# A state is {addresses => [...], home => site, standby => site, moving => 0 or 1}; who has no
-# address receives nothing. A thing that is not a person (a site, failed over or not) has its own keys.
+# A state is {addresses => [...], homes => [sites], moving => 0 or 1}; who has no address receives
+# nothing, who has two homes may get each message at either. A site is {standby => site, failed_over
+# => 0 or 1}.
 sub new {
     my ($class) = @_;
-    return bless { history => {}, owner => {}, agreed => [0] }, $class;
+    return bless { history => {}, owner => {}, agreed => [] }, $class;
 }
 
 # From a moment between these two on, it is so.
@@ -32,23 +33,24 @@ sub amend {
     return $self->change($name, $last->{begun}, $now, %state);
 }
 
-# All that was done before this moment is known at all sites.
+# All that was done before the first moment was known at all sites at the second one.
 sub agreed {
-    my ($self, $when) = @_;
-    push @{ $self->{agreed} }, $when;
+    my ($self, $when, $known) = @_;
+    push @{ $self->{agreed} }, { when => $when, known => $known };
     return;
 }
 
+# The moment up to which a site knew all, then.
 sub agreed_before {
-    my ($self, $when) = @_;
-    my ($last) = grep { $_ <= $when } reverse @{ $self->{agreed} };
-    return $last // 0;
+    my ($self, $then) = @_;
+    my ($last) = grep { $_->{known} <= $then } reverse @{ $self->{agreed} };
+    return $last ? $last->{when} : 0;
 }
 
 # Whether all sites know its last change.
 sub is_agreed {
     my ($self, $name) = @_;
-    return $self->{history}{$name}[-1]{done} < $self->{agreed}[-1];
+    return @{ $self->{agreed} } && $self->{history}{$name}[-1]{done} < $self->{agreed}[-1]{when};
 }
 
 sub names { my ($self) = @_; return sort keys %{ $self->{history} } }
@@ -113,9 +115,9 @@ sub places {
     my ($self, $name, $from, $to) = @_;
     my %place;
     for my $state (grep { @{ $_->{addresses} } && !$_->{moving} } $self->seen($name, $from, $to)) {
-        my @failed = map { $_->{failed_over} ? 1 : 0 } $self->seen($state->{home}, $from, $to);
-        $place{ $state->{home} } = 1 if grep { !$_ } @failed;
-        $place{ $state->{standby} } = 1 if grep { $_ } @failed;
+        for my $home (@{ $state->{homes} }) {
+            $place{ $_->{failed_over} ? $_->{standby} : $home } = 1 for $self->seen($home, $from, $to);
+        }
     }
     return sort keys %place;
 }
@@ -123,9 +125,10 @@ sub places {
 # How often his mail was to go elsewhere, at most, in the view of some site or other.
 sub relocations {
     my ($self, $name, $from, $to) = @_;
-    my $n = $self->seen($name, $from, $to) - 1;
-    my %homes = map { $_->{home} => 1 } grep { $_->{home} } $self->seen($name, $from, $to);
-    $n += $self->seen($_, $from, $to) - 1 for keys %homes;
+    my @seen = $self->seen($name, $from, $to);
+    my %home = map { $_ => 1 } map { @{ $_->{homes} // [] } } @seen;
+    my $n = @seen - 1;
+    $n += $self->seen($_, $from, $to) - 1 for keys %home;
     return $n;
 }
 
