@@ -110,6 +110,20 @@ case 'slapd hangs: known addresses are served, unknown ones may wait', sub {
     return (@happened, map { refused($lab, 'nobody2@corp.example', $mx{$_}, qr/^550 /) } sort keys %other);
 };
 
+case 'slapd killed right after a change: the other site hears of it', sub {
+    my $to = 'crash@corp.example';
+    my @happened = cut_off('hebei', sub {
+        # With an orderly stop slapd writes its contextCSN down, and then may not for another minute.
+        $lab->daemon($_, 'hebei', 'slapd') for qw(stop start);
+        $lab->modify('hebei', account('crash', $hr, "mail: $to"));
+        $lab->daemon($_, 'hebei', 'slapd') for qw(crash start);
+        return ();
+    });
+    push @happened, both_say('mailbox', $to, both => $known);
+    $lab->modify('hebei', removed('crash', $hr));
+    return (@happened, both_say('mailbox', $to, both => $unknown));
+};
+
 # --- accounts, while the line is cut, at one end or the other
 
 for my $end (qw(hebei shandong)) {
