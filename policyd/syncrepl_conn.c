@@ -65,7 +65,11 @@ uses_tls(const struct conf *conf)
 int
 syncrepl_conn_setup(const struct conf *conf, char *error, size_t error_n, const char **warning_r)
 {
+    int version;
+
     *warning_r = NULL;
+    /* The library's own beginning, before there is a second thread. */
+    ldap_get_option(NULL, LDAP_OPT_PROTOCOL_VERSION, &version);
     if (conf->directory.bind_dn[0] &&
         read_password(conf->directory.password_file, error, error_n, warning_r) < 0)
         return -1;
