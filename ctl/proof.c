@@ -46,7 +46,9 @@ print_differing(json_t *differs, const char *indent)
         text_put(stdout, show_text(d, "address"));
         fputs(" differs at provider ", stdout);
         text_put(stdout, show_text(d, "uri"));
-        printf(", seen first %s\n", show_text(d, "since"));
+        printf(", seen first %s: ", show_text(d, "since"));
+        text_put(stdout, show_text(d, "entry"));
+        putchar('\n');
     }
 }
 

@@ -71,7 +71,7 @@ enum board_counter {
     BOARD_COLD_WRITTEN, /* rows changed since start */
     BOARD_COLD_ERRORS,
     /* by sync */
-    BOARD_SYNC_DIFFERS,  /* addresses that a provider has otherwise than the mirror, now */
+    BOARD_SYNC_DIFFERS,  /* entries that a provider has otherwise than the mirror, now */
     BOARD_SYNC_DIFFERED, /* since start */
     BOARD_SYNC_SEARCHED, /* addresses looked for at providers since start */
     /* sync's page only: + BOARD_PROVIDER_WORDS * number + enum board_provider */

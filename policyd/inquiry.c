@@ -283,7 +283,7 @@ inquiry_alarm_get(const struct board *b, int i, struct inquiry_alarm *out)
     *out = from->shown;
     if (!read_was_whole(&from->version, before))
         out->since_ms = 0;
-    out->address[sizeof out->address - 1] = '\0';
+    out->address[sizeof out->address - 1] = out->entry[sizeof out->entry - 1] = '\0';
 }
 
 int

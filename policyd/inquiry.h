@@ -73,11 +73,12 @@ int inquiry_next(const struct board *b, unsigned *at, int64_t now_ms, struct inq
 void inquiry_answer(struct board *b, struct inquiry_id about, enum inquiry_verdict verdict,
                     int64_t at_ms);
 
-/* Addresses that a provider has otherwise than the mirror, shown by sync to all. */
+/* Entries that a provider has otherwise than the mirror, shown by sync to all. */
 struct inquiry_alarm {
-    int provider;      /* number in conf_providers */
-    uint64_t since_ms; /* wall clock; 0: no alarm */
-    char address[ADDR_MAX + 1];
+    int provider;               /* number in conf_providers */
+    uint64_t since_ms;          /* wall clock; 0: no alarm */
+    char address[ADDR_MAX + 1]; /* by which it was met first */
+    char entry[256];            /* its DN, the beginning of a long one */
 };
 void inquiry_alarm_set(struct board *b, int i, const struct inquiry_alarm *a);
 void inquiry_alarm_get(const struct board *b, int i, struct inquiry_alarm *out);

@@ -167,8 +167,9 @@ look_failed(struct look *l, struct search **sp)
 
 /* --- the main thread: alarms --- */
 
+/* That of this entry at this provider, else a free one; NULL when there is none. */
 static struct alarm *
-alarm_for(struct look *l, struct span text, int *is_new)
+alarm_for(struct look *l, const struct inquiry_alarm *shown, int *is_new)
 {
     struct alarm *free_one = NULL;
 
@@ -176,7 +177,8 @@ alarm_for(struct look *l, struct span text, int *is_new)
     for (int i = 0; i < INQUIRY_ALARMS; i++) {
         struct alarm *a = &l->alarm[i];
 
-        if (a->shown.since_ms && span_same(text, (struct span){a->text, a->n}))
+        if (a->shown.since_ms && a->shown.provider == shown->provider &&
+            strcmp(a->shown.entry, shown->entry) == 0)
             return a;
         if (!a->shown.since_ms && !free_one)
             free_one = a;
@@ -199,27 +201,27 @@ static void
 alarm_raise(struct look *l, const struct search *s, const struct search_item *item, const char *dn,
             const struct moment *now)
 {
+    struct inquiry_alarm shown = {(int)s->provider, (uint64_t)now->wall_ms, "", ""};
     struct span text = item->text, line;
     unsigned skipped;
     int is_new;
-    struct alarm *a = alarm_for(l, text, &is_new);
+    struct alarm *a;
 
+    inquiry_line(&text, &line);
+    snprintf(shown.address, sizeof shown.address, "%.*s", (int)line.n, line.p);
+    snprintf(shown.entry, sizeof shown.entry, "%s", dn);
+    a = alarm_for(l, &shown, &is_new);
     if (!is_new)
         return;
-    inquiry_line(&text, &line);
     board_add(l->board, BOARD_SYNC_DIFFERED, 1);
     if (log_limit(&l->limit, 10, 60, &skipped))
         log_error("directories differ though contextCSN is equal, unknown addresses concerned get "
-                  "TEMP uri=%s entry=\"%s\" skipped=%u address=%.*s",
-                  conf_providers(l->conf)->v[s->provider], dn, skipped, (int)line.n, line.p);
+                  "TEMP uri=%s entry=\"%s\" skipped=%u address=%s",
+                  conf_providers(l->conf)->v[s->provider], dn, skipped, shown.address);
     if (!a)
         return;
-    *a = (struct alarm){.shown = {(int)s->provider, (uint64_t)now->wall_ms, ""},
-                        .asked_ms = now->mono_ms,
-                        .slot = -1};
-    snprintf(a->shown.address, sizeof a->shown.address, "%.*s", (int)line.n, line.p);
+    *a = (struct alarm){.shown = shown, .n = item->text.n, .slot = -1, .asked_ms = now->mono_ms};
     memcpy(a->text, item->text.p, item->text.n);
-    a->n = item->text.n;
     inquiry_alarm_set(l->board, (int)(a - l->alarm), &a->shown);
     count_alarms(l);
 }
@@ -231,8 +233,8 @@ alarm_follow(struct look *l, struct alarm *a, int64_t now_ms)
     uint64_t answered = board_get(l->board, BOARD_SYNC, BOARD_SYNC_ANSWERED);
 
     if (a->slot >= 0 && inquiry_look(&l->own, a->slot, a->asked_ms, answered) == INQUIRY_SAME) {
-        log_notice("directories no longer differ uri=%s address=%s",
-                   conf_providers(l->conf)->v[a->shown.provider], a->shown.address);
+        log_notice("directories no longer differ uri=%s entry=\"%s\" address=%s",
+                   conf_providers(l->conf)->v[a->shown.provider], a->shown.entry, a->shown.address);
         a->shown.since_ms = 0;
         inquiry_alarm_set(l->board, (int)(a - l->alarm), &a->shown);
         count_alarms(l);

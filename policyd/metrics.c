@@ -154,7 +154,7 @@ proof(const struct control *c, const struct moment *now, struct evbuffer *out)
                "knew.",
                (double)(now->mono_ms - ms) / 1000.0);
     single(
-        out, "postroad_differing_addresses", "gauge",
+        out, "postroad_differing_entries", "gauge",
         "Addresses met that a provider has otherwise than the mirror, though contextCSN is equal.",
         (double)board_get(b, BOARD_SYNC, BOARD_SYNC_DIFFERS));
     single(out, "postroad_verified_addresses_total", "counter",

@@ -65,8 +65,9 @@ differs_json(const struct board *b, const struct conf_list *uris)
     for (int i = 0; i < INQUIRY_ALARMS; i++) {
         inquiry_alarm_get(b, i, &a);
         if (a.since_ms > 0 && (size_t)a.provider < uris->n)
-            json_array_append_new(list, json_pack("{s:o, s:o, s:o}", "address",
-                                                  control_text(span_of(a.address)), "uri",
+            json_array_append_new(list, json_pack("{s:o, s:o, s:o, s:o}", "address",
+                                                  control_text(span_of(a.address)), "entry",
+                                                  control_text(span_of(a.entry)), "uri",
                                                   control_text(span_of(uris->v[a.provider])),
                                                   "since", control_time((int64_t)a.since_ms)));
     }

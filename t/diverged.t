@@ -191,7 +191,9 @@ like(policyd_log(), qr/directories differ though contextCSN is equal.*there.*ent
 my @differs = differing();
 my ($lost) = grep { $_->{address} eq 'lost@a.example' } @differs;
 like($lost->{uri} // '', qr/there/, 'status says which provider has it') or diag(explain(\@differs));
-like($lost->{since} // '', qr/^20\d\d-/, 'and since when');
+like($lost->{since} // '', qr/^20\d\d-/, 'since when');
+like($lost->{entry} // '', qr/^uid=lost,/, 'and which entry it is');
+is(scalar(@differs), 5, 'each entry once') or diag(explain(\@differs));
 my ($code, $text) = run('', "$top/ctl/postroad", '-c', "$dir/postroad.conf", 'status');
 like($text, qr/lost\@a\.example differs at .*there/, 'so does postroad status');
 like($text, qr/directories differ and do not know it/, 'which calls for attention');

@@ -215,7 +215,7 @@ test_slots(void)
 static void
 test_alarms(void)
 {
-    struct inquiry_alarm a = {1, 1234, "lost@x.example"};
+    struct inquiry_alarm a = {1, 1234, "lost@x.example", "uid=lost"};
 
     board_set(&sync_board, BOARD_SYNC_DIFFERS, 1);
     inquiry_alarm_set(&sync_board, 2, &a);
