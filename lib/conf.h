@@ -116,6 +116,8 @@ conf_providers(const struct conf *conf)
 /* Write all settings to fd, and take them from its beginning; 0, or -1: nothing was taken. */
 int conf_pass(const struct conf *conf, int fd);
 int conf_take(int fd, struct conf **conf_r);
+/* Whether all settings are the same. */
+int conf_same(const struct conf *a, const struct conf *b);
 
 /*
  * Hand each setting to fn as it would be written in the file: all, or only those

@@ -53,6 +53,42 @@ conf_pass(const struct conf *conf, int fd)
     return dprintf(fd, "end\n") < 0 ? -1 : 0;
 }
 
+static int
+same_list(const struct conf_list *a, const struct conf_list *b)
+{
+    size_t i = 0;
+
+    while (i < a->n && i < b->n && strcmp(a->v[i], b->v[i]) == 0)
+        i++;
+    return i == a->n && i == b->n;
+}
+
+static int
+same_row(const struct conf *a, const struct conf *b, const struct conf_row *row)
+{
+    const void *at = (const char *)a + row->offset, *bt = (const char *)b + row->offset;
+
+    switch (row->type) {
+    case CONF_INT:
+    case CONF_BOOL:
+        return *(const int *)at == *(const int *)bt;
+    case CONF_LIST:
+        return same_list(at, bt);
+    default:
+        return strcmp(*(char *const *)at, *(char *const *)bt) == 0;
+    }
+}
+
+int
+conf_same(const struct conf *a, const struct conf *b)
+{
+    size_t i = 0;
+
+    while (i < conf_rows_n && same_row(a, b, &conf_rows[i]))
+        i++;
+    return i == conf_rows_n;
+}
+
 /* All that stands in fd, malloc'd, or NULL. */
 static char *
 read_all(int fd)

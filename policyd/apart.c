@@ -24,6 +24,27 @@
 /* Not what exit(3) is called with elsewhere: libraries do that too. */
 enum { READ_DONE = 100, READ_WRONG, READ_DOUBT };
 
+/*
+ * The parser does not always see that it got no memory: then it loses a part of the file. What it
+ * says counts when it says so twice.
+ */
+static int
+load_twice(const char *conf_path, struct conf **conf_r, char *error, size_t error_n)
+{
+    struct conf *again = NULL;
+    char said[1024] = "";
+    int rc = conf_load(conf_path, conf_r, error, error_n);
+    int rc_again = conf_load(conf_path, &again, said, sizeof(said));
+    int same = rc == rc_again && (rc == 0 ? conf_same(*conf_r, again) : strcmp(error, said) == 0);
+
+    conf_free(&again);
+    if (same)
+        return rc;
+    snprintf(error, error_n, "%s: read twice, it is not the same: changed meanwhile, or no memory",
+             conf_path);
+    return -2;
+}
+
 static void __attribute__((noreturn)) read_and_tell(const char *conf_path, int fd)
 {
     struct conf *conf = NULL;
@@ -31,7 +52,7 @@ static void __attribute__((noreturn)) read_and_tell(const char *conf_path, int f
     int rc;
 
     alarm(READ_S);
-    rc = conf_load(conf_path, &conf, error, sizeof(error));
+    rc = load_twice(conf_path, &conf, error, sizeof(error));
     if (rc == 0)
         rc = parent_check(conf_path, conf, error, sizeof(error));
     if (rc == 0 && conf_pass(conf, fd) < 0) {

@@ -344,6 +344,15 @@ passing(void)
     if (taken)
         conf_each(taken, 1, collect, &after);
     is_str(after.text, before.text, "  the same ones");
+    ok(taken && conf_same(c, taken), "  conf_same says so");
+    if (taken)
+        taken->log.lookups = 1;
+    ok(taken && !conf_same(c, taken), "  and sees another number");
+    if (taken) {
+        taken->log.lookups = 0;
+        taken->directory.uri.v[1][0] = 'x';
+    }
+    ok(taken && !conf_same(c, taken), "  and another value of a list");
     conf_free(&taken);
     fstat(fd, &st);
     for (off_t n = st.st_size - 1; n >= 0; n--)
