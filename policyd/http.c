@@ -195,9 +195,10 @@ web_open(struct control *c)
     evhttp_set_allowed_methods(w->http, EVHTTP_REQ_GET | EVHTTP_REQ_HEAD);
     evhttp_set_bevcb(w->http, on_connection, w);
     evhttp_set_gencb(w->http, on_other, c);
-    evhttp_set_cb(w->http, "/metrics", on_metrics, c);
-    evhttp_set_cb(w->http, "/healthz", on_healthz, c);
-    evhttp_set_cb(w->http, "/readyz", on_readyz, c);
+    if (evhttp_set_cb(w->http, "/metrics", on_metrics, c) < 0 ||
+        evhttp_set_cb(w->http, "/healthz", on_healthz, c) < 0 ||
+        evhttp_set_cb(w->http, "/readyz", on_readyz, c) < 0)
+        web_close(&w);
     for (int i = 1; w && i < c->env->nlisten; i++)
         if (listen_on(w, c->env->listen_fd[i]) == -1)
             web_close(&w);
