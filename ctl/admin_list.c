@@ -196,6 +196,7 @@ verb_admin_list(struct ctl *ctl)
         print(&a);
     if (code == CTL_DONE && json_array_size(a.bad) > 0)
         code = CTL_NO;
+    text_table_drop(&a.table);
     json_decref(a.json);
     json_decref(a.bad);
     dir_entry_free(&a.gate);

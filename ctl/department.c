@@ -180,6 +180,7 @@ verb_department_list(struct ctl *ctl)
         ctl_print_json(json_pack("{s:b, s:O}", "ok", 1, "departments", l.json));
     else if (code == CTL_DONE)
         text_table_end(&l.table, 0);
+    text_table_drop(&l.table);
     json_decref(l.json);
     dir_entry_free(&top);
     return org_close(&o, code);

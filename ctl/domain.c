@@ -192,6 +192,7 @@ verb_domain_list(struct ctl *ctl)
         ctl_print_json(json_pack("{s:b, s:O}", "ok", 1, "domains", l.json));
     else
         text_table_end(&l.table, 0);
+    text_table_drop(&l.table);
     json_decref(l.json);
     return org_close(&o, code);
 }

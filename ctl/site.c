@@ -109,6 +109,7 @@ verb_site_list(struct ctl *ctl)
         ctl_print_json(json_pack("{s:b, s:O}", "ok", 1, "sites", l.json));
     else if (code == CTL_DONE)
         text_table_end(&l.table, 0);
+    text_table_drop(&l.table);
     json_decref(l.json);
     return org_close(&o, code);
 }

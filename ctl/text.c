@@ -172,6 +172,16 @@ print_cell(const struct text_table *t, size_t col, const char *s, size_t width)
 }
 
 void
+text_table_drop(struct text_table *t)
+{
+    for (size_t i = 0; i < t->rows * t->columns; i++)
+        free(t->cell[i]);
+    free(t->cell);
+    t->cell = NULL;
+    t->rows = 0;
+}
+
+void
 text_table_end(struct text_table *t, size_t indent)
 {
     size_t width[TEXT_COLUMNS] = {0};
@@ -189,9 +199,6 @@ text_table_end(struct text_table *t, size_t indent)
         print_cell(t, col, t->cell[i] ? t->cell[i] : "", width[col]);
         if (col + 1 == t->columns)
             fputc('\n', stdout);
-        free(t->cell[i]);
     }
-    free(t->cell);
-    t->cell = NULL;
-    t->rows = 0;
+    text_table_drop(t);
 }

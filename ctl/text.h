@@ -32,5 +32,7 @@ struct text_table {
 int text_row(struct text_table *t, const char *const cells[]);
 /* Print it, each line after indent blanks, and empty it. */
 void text_table_end(struct text_table *t, size_t indent);
+/* Empty it without printing; nothing happens when it is empty. */
+void text_table_drop(struct text_table *t);
 
 #endif
