@@ -82,7 +82,7 @@ sub build {
     read_sample(slurp("$top/ldap-schema/two-sites.ldif"));
     account(@$_) for @people;
     put("cn=team,ou=sales,$A", objectClass => [qw(groupOfNames postroadList)], cn => ['team'],
-        mail => ['team@corp.example'], member => ["uid=alice,ou=sales,$A"]);
+        mail => ['team@corp.example'], postroadSender => ['domain'], member => ["uid=alice,ou=sales,$A"]);
     put("cn=printers,ou=sales,$A", objectClass => ['organizationalRole'], cn => ['printers']);
     put("cn=misc,$D", objectClass => ['organizationalRole'], cn => ['misc']);
     push @{ $entry{ lc $GATE }{member} }, map { "uid=$_->[0],$_->[1]" } grep { !$ungated{ $_->[0] } } @people;
@@ -107,6 +107,9 @@ sub tree_ldif {
 my %actor = (
     anonymous => '',
     policyd => "cn=policyd,cn=services,$O",
+    dovecot => "cn=dovecot,cn=services,$O",
+    replicator => "cn=replicator,cn=services,$O",
+    sunli => "uid=sunli,ou=jinan,$B",
     sys => "uid=zhangwei,ou=it,$A",
     sup => "uid=liuyang,ou=it,$A",
     dom => "uid=lina,ou=hr,$A",

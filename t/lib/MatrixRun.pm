@@ -97,6 +97,62 @@ sub compare {
     return (scalar @$cells, @bad);
 }
 
+# What is read, and by which of these; the rest reads nothing of it.
+my @readers = qw(sys sup supa dom dep alice sunli wang domsus domung policyd dovecot replicator anonymous);
+my ($A, $B, $O) = ($Matrix::A, $Matrix::B, $Matrix::O);
+my %reads = (
+    'the address of wuhao' => ["uid=wuhao,ou=qingdao,$B", 'mail'],
+    'the role of lina' => ["uid=lina,ou=hr,$A", 'postroadRole'],
+    'the quota of depnop (none)' => ["uid=depnop,ou=sales,$A", 'postroadQuota'],
+    'the functions of depnop' => ["uid=depnop,ou=sales,$A", 'postroadDeny'],
+    'the functions of nopw' => ["uid=nopw,ou=sales,$A", 'postroadDeny'],
+    'the state of frank' => ["uid=frank,ou=hr,$A", 'postroadState'],
+    'the password of alice' => ["uid=alice,ou=sales,$A", 'userPassword'],
+    'when alice was changed' => ["uid=alice,ou=sales,$A", 'entryCSN'],
+    'the next hop of mx1' => ["cn=mx1,cn=hebei,cn=sites,$O", 'postroadNextHop'],
+    'the state of site hebei' => ["cn=hebei,cn=sites,$O", 'postroadDesiredState'],
+    'who is in the gate' => [$Matrix::GATE, 'member'],
+    'the password of a service' => ["cn=policyd,cn=services,$O", 'userPassword'],
+    'that there are services' => ["cn=policyd,cn=services,$O", 'cn'],
+    'the base' => [$O, 'objectClass'],
+    'the description of the base' => [$O, 'description'],
+    'the home site of corp' => [$A, 'postroadHomeSite'],
+    'the home site of post' => [$B, 'postroadHomeSite'],
+    'the senders of list team' => ["cn=team,ou=sales,$A", 'postroadSender'],
+);
+
+sub reads {
+    return (
+        ['the address of wuhao', 'sys sup supa dom dep alice sunli wang domung policyd dovecot replicator'],
+        ['the role of lina', 'sys sup supa dom dep alice sunli wang domung policyd dovecot replicator'],
+        ['the quota of depnop (none)', ''],
+        ['the functions of depnop', 'sys sup supa dom policyd dovecot replicator'],
+        ['the functions of nopw', 'sys sup supa dom dep policyd dovecot replicator'],
+        ['the state of frank', 'sys sup supa dom policyd dovecot replicator'],
+        ['the password of alice', 'sys replicator'],
+        ['when alice was changed', 'sys sup supa dom dep alice policyd dovecot replicator'],
+        ['the next hop of mx1', 'sys policyd dovecot replicator'],
+        ['the state of site hebei', 'sys sup supa dom dep wang policyd dovecot replicator'],
+        ['who is in the gate', 'sys sup supa dom dep wang policyd dovecot replicator'],
+        ['the password of a service', 'sys replicator'],
+        ['that there are services', 'sys policyd dovecot replicator'],
+        ['the base', 'sys alice sunli domung policyd dovecot replicator'],
+        ['the description of the base', 'sys policyd dovecot replicator'],
+        ['the home site of corp', 'sys sup supa dom dep wang policyd dovecot replicator'],
+        ['the home site of post', 'sys sup policyd dovecot replicator'],
+        ['the senders of list team', 'sys sup supa dom dep wang policyd dovecot replicator'],
+    );
+}
+
+sub who_reads {
+    my ($self, $what) = @_;
+    my ($dn, $name) = @{ $reads{$what} };
+    return join ' ', grep {
+        my ($found) = $self->{as}{$_}->search($dn, 'base', ['objectClass'], $name);
+        $found && $found->[1]{ lc $name };
+    } @readers;
+}
+
 sub stop {
     my ($self) = @_;
     slapd_stop($self->{name}, $self->{pid});
