@@ -32,7 +32,7 @@ my ($done, @bad) = $run->compare(\@cells);
 cmp_ok($done, '>=', 1500, "$done cells were tried");
 is(scalar @bad, 0, 'slapd and rights_decide() agree about each')
     or diag(map { "  $_\n" } @bad > 40 ? (@bad[0 .. 39], '...') : @bad);
-is($run->dump, $run->{before}, 'every write was undone: the tree is as it was');
+ok($run->dump eq $run->{before}, 'every write was undone: the tree is as it was');
 
 # --- attempts to cheat that are no cell: attribute options, injection, several steps
 
@@ -45,40 +45,7 @@ sub try_it {
 }
 
 my ($alice, $dep, $sup) = ("uid=alice,ou=sales,$A", "uid=wangfang,ou=sales,$A", "uid=liuyang,ou=it,$A");
-my $OID = '2.25.52567715340633365628480039044261483495.1';
-my @cheats = (
-    ['a role under a language', 'dom', 'modify', $alice, [add => 'postroadRole;lang-zh', 'super']],
-    ['a role by the number of the attribute', 'dom', 'modify', $alice, [add => "$OID.8", 'Super']],
-    ['a role among other changes', 'dom', 'modify', $alice, [replace => 'title', 'x'], [add => 'postroadRole', 'department'], [replace => 'postroadRole', 'super']],
-    ['a role in place of a lower one', 'dom', 'modify', $dep, [delete => 'postroadRole', 'department'], [add => 'postroadRole', 'domain']],
-    ['a scope under a language', 'dep', 'modify', $alice, [add => 'postroadScope;lang-zh', "ou=sales,$A"]],
-    ['a right under a language', 'dom', 'modify', $alice, [add => 'postroadRight;lang-zh', 'audit']],
-    ['an address under a language', 'dom', 'modify', $alice, [add => 'postroadAlias;lang-zh', 'x@post.example']],
-    ['an address with two @', 'dep', 'modify', $alice, [add => 'postroadAlias', '"x@corp.example"@post.example']],
-    ['an address without a domain', 'dep', 'modify', $alice, [add => 'postroadAlias', 'x']],
-    ['an address of a pattern', 'dep', 'modify', $alice, [add => 'postroadAlias', 'x@*']],
-    ['a scope that ends the set', 'dom', 'modify', $alice, [add => 'postroadScope', "ou=x] | user | [ou=y,$D"]],
-    ['a scope with a bracket', 'sup', 'modify', $alice, [add => 'postroadScope', "ou=a]b,$A"]],
-    ['an address that ends the set', 'dep', 'modify', $alice, [add => 'postroadAlias', 'x@a] | [super']],
-    ['in whose name he may act', 'dom', 'modify', $alice, [add => 'authzTo', 'dn:*']],
-    ['who may act in his name', 'dom', 'modify', $alice, [add => 'authzFrom', 'dn:*']],
-    ['oneself into the gate, in other letters', 'alice', 'modify', $GATE, [add => 'member', "UID=Alice, OU=Sales,$A"]],
-    ['who holds no role into the gate', 'dom', 'modify', $GATE, [add => 'member', $alice]],
-    ['all others out of the gate', 'dom', 'modify', $GATE, [replace => 'member', "uid=lina,ou=hr,$A"]],
-    ['the gate closed', 'dom', 'delete', $GATE],
-    ['out of the own suspension', 'domsus', 'modify', "uid=domsus,ou=it,$A", [replace => 'postroadState', 'active']],
-    ['out of the department that is suspended', 'domlea', 'rename', "uid=domlea,ou=leavers,$A", 'uid=domlea', "ou=hr,$A"],
-    ['the own name after suspension', 'domsus', 'modify', "uid=domsus,ou=it,$A", [replace => 'displayName', 'x']],
-    ['the own password after suspension', 'domsus', 'password', "uid=domsus,ou=it,$A", 'x'],
-    ['an account beside a site', 'sup', 'add', "uid=x,cn=sites,$O", { objectClass => ['account', 'postroadAccount'], uid => ['x'] }],
-    ['a role in the name of a new entry', 'dom', 'add', "uid=x+postroadRole=super,ou=hr,$A",
-        { objectClass => [qw(inetOrgPerson postroadAccount)], uid => ['x'], cn => ['x'], sn => ['x'], postroadRole => ['super'] }],
-    ['the same, not among its attributes', 'dom', 'add', "uid=x+postroadRole=super,ou=hr,$A",
-        { objectClass => [qw(inetOrgPerson postroadAccount)], uid => ['x'], cn => ['x'], sn => ['x'] }],
-    (map { ["$_ as a class by its number", 'dom', 'modify', "ou=north,ou=sales,$A", [add => 'objectClass', "2.25.52567715340633365628480039044261483495.2.$_"],
-        [add => 'associatedDomain', 'q.example']] } 2, 5),
-);
-for (@cheats) {
+for (Matrix::cheats()) {
     my ($what, @cheat) = @$_;
     is(try_it(@cheat), 50, "$cheat[0] can't give or take: $what");
 }
@@ -114,7 +81,7 @@ for (['postroadRole=system', 'dom', $dep], ["postroadScope=$O" =~ s/=o=/=o\\3D/r
     $root->modify($dn, [replace => $name, @was]);
     $root->modify($GATE, [replace => 'member', Matrix::values_of($GATE, 'member')]);
 }
-is($run->dump, $run->{before}, 'after all of it the tree is as it was');
+ok($run->dump eq $run->{before}, 'after all of it the tree is as it was');
 
 # --- what is read, by whom
 
@@ -187,6 +154,6 @@ for my $i (0 .. $#table) {
     is($got, $want, "may: $what");
 }
 is(scalar @table, scalar @writes, 'each row was tried');
-is($run->dump, $run->{before}, 'the tree is as it was');
+ok($run->dump eq $run->{before}, 'the tree is as it was');
 note(sprintf '%.1f s', time - $start);
 done_testing();

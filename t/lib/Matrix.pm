@@ -11,7 +11,7 @@ use Exporter qw(import);
 use MIME::Base64 qw(decode_base64);
 use Trial;
 
-our @EXPORT_OK = qw(tree_ldif cells questions perform undo actor_dn actor_names odd_dn);
+our @EXPORT_OK = qw(tree_ldif cells questions perform undo actor_dn actor_names cheats);
 
 our $O = 'o=corp';
 our $D = "ou=domains,$O";
@@ -25,7 +25,7 @@ my $IDN = "ou=\xe7\xa0\x94\xe5\x8f\x91\xe9\x83\xa8";
 # Everybody who acts, or is acted upon because of his place: name, where, role, scopes, more.
 my @people = (
     [sys2 => "ou=hr,$A", 'system'],
-    [sup2 => "ou=east,ou=sales,$A", 'super', [$D]],
+    [sup2 => "ou=east,ou=sales,$A", 'super', [$D], postroadRight => ['write-mail']],
     [supa => "ou=jinan,$B", 'super', [$A], postroadRight => ['approve']],
     [dom2 => "ou=sales,$A", 'domain', [$A], postroadRight => ['write-mail']],
     [domab => "ou=hr,$A", 'domain', [$A, "ou=jinan,$B"]],
@@ -44,6 +44,8 @@ my @people = (
     [nopw => "ou=sales,$A", undef, undef, postroadDeny => [qw(password forward)]],
     [depnop => "ou=sales,$A", 'department', ["ou=sales,$A"], postroadDeny => [qw(password forward)]],
     [sysnop => "ou=it,$A", 'system', undef, postroadDeny => [qw(password forward)]],
+    [supo => "ou=it,$A", 'super', [$O]],
+    [depu => "ou=it,$A", 'department', ["uid=alice,ou=sales,$A"]],
 );
 my %ungated = map { $_ => 1 } qw(domung sysung nopw);
 
@@ -73,6 +75,7 @@ sub read_sample {
 sub account {
     my ($name, $where, $role, $scopes, %more) = @_;
     my ($domain) = $where =~ /dc=([^,]+)/;
+    $domain //= 'corp.example';
     put("uid=$name,$where", objectClass => [qw(inetOrgPerson postroadAccount)], uid => [$name], cn => [$name], sn => [$name],
         mail => ["$name\@$domain"], userPassword => ["sample-$name"],
         $role ? (postroadRole => [$role]) : (), $scopes ? (postroadScope => $scopes) : (), %more);
@@ -84,6 +87,14 @@ sub build {
     put("cn=team,ou=sales,$A", objectClass => [qw(groupOfNames postroadList)], cn => ['team'],
         mail => ['team@corp.example'], postroadSender => ['domain'], member => ["uid=alice,ou=sales,$A"]);
     put("cn=printers,ou=sales,$A", objectClass => ['organizationalRole'], cn => ['printers']);
+    put("cn=here,ou=sales,$A", objectClass => ['postroadSite'], cn => ['here']);
+    put("cn=mx,cn=here,ou=sales,$A", objectClass => ['postroadServer'], cn => ['mx']);
+    put("ou=people,$O", objectClass => ['organizationalUnit'], ou => ['people']);
+    account('out', "ou=people,$O", 'department');
+    account('named', "ou=sales,$A", undef, undef, objectClass => [qw(inetOrgPerson postroadAccount domainRelatedObject)], associatedDomain => ['post.example']);
+    put("postroadRole=domain+uid=odd,ou=hr,$A", objectClass => [qw(inetOrgPerson postroadAccount)], uid => ['odd'], cn => ['odd'], sn => ['odd'],
+        mail => ['odd@corp.example'], userPassword => ['sample-odd'], postroadRole => ['domain'], postroadScope => [$A]);
+    push @{ $entry{ lc $GATE }{member} }, "postroadRole=domain+uid=odd,ou=hr,$A";
     put("cn=misc,$D", objectClass => ['organizationalRole'], cn => ['misc']);
     push @{ $entry{ lc $GATE }{member} }, map { "uid=$_->[0],$_->[1]" } grep { !$ungated{ $_->[0] } } @people;
 }
@@ -110,6 +121,7 @@ my %actor = (
     dovecot => "cn=dovecot,cn=services,$O",
     replicator => "cn=replicator,cn=services,$O",
     sunli => "uid=sunli,ou=jinan,$B",
+    odd => "postroadRole=domain+uid=odd,ou=hr,$A",
     sys => "uid=zhangwei,ou=it,$A",
     sup => "uid=liuyang,ou=it,$A",
     dom => "uid=lina,ou=hr,$A",
@@ -178,7 +190,7 @@ sub target_fields {
 sub address_fields {
     my ($dn, $address) = @_;
     my ($domain) = lc($address) =~ /\@([^@]+)$/;
-    my $own = grep { lc $_ eq $domain } map { values_of($_, 'associatedDomain') } upwards($dn);
+    my $own = grep { lc $_ eq $domain } map { values_of($_, 'associatedDomain') } grep { has_class('postroadDomain', values_of($_, 'objectClass')) } upwards($dn);
     my ($entry) = grep { exists $entry{$_} } "dc=$domain,$D";
     return ('value.address=1', 'value.own_domain=' . ($own ? 1 : 0), $entry ? "value.address_domain=$entry" : ());
 }
@@ -273,7 +285,8 @@ sub undo {
 my @accounts = ((map { "uid=$_,ou=sales,$A" } qw(alice dom2 dep2 nopw depnop wangfang)),
     (map { "uid=$_,ou=east,ou=sales,$A" } qw(bob sup2 depn)), "uid=zhaolei,ou=jinan,ou=east,ou=sales,$A",
     (map { "uid=$_,ou=hr,$A" } qw(frank lina sys2 domab)), (map { "uid=$_,ou=it,$A" } qw(zhangwei liuyang depit sysnop)),
-    "uid=yangmin,$IDN,$A", "uid=info,$A", "uid=maqiang,ou=leavers,$A", "uid=wuhao,ou=qingdao,$B",
+    "uid=yangmin,$IDN,$A", "uid=info,$A", "uid=named,ou=sales,$A", "postroadRole=domain+uid=odd,ou=hr,$A", "uid=out,ou=people,$O",
+    "uid=domsus,ou=it,$A", "uid=domlea,ou=leavers,$A", "uid=maqiang,ou=leavers,$A", "uid=wuhao,ou=qingdao,$B",
     (map { "uid=$_,ou=jinan,$B" } qw(sunli zhoujie supa)));
 my @lists = ("cn=all,$A", "cn=team,ou=sales,$A", "cn=couriers,$B");
 my @departments = ("ou=sales,$A", "ou=east,ou=sales,$A", "ou=north,ou=sales,$A", "ou=hr,$A", "$IDN,$A", "ou=jinan,$B");
@@ -285,10 +298,10 @@ my @others = ("cn=printers,ou=sales,$A", "cn=misc,$D", $D, $O, "cn=sites,$O", "c
 sub account_ops {
     my ($dn) = @_;
     my ($rdn) = $dn =~ /^([^,]*)/;
-    my $place = $dn =~ /^uid=info/ ? ['description', 'x'] : ['title', 'x'];
+    my $place = $dn !~ /^uid=/ || $dn =~ /^uid=info/ ? ['description', 'x'] : ['title', 'x'];
     return (
         ['its attribute' => 'modify', $dn, [replace => @$place]],
-        ($dn =~ /^uid=info/ ? () : ['its name' => 'modify', $dn, [replace => 'displayName', 'x']]),
+        ($dn !~ /^uid=/ || $dn =~ /^uid=info/ ? () : ['its name' => 'modify', $dn, [replace => 'displayName', 'x']]),
         ['its forward' => 'modify', $dn, [replace => 'postroadForward', 'x@outside.example']],
         ['its home site' => 'modify', $dn, [replace => 'postroadHomeSite', 'shandong']],
         ['its state' => 'modify', $dn, [replace => 'postroadState', 'disabled']],
@@ -298,6 +311,7 @@ sub account_ops {
         ['its password hash' => 'modify', $dn, [replace => 'userPassword', '{SSHA}x']],
         ['an address of corp' => 'modify', $dn, [add => 'postroadAlias', 'New@XN--rt3a90w.example']],
         ['an address of post' => 'modify', $dn, [add => 'postroadAlias', 'zhoujie@Post.Example']],
+        ['an address of post by its other name' => 'modify', $dn, [add => 'postroadAlias', 'new@posts.example']],
         ['the main address to nowhere' => 'modify', $dn, [replace => 'mail', 'x@nowhere.example']],
         ['no alias' => 'modify', $dn, [replace => 'postroadAlias']],
         (map { ["role $_" => 'modify', $dn, [replace => 'postroadRole', $_]] } qw(department domain Super SYSTEM)),
@@ -310,8 +324,8 @@ sub account_ops {
         ['no scope' => 'modify', $dn, [replace => 'postroadScope']],
         (map { ["right $_" => 'modify', $dn, [replace => 'postroadRight', $_]] } qw(read-mail WRITE-mail approve audit)),
         ['no right' => 'modify', $dn, [replace => 'postroadRight']],
-        ['list as a class' => 'modify', $dn, [add => 'objectClass', 'PostroadList']],
-        ['names of domains' => 'modify', $dn, [add => 'objectClass', 'domainRelatedObject'], [add => 'associatedDomain', 'post.example']],
+        (map { ["$_ as a class" => 'modify', $dn, [add => 'objectClass', $_]] } qw(PostroadList postroadDepartment postroadDomain postroadSite)),
+        ['names of domains' => 'modify', $dn, [add => 'associatedDomain', 'z.example']],
         ['delete' => 'delete', $dn],
         ['rename' => 'rename', $dn, "${rdn}x"],
         ['move to hr' => 'rename', $dn, $rdn, "ou=hr,$A"],
@@ -402,7 +416,7 @@ sub is_possible {
 
 # All: { actor, name, op }
 sub cells {
-    my @todo = ((map { my $dn = $_; map { [$dn, @$_] } account_ops($dn) } @accounts),
+    my @todo = ((map { my $dn = $_; map { [$dn, @$_] } account_ops($dn) } @accounts, @lists[0, 1], @departments[0, 1, 5], $others[0], "cn=here,ou=sales,$A", "cn=mx,cn=here,ou=sales,$A"),
         (map { my $dn = $_; map { [$dn, @$_] } list_ops($dn) } @lists),
         (map { my $dn = $_; map { [$dn, @$_] } place_ops($dn) } @departments, @domains, $others[0]),
         (map { my $dn = $_; map { [$dn, @$_] } other_ops($dn) } @others[1 .. $#others]));
@@ -415,6 +429,44 @@ sub cells {
         push @all, map { my ($dn, $name, @op) = @$_; +{ actor => $actor, name => "$name: $dn", op => \@op } } grep { is_possible($_) } @todo;
     }
     return @all;
+}
+
+# Attempts to cheat that are no cell, all of them to be refused: [what, who, op...]
+sub cheats {
+    my ($alice, $dep) = ("uid=alice,ou=sales,$A", "uid=wangfang,ou=sales,$A");
+    my $OID = '2.25.52567715340633365628480039044261483495.1';
+    return (
+        ['a role under a language', 'dom', 'modify', $alice, [add => 'postroadRole;lang-zh', 'super']],
+        ['a role by the number of the attribute', 'dom', 'modify', $alice, [add => "$OID.8", 'Super']],
+        ['a role among other changes', 'dom', 'modify', $alice, [replace => 'title', 'x'], [add => 'postroadRole', 'department'], [replace => 'postroadRole', 'super']],
+        ['a role in place of a lower one', 'dom', 'modify', $dep, [delete => 'postroadRole', 'department'], [add => 'postroadRole', 'domain']],
+        ['a scope under a language', 'dep', 'modify', $alice, [add => 'postroadScope;lang-zh', "ou=sales,$A"]],
+        ['a right under a language', 'dom', 'modify', $alice, [add => 'postroadRight;lang-zh', 'audit']],
+        ['an address under a language', 'dom', 'modify', $alice, [add => 'postroadAlias;lang-zh', 'x@post.example']],
+        ['an address with two @', 'dep', 'modify', $alice, [add => 'postroadAlias', '"x@corp.example"@post.example']],
+        ['an address without a domain', 'dep', 'modify', $alice, [add => 'postroadAlias', 'x']],
+        ['an address of a pattern', 'dep', 'modify', $alice, [add => 'postroadAlias', 'x@*']],
+        ['a scope that ends the set', 'dom', 'modify', $alice, [add => 'postroadScope', "ou=x] | user | [ou=y,$D"]],
+        ['a scope with a bracket', 'sup', 'modify', $alice, [add => 'postroadScope', "ou=a]b,$A"]],
+        ['an address that ends the set', 'dep', 'modify', $alice, [add => 'postroadAlias', 'x@a] | [super']],
+        ['in whose name he may act', 'dom', 'modify', $alice, [add => 'authzTo', 'dn:*']],
+        ['who may act in his name', 'dom', 'modify', $alice, [add => 'authzFrom', 'dn:*']],
+        ['oneself into the gate, in other letters', 'alice', 'modify', $GATE, [add => 'member', "UID=Alice, OU=Sales,$A"]],
+        ['who holds no role into the gate', 'dom', 'modify', $GATE, [add => 'member', $alice]],
+        ['all others out of the gate', 'dom', 'modify', $GATE, [replace => 'member', "uid=lina,ou=hr,$A"]],
+        ['the gate closed', 'dom', 'delete', $GATE],
+        ['out of the own suspension', 'domsus', 'modify', "uid=domsus,ou=it,$A", [replace => 'postroadState', 'active']],
+        ['out of the department that is suspended', 'domlea', 'rename', "uid=domlea,ou=leavers,$A", 'uid=domlea', "ou=hr,$A"],
+        ['the own name after suspension', 'domsus', 'modify', "uid=domsus,ou=it,$A", [replace => 'displayName', 'x']],
+        ['the own password after suspension', 'domsus', 'password', "uid=domsus,ou=it,$A", 'x'],
+        ['an account beside a site', 'sup', 'add', "uid=x,cn=sites,$O", { objectClass => ['account', 'postroadAccount'], uid => ['x'] }],
+        ['a role in the name of a new entry', 'dom', 'add', "uid=x+postroadRole=super,ou=hr,$A",
+            { objectClass => [qw(inetOrgPerson postroadAccount)], uid => ['x'], cn => ['x'], sn => ['x'], postroadRole => ['super'] }],
+        ['the same, not among its attributes', 'dom', 'add', "uid=x+postroadRole=super,ou=hr,$A",
+            { objectClass => [qw(inetOrgPerson postroadAccount)], uid => ['x'], cn => ['x'], sn => ['x'] }],
+        (map { ["$_ as a class by its number", 'dom', 'modify', "ou=north,ou=sales,$A", [add => 'objectClass', "2.25.52567715340633365628480039044261483495.2.$_"],
+            [add => 'associatedDomain', 'q.example']] } 2, 5),
+    );
 }
 
 1;

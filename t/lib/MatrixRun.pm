@@ -35,7 +35,7 @@ sub connect_all {
     $self->{root}->modify($_->[0], ['delete', 'postroadState']) for @states;
     for my $actor (actor_names()) {
         my $dn = actor_dn($actor);
-        my ($uid) = $dn =~ /^\w+=([^,]+)/;
+        my ($uid) = $dn =~ /^(?:postroadRole=domain\+)?\w+=([^,]+)/;
         $self->{as}{$actor} = LdapWire->new($self->{socket}, $dn, $dn eq '' ? '' : "sample-$uid");
     }
     $self->{root}->modify($_->[0], ['add', 'postroadState', $_->[1]]) for @states;
@@ -98,7 +98,7 @@ sub compare {
 }
 
 # What is read, and by which of these; the rest reads nothing of it.
-my @readers = qw(sys sup supa dom dep alice sunli wang domsus domung policyd dovecot replicator anonymous);
+my @readers = qw(sys sup supa dom dep alice sunli wang domsus domung nopw depnop odd policyd dovecot replicator anonymous);
 my ($A, $B, $O) = ($Matrix::A, $Matrix::B, $Matrix::O);
 my %reads = (
     'the address of wuhao' => ["uid=wuhao,ou=qingdao,$B", 'mail'],
@@ -123,29 +123,37 @@ my %reads = (
 
 sub reads {
     return (
-        ['the address of wuhao', 'sys sup supa dom dep alice sunli wang domung policyd dovecot replicator'],
-        ['the role of lina', 'sys sup supa dom dep alice sunli wang domung policyd dovecot replicator'],
+        ['the address of wuhao', 'sys sup supa dom dep alice sunli wang domung nopw depnop policyd dovecot replicator'],
+        ['the role of lina', 'sys sup supa dom dep alice sunli wang domung nopw depnop policyd dovecot replicator'],
         ['the quota of depnop (none)', ''],
-        ['the functions of depnop', 'sys sup supa dom policyd dovecot replicator'],
-        ['the functions of nopw', 'sys sup supa dom dep policyd dovecot replicator'],
+        ['the functions of depnop', 'sys sup supa dom depnop policyd dovecot replicator'],
+        ['the functions of nopw', 'sys sup supa dom dep nopw depnop policyd dovecot replicator'],
         ['the state of frank', 'sys sup supa dom policyd dovecot replicator'],
         ['the password of alice', 'sys replicator'],
-        ['when alice was changed', 'sys sup supa dom dep alice policyd dovecot replicator'],
+        ['when alice was changed', 'sys sup supa dom dep alice depnop policyd dovecot replicator'],
         ['the next hop of mx1', 'sys policyd dovecot replicator'],
-        ['the state of site hebei', 'sys sup supa dom dep wang policyd dovecot replicator'],
-        ['who is in the gate', 'sys sup supa dom dep wang policyd dovecot replicator'],
+        ['the state of site hebei', 'sys sup supa dom dep wang depnop policyd dovecot replicator'],
+        ['who is in the gate', 'sys sup supa dom dep wang depnop policyd dovecot replicator'],
         ['the password of a service', 'sys replicator'],
         ['that there are services', 'sys policyd dovecot replicator'],
-        ['the base', 'sys alice sunli domung policyd dovecot replicator'],
+        ['the base', 'sys sup supa dom dep alice sunli wang domung nopw depnop policyd dovecot replicator'],
+        ['binding', 'sys sup supa dom dep alice sunli wang domung nopw depnop odd policyd dovecot replicator'],
         ['the description of the base', 'sys policyd dovecot replicator'],
-        ['the home site of corp', 'sys sup supa dom dep wang policyd dovecot replicator'],
+        ['the home site of corp', 'sys sup supa dom dep wang depnop policyd dovecot replicator'],
         ['the home site of post', 'sys sup policyd dovecot replicator'],
-        ['the senders of list team', 'sys sup supa dom dep wang policyd dovecot replicator'],
+        ['the senders of list team', 'sys sup supa dom dep wang depnop policyd dovecot replicator'],
     );
+}
+
+sub binds {
+    my ($self, $actor) = @_;
+    my ($uid) = actor_dn($actor) =~ /^(?:postroadRole=domain\+)?\w+=([^,]+)/ or return 0;
+    return LdapWire->new($self->{socket})->bind_as(actor_dn($actor), "sample-$uid") == 0;
 }
 
 sub who_reads {
     my ($self, $what) = @_;
+    return join ' ', grep { $self->binds($_) } @readers if $what eq 'binding';
     my ($dn, $name) = @{ $reads{$what} };
     return join ' ', grep {
         my ($found) = $self->{as}{$_}->search($dn, 'base', ['objectClass'], $name);
