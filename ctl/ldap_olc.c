@@ -29,6 +29,7 @@ static const struct row {
     {"TLSCertificateFile", "olcTLSCertificateFile", "", OLC_GLOBAL, OLC_ONE},
     {"TLSCertificateKeyFile", "olcTLSCertificateKeyFile", "", OLC_GLOBAL, OLC_ONE},
     {"TLSVerifyClient", "olcTLSVerifyClient", "", OLC_GLOBAL, OLC_ONE},
+    {"TLSCipherSuite", "olcTLSCipherSuite", "", OLC_GLOBAL, OLC_ONE},
     {"TLSProtocolMin", "olcTLSProtocolMin", "", OLC_GLOBAL, OLC_ONE},
     {"overlay", NULL, "", OLC_OVERLAY, OLC_ONE},
     {"syncprov-checkpoint", "olcSpCheckpoint", "syncprov", OLC_OVERLAY, OLC_ONE},

@@ -19,6 +19,7 @@ use Trial;
 my $cc = $ENV{CC} || 'cc';
 plan(skip_all => 't/tools/rights_cells is not built: make tests') unless -x "$top/t/tools/rights_cells";
 needs(qw(slapd slapadd), $cc);
+plan(skip_all => 'takes long: make soak') unless $ENV{POSTROAD_SOAK};
 
 my $SECONDS = $ENV{POSTROAD_SOAK} ? 1e9 : 12; # for each half
 my $seed = $ENV{POSTROAD_SEED} // int(time / 86400);
