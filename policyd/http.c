@@ -160,18 +160,29 @@ on_connection(struct event_base *base, void *ctx)
     return bev;
 }
 
+/* Stands in until evhttp takes over: libevent doesn't watch a socket of nobody, nor say so. */
+static void
+on_nothing(struct evconnlistener *l, evutil_socket_t fd, struct sockaddr *sa, int len, void *ctx)
+{
+    (void)l;
+    (void)sa;
+    (void)len;
+    (void)ctx;
+    evutil_closesocket(fd);
+}
+
 static int
 listen_on(struct web *w, int fd)
 {
     struct evconnlistener *l;
 
     evutil_make_socket_nonblocking(fd);
-    l = evconnlistener_new(w->control->base, NULL, NULL, LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_DISABLED,
-                           0, fd);
+    l = evconnlistener_new(w->control->base, on_nothing, NULL,
+                           LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_DISABLED, 0, fd);
     if (!l)
         return -1;
-    if (evconnlistener_enable(l) == 0 && evhttp_bind_listener(w->http, l))
-        return 0;
+    if (evhttp_bind_listener(w->http, l))
+        return evconnlistener_enable(l); /* evhttp frees it */
     evconnlistener_free(l);
     return -1;
 }
