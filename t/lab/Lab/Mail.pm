@@ -104,7 +104,7 @@ sub await_delivery {
         ($last) = reverse grep { lc $_->{to} eq lc $to } $self->deliveries($site, $mark);
         return $last && $last->{status} eq $status;
     };
-    return $last if eval { Inside::wait_for('', 20, $ended) };
+    return $last if eval { Inside::wait_for('', 60, $ended) };
     my $is = $last ? in_words($last) : 'nothing was done';
     my $log = join '', map { "  $_->{id} $_->{text}\n" } $self->trail($site, $mark);
     die "$site should have $status it to $to, but: $is\n$log";
@@ -130,7 +130,7 @@ sub await_settled {
         }
         return %seen && !grep { !$removed{$_} } keys %seen, keys %next;
     };
-    Inside::wait_for("the message $mark has left all queues", 20, $settled);
+    Inside::wait_for("the message $mark has left all queues", 60, $settled);
     return;
 }
 
