@@ -13,9 +13,9 @@
 # POSTROAD_TRACE=1 tells each step as it is made.
 #
 # It was seen to fail, by the rule that stands there, when the mailbox map refused whom it is unsure of
-# (1), when any proof was fresh enough for freshness_decide(), or only the own directory was asked (1),
-# when the hand-off port had no policy check (6), when it expanded addresses (3), and when the
-# transport map said "not found" of who has vanished (5).
+# (1), when any proof was fresh enough for freshness_decide() (1, 5), when only the own directory was
+# asked (2), when the hand-off port had no policy check (6), when it expanded addresses (3), and when
+# the transport map said "not found" of who has vanished (5).
 use strict;
 use warnings;
 use File::Temp ();
@@ -191,10 +191,26 @@ sub something_is_put_right {
 }
 
 sub somebody_changes {
+    return twins_appear() if $twins[0] && cut_off() && chance(0.1);
     my $name = pick(@names);
-    my $twins = !$trouble->is_well('line') && !grep({ !$trouble->is_well("slapd $_") } @sites) && chance(0.1);
-    $name = shift @twins if $twins && @twins;
-    $name =~ /^t/ ? $people->twins_appear($name) : $people->change($name, rand, pick(@sites));
+    $people->change($name, rand, pick(@sites));
+    remember($name);
+    return;
+}
+
+# Two at work, neither of whom hears of the other one.
+sub cut_off { return !$trouble->is_well('line') && !grep { !$trouble->is_well("slapd $_") } @sites }
+
+sub twins_appear {
+    my $name = shift @twins;
+    $people->twins_appear($name);
+    mail_is_written(site => 'outside', server => $mx{$_}, to => [ $people->addresses($name) ]) for @sites;
+    remember($name);
+    return;
+}
+
+sub remember {
+    my ($name) = @_;
     @recent = ($name, @recent[ 0 .. ($#recent < 1 ? $#recent : 1) ]);
     return;
 }
@@ -218,7 +234,10 @@ sub one_step {
 
 sub set_out {
     $truth->change($_, $begin, $begin, standby => $other{$_}, failed_over => 0) for @sites, 'outside';
-    $truth->change($_, $begin, $begin, addresses => []) for @names, @twins;
+    for my $name (@names, @twins) {
+        $truth->change($name, $begin, $begin, addresses => []);
+        $truth->reserve($name, Lab::People::mail_of($name));
+    }
     my %home = (%steady, sunli => 'shandong', adviser => 'outside');
     for my $name (keys %home) {
         my $mail = $name eq 'sunli' ? 'sunli@post.example' : Lab::People::mail_of($name);

@@ -26,6 +26,13 @@ sub change {
     return;
 }
 
+# An address that is to be his, and nobody else's.
+sub reserve {
+    my ($self, $name, $address) = @_;
+    $self->{owner}{$address} = $name;
+    return;
+}
+
 # By now it is so, and nobody can say since when: since the last change, or never was it otherwise.
 sub amend {
     my ($self, $name, $now, %state) = @_;
