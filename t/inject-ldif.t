@@ -18,7 +18,7 @@ use Time::HiRes qw(sleep time);
 use Inject;
 use Trial;
 
-my $SECONDS = 30;
+my $SECONDS = 20;
 my $PRINT = join ':', ('AB') x 32;
 my $TEMPORARY = 75;
 my $port = 20_000 + $$ % 10_000;

@@ -17,7 +17,7 @@ use IO::Select;
 use Inject;
 use Trial;
 
-my $SECONDS = 35;
+my $SECONDS = 24;
 my $PRINT = join ':', ('AB') x 32;
 inject_needs(qw(slapd slapadd ldapmodify ldapsearch ldapwhoami));
 
