@@ -449,6 +449,8 @@ sub cheats {
         ['a scope that ends the set', 'dom', 'modify', $alice, [add => 'postroadScope', "ou=x] | user | [ou=y,$D"]],
         ['a scope with a bracket', 'sup', 'modify', $alice, [add => 'postroadScope', "ou=a]b,$A"]],
         ['an address that ends the set', 'dep', 'modify', $alice, [add => 'postroadAlias', 'x@a] | [super']],
+        ['a class for the base', 'alice', 'modify', $O, [add => 'objectClass', 'dcObject']],
+        ['a class for the base', 'dom', 'modify', $O, [add => 'objectClass', 'dcObject']],
         ['in whose name he may act', 'dom', 'modify', $alice, [add => 'authzTo', 'dn:*']],
         ['who may act in his name', 'dom', 'modify', $alice, [add => 'authzFrom', 'dn:*']],
         ['oneself into the gate, in other letters', 'alice', 'modify', $GATE, [add => 'member', "UID=Alice, OU=Sales,$A"]],
