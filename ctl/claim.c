@@ -14,8 +14,9 @@
 #include "addr.h"
 #include "attrs.h"
 
-#define BATCH_MIRROR 150 /* addresses a question; each has at most ADDR_MAX bytes of 65,536 */
-#define BATCH_SERVER 50
+#define BATCH_BYTES  48000 /* of addresses in a question to the daemon, which takes 65,536 */
+#define BATCH_SERVER 50    /* addresses in one search, if they fit into the filter */
+#define FILTER_BYTES (512u << 10)
 
 /* --- the mirror --- */
 
@@ -170,20 +171,30 @@ on_entry(void *ctx, const struct dir_entry *e)
     return 0;
 }
 
+/* As many of the addresses as one search can ask for; *asked_r: how many that were. */
 static int
-ask_server(struct dir *d, const char *const addresses[], size_t n, claim_fn *fn, void *ctx)
+ask_server(struct dir *d, const char *const addresses[], size_t n, claim_fn *fn, void *ctx,
+           size_t *asked_r)
 {
-    static char filter[BATCH_SERVER * 4 * (3 * ADDR_MAX + 64)];
+    static char filter[FILTER_BYTES];
     struct names names;
-    struct asked asked = {addresses, n, &names, fn, ctx};
-    size_t used = 0;
+    struct asked asked = {addresses, 0, &names, fn, ctx};
+    size_t used = 0, before;
 
     names_of(dir_ctl(d)->conf, 1, &names);
     append(filter, sizeof filter, &used, "(|", "", "");
-    for (size_t i = 0; i < n; i++)
-        append_address(&names, addresses[i], filter, sizeof filter, &used);
+    while (asked.n < n && asked.n < BATCH_SERVER) {
+        before = used;
+        append_address(&names, addresses[asked.n], filter, sizeof filter - 2, &used);
+        if (used >= sizeof filter - 2) { /* this one is for the next search */
+            used = before;
+            break;
+        }
+        asked.n++;
+    }
+    filter[used] = '\0';
     append(filter, sizeof filter, &used, ")", "", "");
-    if (used >= sizeof filter)
+    if ((*asked_r = asked.n) == 0)
         return dir_refuse(d, CTL_NO, "too many attributes have addresses in this directory");
     on_attribute(&names, "objectClass", 0);
     names.attr[names.n] = NULL;
@@ -196,9 +207,13 @@ claim_each_mirror(const struct ctl *ctl, const char *const addresses[], size_t n
 {
     int asked = 1;
 
-    for (size_t i = 0; asked && i < n; i += BATCH_MIRROR)
-        asked =
-            ask_mirror(ctl, addresses + i, n - i < BATCH_MIRROR ? n - i : BATCH_MIRROR, fn, ctx);
+    for (size_t i = 0, batch; asked && i < n; i += batch) {
+        size_t bytes = 0;
+
+        for (batch = 0; i + batch < n && bytes < BATCH_BYTES - 2 * ADDR_MAX; batch++)
+            bytes += 2 * strlen(addresses[i + batch]) + 3; /* JSON may put escapes in */
+        asked = ask_mirror(ctl, addresses + i, batch, fn, ctx);
+    }
     return asked;
 }
 
@@ -207,8 +222,8 @@ claim_each_server(struct dir *d, const char *const addresses[], size_t n, claim_
 {
     int code = CTL_DONE;
 
-    for (size_t i = 0; code == CTL_DONE && i < n; i += BATCH_SERVER)
-        code = ask_server(d, addresses + i, n - i < BATCH_SERVER ? n - i : BATCH_SERVER, fn, ctx);
+    for (size_t i = 0, asked; code == CTL_DONE && i < n; i += asked)
+        code = ask_server(d, addresses + i, n - i, fn, ctx, &asked);
     return code;
 }
 

@@ -296,9 +296,9 @@ ask_round(struct import *im, struct dir *d, struct asking *a, const char **list)
     if (!im->no_mirror)
         im->no_mirror = !claim_each_mirror(im->ctl, list, n, on_claim, a);
     n = list_wishes(a, list);
-    for (size_t i = 0; code == CTL_DONE && i < n; i += 500) {
+    for (size_t i = 0; code == CTL_DONE && i < n; i += 1000) {
         import_progress(im, what, i, n);
-        code = claim_each_server(d, list + i, n - i < 500 ? n - i : 500, on_claim, a);
+        code = claim_each_server(d, list + i, n - i < 1000 ? n - i : 1000, on_claim, a);
     }
     import_progress(im, what, n, n);
     return code;

@@ -46,7 +46,9 @@ on_user(void *ctx, const struct dir_entry *e, const char *domain, const char *de
 
     if (!wanted(l, e))
         return 0;
-    l->n++;
+    if (l->n++ == 0 && !l->ctl->json)
+        text_row(&l->t,
+                 (const char *const[]){"address", "name", "department", "site", "state", "role"});
     if (l->ctl->json) {
         json_array_append_new(l->rows,
                               json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "dn", e->dn,
@@ -75,18 +77,14 @@ verb_user_list(struct ctl *ctl)
         return ctl_usage("user list takes options only");
     if ((code = dir_open(ctl, &d)) != CTL_DONE)
         return code;
-    text_row(&l.t, (const char *const[]){"address", "name", "department", "site", "state", "role"});
     code = user_scan(d, on_user, &l);
     if (code != CTL_DONE)
         dir_fail(d, code);
     else if (ctl->json)
         ctl_print_json(json_pack("{s:b, s:O}", "ok", 1, "users", l.rows));
-    else if (l.n > 0)
-        text_table_end(&l.t, 0);
-    else
+    else if (l.n == 0)
         fputs("postroad: nobody there, as far as you may see\n", stderr);
-    if (code != CTL_DONE && l.n > 0 && !ctl->json)
-        text_table_end(&l.t, 0);
+    text_table_end(&l.t, 0);
     json_decref(l.rows);
     dir_close(&d);
     return code == CTL_DONE && l.n == 0 ? CTL_NO : code;
