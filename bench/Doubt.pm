@@ -88,10 +88,10 @@ sub known_while_slapd_is_down {
 	my (@up, @down);
 	for (1 .. $rounds) {
 		await_proof($size);
-		push @up, map { $burst->()->{rate} } 1 .. 3;
+		push @up, map { $burst->()->{rate} } 1 .. 4;
 		Rig::stop($size->{slapd}{pid});
 		await($size, sub { $_[0]{source}{phase} ne 'persist' && $_[0]{proof}{unreachable} });
-		push @down, map { $burst->()->{rate} } 1 .. 3;
+		push @down, map { $burst->()->{rate} } 1 .. 4;
 		$size->{slapd} = Rig::start_slapd("$size->{dir}/slapd");
 	}
 	await_proof($size);
