@@ -363,6 +363,7 @@ sub place_ops {
         ['its state' => 'modify', $dn, [replace => 'postroadState', 'active']],
         ['its functions' => 'modify', $dn, [replace => 'postroadDeny', 'pop']],
         ['names of domains' => 'modify', $dn, [add => 'associatedDomain', 'z.example']],
+        ['its password hash' => 'modify', $dn, [replace => 'userPassword', '{SSHA}x']],
         ['domain as a class' => 'modify', $dn, [add => 'objectClass', 'postroadDomain'], [add => 'associatedDomain', 'q.example']],
         ['delete' => 'delete', $dn],
         $dn eq $O || $dn eq $GATE ? () : ['move to sales' => 'rename', $dn, $rdn, "ou=sales,$A"],
