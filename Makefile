@@ -115,7 +115,7 @@ $(PRELOADS): %.so: %.c $(wildcard t/tools/*.inc) config.mk
 
 # --- tests ---
 
-.PHONY: tests check unit soak fuzz check-debian12 check-debian13
+.PHONY: tests check unit soak mutants fuzz check-debian12 check-debian13
 tests: $(TESTS) $(TOOLS) $(PRELOADS) $(BENCHES)
 # Everything. Scripts that need root, namespaces or a server skip themselves and say why.
 check: all tests
@@ -126,6 +126,9 @@ unit: all tests
 # What takes about two hours: each call that can fail does so once, a thousand kills, a long random life of two sites.
 soak: all tests
 	t/soak
+# Each access rule and each step of rights_decide() weakened in turn: a test must notice. About an hour.
+mutants: all tests
+	POSTROAD_SOAK=1 $(PROVE) --exec '' $(PROVE_FLAGS) t/matrix-mutants.t t/rights-mutants.t
 # Each parser for FUZZ_SECONDS; `make check` only runs the inputs that are kept. Needs clang.
 fuzz: config.h
 	@for f in $(filter-out driver,$(basename $(notdir $(FUZZ_SRCS)))); do t/fuzz/run $$f $(FUZZ_SECONDS) || exit 1; done
@@ -236,6 +239,7 @@ help:
 	@echo 'check          all tests; T="t/x.t t/y_test" some of them, JOBS=2 two at a time'
 	@echo 'unit           the tests in C only'
 	@echo 'soak           each call that can fail fails once, a thousand kills, a long life of two sites: about two hours, SOAK_JOBS=6'
+	@echo 'mutants        each access rule and step of rights_decide() weakened in turn; a test must notice: an hour'
 	@echo 'fuzz           libFuzzer on each parser for FUZZ_SECONDS'
 	@echo 'bench          our figures beside their limits; bench-quick: in a minute'
 	@echo 'check-debian12 check-debian13: demo and check on a bare Debian in a folder (root, debootstrap)'

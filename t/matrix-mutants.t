@@ -3,8 +3,8 @@
 #
 # Whether t/matrix.t would notice: each clause of the access rules is taken out or weakened, one at
 # a time, and so is each condition of rights_decide() that is about the directory; at least one cell,
-# or one row of who reads what, must come out otherwise. All of them in `make soak`; else a few, as
-# many as fit into a short time, others each day (POSTROAD_SEED=n for the same ones again).
+# or one row of who reads what, must come out otherwise. All of them in `make mutants`,
+# which takes an hour.
 use strict;
 use warnings;
 use File::Basename qw(dirname);
@@ -19,7 +19,7 @@ use Trial;
 my $cc = $ENV{CC} || 'cc';
 plan(skip_all => 't/tools/rights_cells is not built: make tests') unless -x "$top/t/tools/rights_cells";
 needs(qw(slapd slapadd), $cc);
-plan(skip_all => 'takes long: make soak') unless $ENV{POSTROAD_SOAK};
+plan(skip_all => 'takes an hour: make mutants') unless $ENV{POSTROAD_SOAK};
 
 my $SECONDS = $ENV{POSTROAD_SOAK} ? 1e9 : 12; # for each half
 my $seed = $ENV{POSTROAD_SEED} // int(time / 86400);

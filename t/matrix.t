@@ -23,7 +23,7 @@ my ($O, $D, $A, $B, $GATE) = ($Matrix::O, $Matrix::D, $Matrix::A, $Matrix::B, $M
 
 my $start = time;
 my $run = MatrixRun->new(slurp("$top/ldap-schema/postroad-access.conf"));
-# All of them in `make soak`; else about every third, always the same ones.
+# All of them with POSTROAD_SOAK=1; else about every third, always the same ones.
 my @cells = cells();
 if (!$ENV{POSTROAD_SOAK}) {
     @cells = grep { unpack('%32C*', "$_->{actor} $_->{name}") % 3 == 0 } @cells;
