@@ -13,9 +13,10 @@
 # POSTROAD_TRACE=1 tells each step as it is made.
 #
 # It was seen to fail, by the rule that stands there, when the mailbox map refused whom it is unsure of
-# (1), when any proof was fresh enough for freshness_decide() (1, 5), when only the own directory was
-# asked (2), when the hand-off port had no policy check (6), when it expanded addresses (3), and when
-# the transport map said "not found" of who has vanished (5).
+# (1), when any proof was fresh enough for freshness_decide() and no provider was asked for the address
+# itself (directory.verify_unknown; 1), when only the own directory was asked (2), when the hand-off
+# port had no policy check (6), when it expanded addresses (3), and when the transport map said "not
+# found" of who has vanished (5).
 use strict;
 use warnings;
 use File::Temp ();
