@@ -23,7 +23,11 @@ sub new {
     $self->{pid} = slapd_start($name);
     $self->{socket} = "$dir/$name/sock";
     $self->{root} = LdapWire->new($self->{socket}, 'cn=root,o=corp', 'secret');
-    $self->connect_all;
+    eval { $self->connect_all; 1 } or do {
+        my $why = $@;
+        $self->stop;
+        die $why;
+    };
     $self->{before} = $self->dump;
     return $self;
 }
