@@ -323,6 +323,7 @@ sub account_ops {
         ['scope of all' => 'modify', $dn, [add => 'postroadScope', $O]],
         ['no scope' => 'modify', $dn, [replace => 'postroadScope']],
         (map { ["right $_" => 'modify', $dn, [replace => 'postroadRight', $_]] } qw(read-mail WRITE-mail approve audit)),
+        (map { ["right $_, added" => 'modify', $dn, [add => 'postroadRight', $_]] } qw(read-mail audit)),
         ['no right' => 'modify', $dn, [replace => 'postroadRight']],
         (map { ["$_ as a class" => 'modify', $dn, [add => 'objectClass', $_]] } qw(PostroadList postroadDepartment postroadDomain postroadSite)),
         ['names of domains' => 'modify', $dn, [add => 'associatedDomain', 'z.example']],

@@ -107,6 +107,7 @@ my ($A, $B, $O) = ($Matrix::A, $Matrix::B, $Matrix::O);
 my %reads = (
     'the address of wuhao' => ["uid=wuhao,ou=qingdao,$B", 'mail'],
     'the role of lina' => ["uid=lina,ou=hr,$A", 'postroadRole'],
+    'the role of wangfang' => ["uid=wangfang,ou=sales,$A", 'postroadRole'],
     'the quota of depnop (none)' => ["uid=depnop,ou=sales,$A", 'postroadQuota'],
     'the functions of depnop' => ["uid=depnop,ou=sales,$A", 'postroadDeny'],
     'the functions of nopw' => ["uid=nopw,ou=sales,$A", 'postroadDeny'],
@@ -131,6 +132,7 @@ sub reads {
     return (
         ['the address of wuhao', 'sys sup supa dom dep alice sunli wang domung nopw depnop policyd dovecot replicator'],
         ['the role of lina', 'sys sup supa dom dep alice sunli wang domung nopw depnop policyd dovecot replicator'],
+        ['the role of wangfang', 'sys sup supa dom dep alice sunli wang domung nopw depnop policyd dovecot replicator'],
         ['the quota of depnop (none)', ''],
         ['the functions of depnop', 'sys sup supa dom depnop policyd dovecot replicator'],
         ['the functions of nopw', 'sys sup supa dom dep nopw depnop policyd dovecot replicator'],
