@@ -131,8 +131,8 @@ ok(ask_until($ask, sub { $d->pids('answer') == 2 && $d->pids('control') == 1 && 
     is($failed, 0, "meanwhile $asked lookups were answered");
 }
 like($d->log_text, qr/role died, starting it anew role=answer pid=\d+ by="signal 9"/, 'the log tells of it');
-Policyd::wait_for(sub { $d->ask('mailbox', 'ghost@a.example') eq 'NOTFOUND ' });
-is($d->ask('mailbox', 'ghost@a.example'), 'NOTFOUND ', 'sync has looked at the file again');
+# What the one before it had seen holds until the new one begins to look, so one such answer tells little.
+ok(Policyd::wait_for(sub { !grep { $d->ask('mailbox', 'ghost@a.example') ne 'NOTFOUND ' } 1 .. 20 }), 'sync has looked at the file again');
 
 # A broken file is no trouble for a role that dies: it gets what the parent accepted.
 $d->write_conf(color => '"red"');
