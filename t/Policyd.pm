@@ -27,12 +27,17 @@ sub wait_for {
     }
 }
 
+# The pid while none runs. No process can have it (PID_MAX_LIMIT), where kill takes 0 or undef for all
+# processes of the test's own group.
+my $NOBODY = 4_194_305;
+
 sub new {
     my ($class, %o) = @_;
     my $dir = tempdir('postroad-test.XXXXXX', TMPDIR => 1, CLEANUP => 1);
     my $user = getpwuid $>;
     my $group = getgrgid $);
     my $self = bless {
+        pid => $NOBODY,
         dir => $dir,
         conf => "$dir/postroad.conf",
         log => "$dir/log",
@@ -118,10 +123,10 @@ sub pids {
 
 sub running {
     my ($self) = @_;
-    return 0 if !$self->{pid};
+    return 0 if $self->{pid} == $NOBODY;
     return 1 if waitpid($self->{pid}, 1) == 0; # WNOHANG
     $self->{status} = $?;
-    $self->{pid} = 0;
+    $self->{pid} = $NOBODY;
     return 0;
 }
 
@@ -137,7 +142,7 @@ sub stop {
 sub DESTROY {
     my ($self) = @_;
     local ($?, $@);
-    return if !$self->{pid} || $self->{owner_gone};
+    return if $self->{pid} == $NOBODY || $self->{owner_gone};
     my @roles = map { $self->pids($_) } qw(answer policy control sync);
     kill 'KILL', $self->{pid}, @roles;
     waitpid $self->{pid}, 0;

@@ -173,7 +173,7 @@ change('moved to another site', 'berta@a.example', 'transport', $LOCAL);
 is(found('transport', 'berta.also@a.example'), $LOCAL, 'with all addresses');
 $person{dora} = '';
 change('a new account', 'dora.also@a.example', 'mailbox', 'OK');
-is(ask_reader($reader{alias}, 'dora.also@a.example'), 'dora@a.example', 'in all tables');
+ok(Policyd::wait_for(sub { ask_reader($reader{alias}, 'dora.also@a.example') eq 'dora@a.example' }), 'in all tables');
 $person{dora} = "postroadState: moving\n";
 change('a mailbox on its way', 'dora@a.example', 'transport', 'postroad-wait:');
 $person{dora} = "postroadState: disabled\n";
