@@ -227,6 +227,31 @@ test_sweep(void)
     mirror_close(&m);
 }
 
+/* The number of the format stands behind its name. How often it was changed, also in old pages. */
+static int
+change_format(const char *dir)
+{
+    char path[200];
+    int n = 0, at = 0;
+    FILE *f;
+
+    snprintf(path, sizeof path, "%s/mirror/data.mdb", dir);
+    f = fopen(path, "r+");
+    for (int c; f && (c = getc(f)) != EOF;) {
+        at = c == "format"[at] ? at + 1 : c == 'f';
+        if (at < 6)
+            continue;
+        at = 0;
+        n++;
+        fseek(f, 0, SEEK_CUR);
+        putc(99, f);
+        fseek(f, 0, SEEK_CUR);
+    }
+    if (f)
+        fclose(f);
+    return n;
+}
+
 static void
 test_kept(void)
 {
@@ -254,6 +279,10 @@ test_kept(void)
     mirror_write_commit(m);
     mirror_close(&m);
 
+    ok(change_format(dir) > 0, "a store gets another format");
+    other = mirror_open(dir, MIB, error, sizeof error);
+    ok(other == NULL, "a reader refuses it: %s", error);
+    mirror_close(&other);
     snprintf(dir, sizeof dir, "%s/kept/mirror/data.mdb", top);
     f = fopen(dir, "w");
     for (int i = 0; i < 5000; i++)
