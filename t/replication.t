@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# Replication as `postroad ldap-config` sets it up: two sites by slapd.conf, three by cn=config and
-# apply, over TLS 1.3, each known to the others by its certificate. Writes travel both ways, with passwords;
+# Replication as `postroad ldap-config` sets it up: two sites and three, by slapd.conf,
+# over TLS 1.3, each known to the others by its certificate. Writes travel both ways, with passwords;
 # what was written at both sides of a cut line arrives; a certificate of somebody else opens nothing;
 # refint keeps the gate, lists and scopes in step at all sites.
 use strict;
