@@ -14,17 +14,20 @@
 
 #define BOARD_PAGE      4096
 #define BOARD_QUESTIONS (88 * 4096)  /* bytes for each role's questions, see inquiry.h */
-#define BOARD_ANSWERS   (352 * 4096) /* bytes for sync's answers to them */
-#define BOARD_ROLES \
-    136 /* parent, sync, control, policy, probe, cold, 2 spare, 2 x 64 answer workers */
-#define BOARD_PARENT  0
-#define BOARD_SYNC    1
-#define BOARD_CONTROL 2
-#define BOARD_POLICY  3
-#define BOARD_PROBE   4
-#define BOARD_COLD    5
+#define BOARD_ANSWERS   (376 * 4096) /* bytes for sync's answers to them */
+#define BOARD_ROLES     144          /* those below, and 2 x 64 answer workers */
+#define BOARD_PARENT    0
+#define BOARD_SYNC      1
+#define BOARD_CONTROL   2
+#define BOARD_POLICY    3
+#define BOARD_PROBE     4
+#define BOARD_COLD      5
+#define BOARD_ACCESS    6
+#define BOARD_EDIT      7
+#define BOARD_HOOK      8
+#define BOARD_HOMES     9
 #define BOARD_ANSWER \
-    8 /* the first of the answer workers; during a reload old and new ones share the rest */
+    16 /* the first of the answer workers; during a reload old and new ones share the rest */
 
 enum board_counter {
     /* by every role */

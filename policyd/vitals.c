@@ -26,6 +26,14 @@ vitals_role(int number)
         return "probe";
     case BOARD_COLD:
         return "cold";
+    case BOARD_ACCESS:
+        return "access";
+    case BOARD_EDIT:
+        return "edit";
+    case BOARD_HOOK:
+        return "hook";
+    case BOARD_HOMES:
+        return "homes";
     default:
         return number >= BOARD_ANSWER ? "answer" : "other";
     }
