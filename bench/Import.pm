@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
 # Import: how fast `postroad user import` adds people, questions about their
-# addresses included, beside ldapadd of the same entries: at one slapd with our
+# addresses included, beside ldapadd of the same entries: at a new slapd with our
 # indices, followed by a policyd. Both take turns.
 package Import;
 use strict;
@@ -35,10 +35,10 @@ sub timed {
 	return time - $start;
 }
 
-sub section {
-	my ($dir, $top, $rounds, $n) = @_;
-	my %rate;
-	$dir = "$dir/import";
+# A slapd with the sample tree and a policyd that follows it, new for each turn:
+# the more entries there are below a parent, the slower every add becomes.
+sub fresh {
+	my ($dir, $top) = @_;
 	mkdir $dir;
 	Rig::fill_slapd("$dir/slapd", "$top/ldap-schema", "$top/ldap-schema/two-sites.ldif");
 	my $slapd = Rig::start_slapd("$dir/slapd");
@@ -47,18 +47,29 @@ sub section {
 	Rig::prepare_policyd("$dir/policyd", qq{uri = "$slapd->{uri}"; base = "o=corp"; bind_dn = "cn=root,o=corp"; password_file = "$dir/secret"}, 1);
 	my $policyd = Rig::start_policyd("$dir/policyd", "$top/policyd/postroad-policyd");
 	Rig::await_complete($policyd, 60);
+	return ($slapd, $policyd);
+}
+
+sub section {
+	my ($dir, $top, $rounds, $n) = @_;
+	my %rate;
 	my @who = ('-D', 'cn=root,o=corp');
 	my %cmd = (
-		ours => ["$top/ctl/postroad", '-c', "$dir/policyd/postroad.conf", 'user', 'import', "$dir/people.csv", @who, '--password-file', "$dir/secret"],
-		ldapadd => ['ldapadd', '-x', '-H', $slapd->{uri}, @who, '-w', 'bench', '-f', "$dir/people.ldif"],
+		ours => sub { my ($d) = @_; ("$top/ctl/postroad", '-c', "$d/policyd/postroad.conf", 'user', 'import', "$d/people.csv", @who, '--password-file', "$d/secret") },
+		ldapadd => sub { my ($d, $uri) = @_; ('ldapadd', '-x', '-H', $uri, @who, '-w', 'bench', '-f', "$d/people.ldif") },
 	);
 	my @turns = sort keys %cmd;
+	mkdir "$dir/import";
 	for my $round (1 .. $rounds) {
-		write_people($dir, "r$round.", $n);
-		push @{ $rate{$_} }, $n / timed("$dir/$_.log", @{ $cmd{$_} }) for @turns;
+		for my $turn (@turns) {
+			my $d = "$dir/import/$turn$round";
+			my ($slapd, $policyd) = fresh($d, $top);
+			write_people($d, "r$round.", $n);
+			push @{ $rate{$turn} }, $n / timed("$d/log", $cmd{$turn}->($d, $slapd->{uri}));
+			Rig::stop($policyd->{pid}, $slapd->{pid});
+		}
 		@turns = reverse @turns;
 	}
-	Rig::stop($policyd->{pid}, $slapd->{pid});
 	Figures::note("import.$n", unit => 'users/s', ours => $rate{ours}, against => 'ldapadd', reference => $rate{ldapadd}, goal => '>= 0.70');
 	return;
 }
