@@ -167,3 +167,20 @@ digest_hex(const struct digest *d, char out[2 * DIGEST_LEN + 1])
         out[i] = hex[d->lane[i / 16] >> (60 - 4 * (i % 16)) & 15];
     out[2 * DIGEST_LEN] = '\0';
 }
+
+void
+digest_bytes(struct span s, char out[2 * DIGEST_LEN + 1])
+{
+    static const char hex[] = "0123456789abcdef";
+    struct sha256_ctx ctx;
+    uint8_t hash[DIGEST_LEN];
+
+    sha256_init(&ctx);
+    sha256_update(&ctx, s.n, (const uint8_t *)s.p);
+    sha256_digest(&ctx, DIGEST_LEN, hash);
+    for (unsigned i = 0; i < DIGEST_LEN; i++) {
+        out[2 * i] = hex[hash[i] >> 4];
+        out[2 * i + 1] = hex[hash[i] & 15];
+    }
+    out[2 * DIGEST_LEN] = '\0';
+}

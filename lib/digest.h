@@ -33,5 +33,7 @@ void digest_update(struct digest *d, const unsigned char uuid[UUID_LEN], const s
 int digest_domain(const struct record *r, struct span *domain_r);
 /* Lower-case hex of the lanes (big-endian), 65 bytes with the NUL. */
 void digest_hex(const struct digest *d, char out[2 * DIGEST_LEN + 1]);
+/* SHA-256 of bytes, in lower-case hex. */
+void digest_bytes(struct span s, char out[2 * DIGEST_LEN + 1]);
 
 #endif

@@ -10,7 +10,7 @@ use warnings;
 use Test::More;
 use File::Find;
 
-my @pure = qw(account addr attrs attrs_take attrs_text csv digest filter freshness guard netstring policy rights rights_words route site socketmap uuid);
+my @pure = qw(account addr attrs attrs_take attrs_text audit_chain audit_line csv digest filter freshness guard netstring policy rights rights_words route site socketmap uuid);
 
 # Pure files and what they may take from elsewhere nevertheless.
 my %pure_may_include = (
