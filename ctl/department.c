@@ -20,6 +20,36 @@ static const struct org_field fields[] = {
 };
 #define FIELDS (sizeof fields / sizeof *fields)
 
+static const char *
+name_of(const struct dir_entry *e, char *out, size_t cap)
+{
+    return org_path(e->dn, out, cap);
+}
+
+static void
+row(struct text_table *t, const struct dir_entry *e, json_t *j)
+{
+    char path[ORG_DN_MAX];
+
+    json_object_set_new(j, "path", json_string(org_path(e->dn, path, sizeof path)));
+    text_row(t, (const char *[]){path, dir_value(e, "postroadHomeSite"),
+                                 dir_value(e, "postroadState"), dir_value(e, "description")});
+}
+
+static const struct org_kind kind = {
+    .what = "department",
+    .args = "one DOMAIN/NAME",
+    .find = org_department,
+    .name = name_of,
+    .fields = fields,
+    .nfields = FIELDS,
+    .filter = "(objectClass=postroadDepartment)",
+    .key = "departments",
+    .heading = (const char *const[]){"department", "home site", "state", "description"},
+    .right = "llll",
+    .row = row,
+};
+
 /* --- add --- */
 
 /* "a.example/sales/east": what stands before the last slash into above; the name, or NULL. */
@@ -107,24 +137,18 @@ show_inherited(struct org *o, const struct dir_entry *e, json_t *j)
     return code;
 }
 
-int
-verb_department_show(struct ctl *ctl)
+static int
+show(struct org *o, const struct dir_entry *e)
 {
-    struct dir_entry *e = NULL;
     json_t *inherited = json_object();
     size_t people = 0;
-    struct org o = {.d = NULL};
-    int code = org_open(&o, ctl, 1, 1, "one DOMAIN/NAME");
+    int code = org_count(o, e->dn, DIR_SUB, "(objectClass=postroadAccount)", &people, NULL);
 
-    if (code == CTL_DONE)
-        code = org_department(&o, ctl->argv[0], NULL, &e);
-    if (code == CTL_DONE)
-        code = org_count(&o, e->dn, DIR_SUB, "(objectClass=postroadAccount)", &people, NULL);
-    if (code == CTL_DONE && !ctl->json)
+    if (code == CTL_DONE && !o->ctl->json)
         org_print(e, fields, FIELDS);
     if (code == CTL_DONE)
-        code = show_inherited(&o, e, ctl->json ? inherited : NULL);
-    if (code == CTL_DONE && ctl->json) {
+        code = show_inherited(o, e, o->ctl->json ? inherited : NULL);
+    if (code == CTL_DONE && o->ctl->json) {
         json_t *j = org_json(e, fields, FIELDS);
 
         json_object_set(j, "inherited", inherited);
@@ -134,56 +158,19 @@ verb_department_show(struct ctl *ctl)
         printf("%-13s %zu\n", "accounts", people);
     }
     json_decref(inherited);
-    dir_entry_free(&e);
-    return org_close(&o, code);
+    return code;
 }
 
-struct listing {
-    struct text_table table;
-    json_t *json;
-};
-
-static int
-on_department(void *ctx, const struct dir_entry *e)
+int
+verb_department_show(struct ctl *ctl)
 {
-    struct listing *l = ctx;
-    char path[ORG_DN_MAX];
-    json_t *j = org_json(e, fields, FIELDS);
-
-    json_object_set_new(j, "path", json_string(org_path(e->dn, path, sizeof path)));
-    json_array_append_new(l->json, j);
-    text_row(&l->table,
-             (const char *[]){path, dir_value(e, "postroadHomeSite"), dir_value(e, "postroadState"),
-                              dir_value(e, "description")});
-    return 0;
+    return org_one(ctl, &kind, show);
 }
 
 int
 verb_department_list(struct ctl *ctl)
 {
-    static const char *const none[] = {"1.1", NULL};
-    struct listing l = {{.columns = 4, .right = "llll"}, json_array()};
-    struct dir_entry *top = NULL;
-    struct org o = {.d = NULL};
-    int code = org_open(&o, ctl, 0, 1, "at most one domain or department");
-
-    if (code == CTL_DONE && ctl->argc)
-        code = org_container(&o, ctl->argv[0], none, &top);
-    if (code == CTL_DONE) {
-        text_row(&l.table, (const char *[]){"department", "home site", "state", "description"});
-        code = dir_search(o.d, top ? top->dn : dir_base(o.d), DIR_SUB,
-                          "(objectClass=postroadDepartment)", NULL, on_department, &l);
-        if (code != CTL_DONE)
-            org_fail(&o, code);
-    }
-    if (code == CTL_DONE && ctl->json)
-        ctl_print_json(json_pack("{s:b, s:O}", "ok", 1, "departments", l.json));
-    else if (code == CTL_DONE)
-        text_table_end(&l.table, 0);
-    text_table_drop(&l.table);
-    json_decref(l.json);
-    dir_entry_free(&top);
-    return org_close(&o, code);
+    return org_list_all(ctl, &kind, 1);
 }
 
 /* --- modify, delete --- */
@@ -191,52 +178,27 @@ verb_department_list(struct ctl *ctl)
 static int
 modify(struct org *o, const struct dir_entry *e, struct dir_change *c)
 {
-    char path[ORG_DN_MAX];
     int code = org_settings(o, c, 0);
 
-    if (code == CTL_DONE && dir_change_count(c) == 0)
-        code = ctl_usage("what is to be changed? postroad help department");
-    if (code == CTL_DONE)
-        code = org_confirm_home(o, e->dn);
-    if (code != CTL_DONE)
-        return code;
-    code = dir_modify(o->d, e->dn, c);
-    return code == CTL_DONE
-               ? org_done(o, e->dn, "changed department %s", org_path(e->dn, path, sizeof path))
-               : org_fail(o, code);
+    return code == CTL_DONE ? org_confirm_home(o, e->dn) : code;
 }
 
 int
 verb_department_modify(struct ctl *ctl)
 {
-    struct dir_change *c = dir_change_new();
-    struct dir_entry *e = NULL;
-    struct org o = {.d = NULL};
-    int code = org_open(&o, ctl, 1, 1, "one DOMAIN/NAME");
+    return org_modify(ctl, &kind, modify);
+}
 
-    if (code == CTL_DONE)
-        code = org_department(&o, ctl->argv[0], NULL, &e);
-    if (code == CTL_DONE)
-        code = modify(&o, e, c);
-    dir_entry_free(&e);
-    dir_change_free(&c);
-    return org_close(&o, code);
+static int delete (struct org *o, const struct dir_entry *e)
+{
+    char path[ORG_DN_MAX];
+
+    return org_delete(o, e->dn, "department", org_path(e->dn, path, sizeof path),
+                      "Whoever administers it no longer does.");
 }
 
 int
 verb_department_delete(struct ctl *ctl)
 {
-    static const char *const none[] = {"1.1", NULL};
-    char path[ORG_DN_MAX];
-    struct dir_entry *e = NULL;
-    struct org o = {.d = NULL};
-    int code = org_open(&o, ctl, 1, 1, "one DOMAIN/NAME");
-
-    if (code == CTL_DONE)
-        code = org_department(&o, ctl->argv[0], none, &e);
-    if (code == CTL_DONE)
-        code = org_delete(&o, e->dn, "department", org_path(e->dn, path, sizeof path),
-                          "Whoever administers it no longer does.");
-    dir_entry_free(&e);
-    return org_close(&o, code);
+    return org_one(ctl, &kind, delete);
 }

@@ -25,6 +25,46 @@ static const struct org_field fields[] = {
 };
 #define FIELDS (sizeof fields / sizeof *fields)
 
+static const char *
+name_of(const struct dir_entry *e, char *out, size_t cap)
+{
+    const char *dc = dir_value(e, "dc");
+
+    snprintf(out, cap, "%s", *dc ? dc : dir_value(e, "associatedDomain"));
+    return out;
+}
+
+static void
+row(struct text_table *t, const struct dir_entry *e, json_t *j)
+{
+    const struct dir_attr *names = dir_attr(e, "associatedDomain");
+    char aliases[1024] = "", name[256];
+    size_t n = 0;
+
+    (void)j;
+    name_of(e, name, sizeof name);
+    for (size_t i = 0; names && i < names->n && n < sizeof aliases; i++)
+        if (strcasecmp(names->v[i].p, name) != 0)
+            n += (size_t)snprintf(aliases + n, sizeof aliases - n, "%s%s", n ? " " : "",
+                                  names->v[i].p);
+    text_row(t, (const char *[]){name, dir_value(e, "postroadHomeSite"),
+                                 dir_value(e, "postroadState"), aliases});
+}
+
+static const struct org_kind kind = {
+    .what = "domain",
+    .args = "the name of one domain",
+    .find = org_domain,
+    .name = name_of,
+    .fields = fields,
+    .nfields = FIELDS,
+    .filter = "(objectClass=postroadDomain)",
+    .key = "domains",
+    .heading = (const char *const[]){"domain", "home site", "state", "alias domains"},
+    .right = "llll",
+    .row = row,
+};
+
 /* --- add --- */
 
 /* Alias domains, each free and not named twice. */
@@ -122,20 +162,13 @@ verb_domain_add(struct ctl *ctl)
 
 /* --- show, list --- */
 
-int
-verb_domain_show(struct ctl *ctl)
+static int
+show(struct org *o, const struct dir_entry *e)
 {
-    struct dir_entry *e = NULL;
     size_t people = 0;
-    struct org o;
-    int code = org_open(&o, ctl, 1, 1, "the name of one domain");
+    int code = org_count(o, e->dn, DIR_SUB, "(objectClass=postroadAccount)", &people, NULL);
 
-    if (code != CTL_DONE)
-        return code;
-    code = org_domain(&o, ctl->argv[0], NULL, &e);
-    if (code == CTL_DONE)
-        code = org_count(&o, e->dn, DIR_SUB, "(objectClass=postroadAccount)", &people, NULL);
-    if (code == CTL_DONE && ctl->json) {
+    if (code == CTL_DONE && o->ctl->json) {
         json_t *j = org_json(e, fields, FIELDS);
 
         json_object_set_new(j, "accounts", json_integer((json_int_t)people));
@@ -144,57 +177,19 @@ verb_domain_show(struct ctl *ctl)
         org_print(e, fields, FIELDS);
         printf("%-13s %zu\n", "accounts", people);
     }
-    dir_entry_free(&e);
-    return org_close(&o, code);
+    return code;
 }
 
-struct listing {
-    struct text_table table;
-    json_t *json;
-};
-
-static int
-on_domain(void *ctx, const struct dir_entry *e)
+int
+verb_domain_show(struct ctl *ctl)
 {
-    struct listing *l = ctx;
-    const struct dir_attr *names = dir_attr(e, "associatedDomain");
-    char aliases[1024] = "";
-    const char *name = dir_value(e, "dc");
-    size_t n = 0;
-
-    json_array_append_new(l->json, org_json(e, fields, FIELDS));
-    for (size_t i = 0; names && i < names->n && n < sizeof aliases; i++)
-        if (strcasecmp(names->v[i].p, name) != 0)
-            n += (size_t)snprintf(aliases + n, sizeof aliases - n, "%s%s", n ? " " : "",
-                                  names->v[i].p);
-    text_row(&l->table, (const char *[]){*name ? name : dir_value(e, "associatedDomain"),
-                                         dir_value(e, "postroadHomeSite"),
-                                         dir_value(e, "postroadState"), aliases});
-    return 0;
+    return org_one(ctl, &kind, show);
 }
 
 int
 verb_domain_list(struct ctl *ctl)
 {
-    struct listing l = {{.columns = 4, .right = "llll"}, NULL};
-    struct org o;
-    int code = org_open(&o, ctl, 0, 0, "no argument");
-
-    if (code != CTL_DONE)
-        return code;
-    l.json = json_array();
-    text_row(&l.table, (const char *[]){"domain", "home site", "state", "alias domains"});
-    code = dir_search(o.d, dir_base(o.d), DIR_SUB, "(objectClass=postroadDomain)", NULL, on_domain,
-                      &l);
-    if (code != CTL_DONE)
-        org_fail(&o, code);
-    else if (ctl->json)
-        ctl_print_json(json_pack("{s:b, s:O}", "ok", 1, "domains", l.json));
-    else
-        text_table_end(&l.table, 0);
-    text_table_drop(&l.table);
-    json_decref(l.json);
-    return org_close(&o, code);
+    return org_list_all(ctl, &kind, 0);
 }
 
 /* --- modify, delete --- */
@@ -216,46 +211,25 @@ modify(struct org *o, const struct dir_entry *e, struct dir_change *c)
         code = org_option(o, c, DIR_DELETE, "remove-alias", "associatedDomain", org_check_domain);
     if (code == CTL_DONE)
         code = org_option(o, c, DIR_REPLACE, "catch-all", "postroadCatchAll", org_check_address);
-    if (code == CTL_DONE && dir_change_count(c) == 0)
-        code = ctl_usage("what is to be changed? postroad help domain");
-    if (code == CTL_DONE)
-        code = org_confirm_home(o, e->dn);
-    if (code != CTL_DONE)
-        return code;
-    code = dir_modify(o->d, e->dn, c);
-    return code == CTL_DONE ? org_done(o, e->dn, "changed domain %s", name) : org_fail(o, code);
+    return code == CTL_DONE ? org_confirm_home(o, e->dn) : code;
 }
 
 int
 verb_domain_modify(struct ctl *ctl)
 {
-    struct dir_change *c = dir_change_new();
-    struct dir_entry *e = NULL;
-    struct org o = {.d = NULL};
-    int code = org_open(&o, ctl, 1, 1, "the name of one domain");
+    return org_modify(ctl, &kind, modify);
+}
 
-    if (code == CTL_DONE)
-        code = org_domain(&o, ctl->argv[0], NULL, &e);
-    if (code == CTL_DONE)
-        code = modify(&o, e, c);
-    dir_entry_free(&e);
-    dir_change_free(&c);
-    return org_close(&o, code);
+static int delete (struct org *o, const struct dir_entry *e)
+{
+    char name[256];
+
+    return org_delete(o, e->dn, "domain", name_of(e, name, sizeof name),
+                      "Mail to its addresses will be refused as relaying.");
 }
 
 int
 verb_domain_delete(struct ctl *ctl)
 {
-    static const char *const attrs[] = {"dc", NULL};
-    struct dir_entry *e = NULL;
-    struct org o = {.d = NULL};
-    int code = org_open(&o, ctl, 1, 1, "the name of one domain");
-
-    if (code == CTL_DONE)
-        code = org_domain(&o, ctl->argv[0], attrs, &e);
-    if (code == CTL_DONE)
-        code = org_delete(&o, e->dn, "domain", dir_value(e, "dc"),
-                          "Mail to its addresses will be refused as relaying.");
-    dir_entry_free(&e);
-    return org_close(&o, code);
+    return org_one(ctl, &kind, delete);
 }

@@ -24,6 +24,50 @@ static const struct org_field fields[] = {
 };
 #define FIELDS (sizeof fields / sizeof *fields)
 
+static const char *
+name_of(const struct dir_entry *e, char *out, size_t cap)
+{
+    snprintf(out, cap, "%s", dir_value(e, "mail"));
+    return out;
+}
+
+static size_t
+values(const struct dir_entry *e, const char *name)
+{
+    const struct dir_attr *a = dir_attr(e, name);
+
+    return a ? a->n : 0;
+}
+
+static void
+row(struct text_table *t, const struct dir_entry *e, json_t *j)
+{
+    const struct dir_attr *senders = dir_attr(e, "postroadSender");
+    char may[512] = "", n[32];
+    size_t used = 0;
+
+    (void)j;
+    for (size_t i = 0; senders && i < senders->n && used < sizeof may; i++)
+        used += (size_t)snprintf(may + used, sizeof may - used, "%s%s", used ? " " : "",
+                                 senders->v[i].p);
+    snprintf(n, sizeof n, "%zu", values(e, "member") + values(e, "postroadMember"));
+    text_row(t, (const char *[]){dir_value(e, "mail"), n, may, dir_value(e, "description")});
+}
+
+static const struct org_kind kind = {
+    .what = "list",
+    .args = "the address of the list",
+    .find = org_list,
+    .name = name_of,
+    .fields = fields,
+    .nfields = FIELDS,
+    .filter = "(objectClass=postroadList)",
+    .key = "lists",
+    .heading = (const char *const[]){"list", "members", "may write", "description"},
+    .right = "lrll",
+    .row = row,
+};
+
 /* Who may write to it: a word, or an address. */
 static int
 check_sender(struct org *o, const char *value, char *out, size_t cap)
@@ -142,77 +186,13 @@ verb_list_add(struct ctl *ctl)
 int
 verb_list_show(struct ctl *ctl)
 {
-    struct dir_entry *e = NULL;
-    struct org o = {.d = NULL};
-    int code = org_open(&o, ctl, 1, 1, "the address of the list");
-
-    if (code == CTL_DONE)
-        code = org_list(&o, ctl->argv[0], NULL, &e);
-    if (code == CTL_DONE && ctl->json)
-        ctl_print_json(org_json(e, fields, FIELDS));
-    else if (code == CTL_DONE)
-        org_print(e, fields, FIELDS);
-    dir_entry_free(&e);
-    return org_close(&o, code);
-}
-
-struct listing {
-    struct text_table table;
-    json_t *json;
-};
-
-static size_t
-values(const struct dir_entry *e, const char *name)
-{
-    const struct dir_attr *a = dir_attr(e, name);
-
-    return a ? a->n : 0;
-}
-
-static int
-on_list(void *ctx, const struct dir_entry *e)
-{
-    struct listing *l = ctx;
-    const struct dir_attr *senders = dir_attr(e, "postroadSender");
-    char may[512] = "", n[32];
-    size_t used = 0;
-
-    for (size_t i = 0; senders && i < senders->n && used < sizeof may; i++)
-        used += (size_t)snprintf(may + used, sizeof may - used, "%s%s", used ? " " : "",
-                                 senders->v[i].p);
-    snprintf(n, sizeof n, "%zu", values(e, "member") + values(e, "postroadMember"));
-    json_array_append_new(l->json, org_json(e, fields, FIELDS));
-    text_row(&l->table,
-             (const char *[]){dir_value(e, "mail"), n, may, dir_value(e, "description")});
-    return 0;
+    return org_show(ctl, &kind);
 }
 
 int
 verb_list_list(struct ctl *ctl)
 {
-    static const char *const none[] = {"1.1", NULL};
-    struct listing l = {{.columns = 4, .right = "lrll"}, json_array()};
-    struct dir_entry *top = NULL;
-    struct org o = {.d = NULL};
-    int code = org_open(&o, ctl, 0, 1, "at most one domain or department");
-
-    if (code == CTL_DONE && ctl->argc)
-        code = org_container(&o, ctl->argv[0], none, &top);
-    if (code == CTL_DONE) {
-        text_row(&l.table, (const char *[]){"list", "members", "may write", "description"});
-        code = dir_search(o.d, top ? top->dn : dir_base(o.d), DIR_SUB, "(objectClass=postroadList)",
-                          NULL, on_list, &l);
-        if (code != CTL_DONE)
-            org_fail(&o, code);
-    }
-    if (code == CTL_DONE && ctl->json)
-        ctl_print_json(json_pack("{s:b, s:O}", "ok", 1, "lists", l.json));
-    else if (code == CTL_DONE)
-        text_table_end(&l.table, 0);
-    text_table_drop(&l.table);
-    json_decref(l.json);
-    dir_entry_free(&top);
-    return org_close(&o, code);
+    return org_list_all(ctl, &kind, 1);
 }
 
 /* --- modify, delete --- */
@@ -249,49 +229,28 @@ modify(struct org *o, const struct dir_entry *e, struct dir_change *c)
                 {DIR_DELETE, "remove-owner", "owner", check_owner}};
     int code = new_mail(o, c);
 
+    (void)e;
     if (code == CTL_DONE)
         code = org_list_settings(o, c);
     for (size_t i = 0; code == CTL_DONE && i < sizeof rows / sizeof *rows; i++)
         code = org_option(o, c, rows[i].op, rows[i].option, rows[i].attr, rows[i].check);
-    if (code == CTL_DONE && dir_change_count(c) == 0)
-        code = ctl_usage("what is to be changed? postroad help list");
-    if (code != CTL_DONE)
-        return code;
-    code = dir_modify(o->d, e->dn, c);
-    return code == CTL_DONE ? org_done(o, e->dn, "changed list %s", dir_value(e, "mail"))
-                            : org_fail(o, code);
+    return code;
 }
 
 int
 verb_list_modify(struct ctl *ctl)
 {
-    struct dir_change *c = dir_change_new();
-    struct dir_entry *e = NULL;
-    struct org o = {.d = NULL};
-    int code = org_open(&o, ctl, 1, 1, "the address of the list");
+    return org_modify(ctl, &kind, modify);
+}
 
-    if (code == CTL_DONE)
-        code = org_list(&o, ctl->argv[0], NULL, &e);
-    if (code == CTL_DONE)
-        code = modify(&o, e, c);
-    dir_entry_free(&e);
-    dir_change_free(&c);
-    return org_close(&o, code);
+static int delete (struct org *o, const struct dir_entry *e)
+{
+    return org_delete(o, e->dn, "list", dir_value(e, "mail"),
+                      "Mail to it will be refused as to an unknown address.");
 }
 
 int
 verb_list_delete(struct ctl *ctl)
 {
-    static const char *const attrs[] = {"mail", NULL};
-    struct dir_entry *e = NULL;
-    struct org o = {.d = NULL};
-    int code = org_open(&o, ctl, 1, 1, "the address of the list");
-
-    if (code == CTL_DONE)
-        code = org_list(&o, ctl->argv[0], attrs, &e);
-    if (code == CTL_DONE)
-        code = org_delete(&o, e->dn, "list", dir_value(e, "mail"),
-                          "Mail to it will be refused as to an unknown address.");
-    dir_entry_free(&e);
-    return org_close(&o, code);
+    return org_one(ctl, &kind, delete);
 }

@@ -112,6 +112,31 @@ const char *org_key(const char *label, char out[64]);
 json_t *org_json(const struct dir_entry *e, const struct org_field *fields, size_t n);
 void org_print(const struct dir_entry *e, const struct org_field *fields, size_t n);
 
+/* --- org_kind.c: what verbs for one kind of entry have in common --- */
+
+typedef int org_find(struct org *o, const char *name, const char *const attrs[],
+                     struct dir_entry **e_r);
+typedef int org_use(struct org *o, const struct dir_entry *e);
+typedef int org_fill(struct org *o, const struct dir_entry *e, struct dir_change *c);
+struct text_table;
+struct org_kind {
+    const char *what, *args; /* "domain"; what a verb for one takes, for the refusal */
+    org_find *find;
+    const char *(*name)(const struct dir_entry *e, char *out, size_t cap); /* as people call it */
+    const struct org_field *fields;
+    size_t nfields;
+    /* Of a listing: how entries are found, their name in JSON, the heading, and the row of one. */
+    const char *filter, *key, *const *heading, *right;
+    void (*row)(struct text_table *t, const struct dir_entry *e, json_t *j);
+};
+/* A verb that does one thing with the entry its argument names. */
+int org_one(struct ctl *ctl, const struct org_kind *kind, org_use *use);
+int org_show(struct ctl *ctl, const struct org_kind *kind);
+/* All there are, or with an argument those below the domain or department it names. */
+int org_list_all(struct ctl *ctl, const struct org_kind *kind, int may_have_top);
+/* What fill collects is written; collecting nothing is refused. */
+int org_modify(struct ctl *ctl, const struct org_kind *kind, org_fill *fill);
+
 int verb_domain_add(struct ctl *ctl);
 int verb_domain_show(struct ctl *ctl);
 int verb_domain_list(struct ctl *ctl);
@@ -140,5 +165,8 @@ int verb_site_restore(struct ctl *ctl);
 int verb_site_drain(struct ctl *ctl);
 int verb_site_down(struct ctl *ctl);
 int verb_site_up(struct ctl *ctl);
+int verb_site_add(struct ctl *ctl);
+int verb_site_modify(struct ctl *ctl);
+int verb_site_delete(struct ctl *ctl);
 
 #endif
