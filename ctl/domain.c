@@ -105,40 +105,20 @@ fill(struct org *o, struct dir_change *c, const char *name)
     return code;
 }
 
-/* The container all domains stand in, where there is none yet. */
-static int
-add_container(struct org *o, const char *dn)
-{
-    struct dir_change *c = dir_change_new();
-    int code;
-
-    dir_change_value(c, DIR_ADD, "objectClass", "organizationalUnit");
-    dir_change_value(c, DIR_ADD, "ou", "domains");
-    code = dir_add(o->d, dn, c);
-    dir_change_free(&c);
-    return code;
-}
-
 static int
 add_at(struct org *o, const char *under, const char *name)
 {
     char rdn[512], dn[ORG_DN_MAX], container[ORG_DN_MAX];
     struct dir_change *c = dir_change_new();
+    const char *class = under ? NULL : "organizationalUnit";
     int code;
 
     if (!under && dir_dn("ou=domains", dir_base(o->d), container, sizeof container) > 0)
         under = container;
     if (dir_rdn("dc", name, rdn, sizeof rdn) < 0 || dir_dn(rdn, under, dn, sizeof dn) < 0)
         code = ctl_usage("the name is too long");
-    else if ((code = fill(o, c, name)) == CTL_DONE) {
-        code = dir_add(o->d, dn, c);
-        if (code == CTL_NO && dir_was_missing(o->d) && under == container) {
-            code = add_container(o, container);
-            if (code == CTL_DONE)
-                code = dir_add(o->d, dn, c);
-        }
-        code = code == CTL_DONE ? org_done(o, dn, "added domain %s", name) : org_fail(o, code);
-    }
+    else if ((code = fill(o, c, name)) == CTL_DONE && (code = org_add(o, dn, c, class)) == CTL_DONE)
+        code = org_done(o, dn, "added domain %s", name);
     dir_change_free(&c);
     return code;
 }

@@ -66,6 +66,12 @@ static const struct option options[] = {
     {"member", required_argument, NULL, OPT_NOTE},
     {"remove-sender", required_argument, NULL, OPT_NOTE},
     {"remove-owner", required_argument, NULL, OPT_NOTE},
+    {"place", required_argument, NULL, OPT_NOTE},
+    {"host", required_argument, NULL, OPT_NOTE},
+    {"next-hop", required_argument, NULL, OPT_NOTE},
+    {"remove-next-hop", required_argument, NULL, OPT_NOTE},
+    {"certificate", required_argument, NULL, OPT_NOTE},
+    {"remove-certificate", required_argument, NULL, OPT_NOTE},
     {"scope", required_argument, NULL, OPT_NOTE},
     {"right", required_argument, NULL, OPT_NOTE},
     /* ldap-config */

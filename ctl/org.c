@@ -5,6 +5,7 @@
  */
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "org.h"
 #include "text.h"
@@ -30,6 +31,36 @@ int
 org_fail(const struct org *o, int code)
 {
     return dir_fail(o->d, code);
+}
+
+static int
+add_above(struct org *o, const char *dn, const char *class)
+{
+    struct dir_change *c = dir_change_new();
+    char attr[64], value[512];
+    int code = CTL_NO;
+
+    snprintf(attr, sizeof attr, "%.*s", (int)strcspn(dn, "="), dn);
+    if (dir_rdn_value(dn, value, sizeof value) > 0) {
+        dir_change_value(c, DIR_ADD, "objectClass", class);
+        dir_change_value(c, DIR_ADD, attr, value);
+        code = dir_add(o->d, dn, c);
+    }
+    dir_change_free(&c);
+    return code;
+}
+
+int
+org_add(struct org *o, const char *dn, struct dir_change *c, const char *class)
+{
+    int code = dir_add(o->d, dn, c);
+
+    if (code == CTL_NO && class && dir_was_missing(o->d)) {
+        code = add_above(o, dir_parent(dn), class);
+        if (code == CTL_DONE)
+            code = dir_add(o->d, dn, c);
+    }
+    return code == CTL_DONE ? CTL_DONE : org_fail(o, code);
 }
 
 int

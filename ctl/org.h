@@ -26,6 +26,11 @@ int org_open(struct org *o, struct ctl *ctl, int least, int most, const char *ar
 int org_close(struct org *o, int code);
 int org_done(const struct org *o, const char *dn, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+/*
+ * Add an entry. class: of the entry above it, which is made first where it is missing; NULL: then
+ * nothing is added.
+ */
+int org_add(struct org *o, const char *dn, struct dir_change *c, const char *class);
 /* What dir_error says, with code; returns code. */
 int org_fail(const struct org *o, int code);
 

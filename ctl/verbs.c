@@ -22,6 +22,7 @@
 #define PERSON_TAKES \
     "name given surname alias site standby quota state deny forward title phone mobile "
 #define PASSWORD_TAKES "new-password-file prompt generate "
+#define HOP_TAKES      "next-hop certificate "
 #define LDAP_TAKES     "base domains gate services sites part template server-id peer tls-dir "
 
 static const struct verb verbs[] = {
@@ -102,14 +103,26 @@ static const struct verb verbs[] = {
      verb_admin_list},
     {"site list", "", "sites and servers, and what is wanted of them", DIR_TAKES, verb_site_list},
     {"site show", "SITE[/SERVER]", "what is known of a site or server", DIR_TAKES, verb_site_show},
-    {"site failover", "SITE [--yes]", "let its standby site take over", EDIT_TAKES "yes",
-     verb_site_failover},
-    {"site restore", "SITE [--yes]", "let it have its mail again", EDIT_TAKES "yes",
-     verb_site_restore},
-    {"site drain", "SITE/SERVER", "send to it only when no other server is up", EDIT_TAKES "yes",
-     verb_site_drain},
-    {"site down", "SITE/SERVER", "send nothing to it", EDIT_TAKES "yes", verb_site_down},
-    {"site up", "SITE/SERVER", "send to it again", EDIT_TAKES, verb_site_up},
+    {"site add", "SITE[/SERVER] [--next-hop HOP]... [--certificate PRINT]... [--host NAME]",
+     "make a site, or a server of one",
+     EDIT_TAKES HOP_TAKES "place standby host description reason", verb_site_add},
+    {"site modify", "SITE[/SERVER] [--next-hop HOP] [--remove-next-hop HOP] ...",
+     "change where mail for it goes, its certificates and names",
+     EDIT_TAKES HOP_TAKES
+     "remove-next-hop remove-certificate place standby host description yes reason",
+     verb_site_modify},
+    {"site delete", "SITE[/SERVER] [--yes]", "delete one that nobody has as his site",
+     EDIT_TAKES "yes reason", verb_site_delete},
+    {"site failover", "SITE [--reason TEXT] [--yes]", "let its standby site take over",
+     EDIT_TAKES "yes reason", verb_site_failover},
+    {"site restore", "SITE [--reason TEXT] [--yes]", "let it have its mail again",
+     EDIT_TAKES "yes reason", verb_site_restore},
+    {"site drain", "SITE/SERVER [--reason TEXT]", "send to it only when no other server is up",
+     EDIT_TAKES "yes reason", verb_site_drain},
+    {"site down", "SITE/SERVER [--reason TEXT]", "send nothing to it", EDIT_TAKES "yes reason",
+     verb_site_down},
+    {"site up", "SITE/SERVER [--reason TEXT]", "send to it again", EDIT_TAKES "reason",
+     verb_site_up},
     {"ldap-config print", "[--format conf|ldif]",
      "what slapd is to be told: access rules, indices …", LDAP_TAKES "format database",
      verb_ldap_print},

@@ -250,29 +250,14 @@ take_hop(struct pack *p, struct span v)
         pack_complain(p, v, "is no next hop like '10 relay:[192.0.2.1]:25'");
 }
 
-/* MD5, SHA-1 or SHA-256 in hex, colons as anybody likes them. */
 void
 take_print(struct pack *p, struct span v)
 {
-    char out[96];
-    size_t n = 0;
+    char out[SITE_PRINT_MAX + 1];
+    long n = site_print_canon(v, out);
 
-    for (size_t i = 0; i < v.n; i++) {
-        unsigned char c = (unsigned char)v.p[i];
-
-        if (c == ':' && n % 3 == 2)
-            continue;
-        c = c >= 'a' && c <= 'f' ? (unsigned char)(c - 32) : c;
-        if (n + 1 >= sizeof out || !((c >= '0' && c <= '9') || (c >= 'A' && c <= 'F'))) {
-            n = 0;
-            break;
-        }
-        if (n % 3 == 2)
-            out[n++] = ':';
-        out[n++] = (char)c;
-    }
-    if (n == 47 || n == 59 || n == 95)
-        pack_add(p, p->tag, (struct span){out, n});
+    if (n > 0)
+        pack_add(p, p->tag, (struct span){out, (size_t)n});
     else
         pack_complain(p, v, "is no fingerprint");
 }

@@ -54,6 +54,39 @@ name_copy(char *out, size_t cap, struct span s, const char *also)
     return 0;
 }
 
+int
+site_name_canon(struct span s, char out[SITE_NAME_MAX + 1])
+{
+    return name_copy(out, SITE_NAME_MAX + 1, s, "");
+}
+
+int
+site_host_canon(struct span s, char out[256])
+{
+    return name_copy(out, 256, s, ":[]");
+}
+
+/* Colons are where anybody likes them. */
+long
+site_print_canon(struct span s, char out[SITE_PRINT_MAX + 1])
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < s.n; i++) {
+        unsigned char c = lower(s.p[i]);
+
+        if (c == ':' && n % 3 == 2)
+            continue;
+        if (n >= SITE_PRINT_MAX || !((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f')))
+            return -1;
+        if (n % 3 == 2)
+            out[n++] = ':';
+        out[n++] = (char)(c >= 'a' ? c - 32 : c);
+    }
+    out[n] = '\0';
+    return n == 47 || n == 59 || n == 95 ? (long)n : -1;
+}
+
 static struct span
 trim(struct span s)
 {
@@ -230,7 +263,7 @@ host_add(struct site *s, struct span v)
 {
     char name[sizeof s->hosts[0]];
 
-    if (name_copy(name, sizeof name, v, ":[]") < 0)
+    if (site_host_canon(v, name) < 0)
         return -1;
     for (unsigned i = 0; i < s->nhosts; i++)
         if (strcmp(s->hosts[i], name) == 0)
@@ -266,7 +299,7 @@ site_fill(struct site_table *t, struct site *s, const struct record *r)
 
     while (record_next(r, &pos, &tag, &v)) {
         if (tag == TAG_STANDBY && s->standby[0] == '\0')
-            t->bad += name_copy(s->standby, sizeof s->standby, v, "") < 0;
+            t->bad += site_name_canon(v, s->standby) < 0;
         else if (tag == TAG_DESIRED && same_word(v, "failed-over"))
             s->failed_over = 1;
         else if (tag == TAG_DESIRED)
@@ -284,7 +317,7 @@ site_table_add(struct site_table *t, struct span name, const struct record *r)
     struct site *s = &t->sites[t->n < SITE_MAX ? t->n : 0];
     char canon[SITE_NAME_MAX + 1];
 
-    if (t->n == SITE_MAX || name_copy(canon, sizeof canon, name, "") < 0 ||
+    if (t->n == SITE_MAX || site_name_canon(name, canon) < 0 ||
         site_named(t, span_of(canon)) != NULL) {
         t->bad++;
         return NULL;

@@ -22,6 +22,7 @@
 #define SITE_NAME_MAX      64
 #define SITE_PRINTS_MAX    16 /* certificate fingerprints of one site */
 #define SITE_HOSTS_MAX     16 /* servers' names of one site, for directories that store a home host */
+#define SITE_PRINT_MAX     95 /* "AA:BB:…" of SHA-256 */
 #define SITE_ANSWER_MAX    4096
 
 enum hop_state { HOP_UP, HOP_DRAIN, HOP_DOWN }; /* best first */
@@ -39,7 +40,7 @@ struct site {
     uint8_t failed_over; /* postroadDesiredState is failed-over */
     uint8_t nhops, nprints, nhosts;
     struct site_hop hops[SITE_HOPS_MAX];
-    char prints[SITE_PRINTS_MAX][96]; /* "AA:BB:…", SHA-256 fits */
+    char prints[SITE_PRINTS_MAX][SITE_PRINT_MAX + 1];
     char hosts[SITE_HOSTS_MAX][256];
     char answer
         [SITE_ANSWER_MAX]; /* after site_table_seal: "relay:[h1]:25, [h2]:25", "" without a hop */
@@ -54,6 +55,13 @@ struct site_table {
 
 /* Parse "10 relay:[192.0.2.1]:25". Returns 1, or -1 when it is not of that shape. */
 int site_hop_parse(struct span s, struct site_hop *hop);
+
+/* MD5, SHA-1 or SHA-256 in hex, as "AA:BB:…" into out, wherever the colons were. Its length, or -1. */
+long site_print_canon(struct span s, char out[SITE_PRINT_MAX + 1]);
+/* A site's or server's name in lower case, into out. 0, or -1. */
+int site_name_canon(struct span s, char out[SITE_NAME_MAX + 1]);
+/* The same of a host's name or address. */
+int site_host_canon(struct span s, char out[256]);
 
 /* Empty the table. */
 void site_table_init(struct site_table *t);

@@ -8,8 +8,10 @@
 use strict;
 use warnings;
 use File::Basename qw(dirname);
+use IO::Socket::UNIX;
 use lib dirname(__FILE__) . '/lib';
 use JSON::PP;
+use Socket qw(MSG_DONTWAIT);
 use Test::More;
 use Trial;
 
@@ -195,6 +197,69 @@ does(2, qr/write SITE\/SERVER/, qw(site drain mx1));
 does(1, qr/there is no server "hebei\/mx9"/, qw(site drain hebei/mx9));
 is(json(qw(site show hebei))->{standby_site}, 'shandong', 'one site');
 
+# Whoever looks next finds since when, by whom and why; what others wrote at the entry stays.
+does(0, qr/^hebei\/mx1: drain$/m, qw(site drain hebei/mx1 --reason), 'a disk is replaced, 周一');
+my $since = qr/drain since \d{4}-\d\d-\d\d \d\d:\d\d UTC by cn=root,o=corp: a disk is replaced, 周一/;
+like(postroad(qw(site list)), qr/^  hebei\/mx1 +drain .*$since$/m, 'the reason in the list');
+like(json(qw(site show hebei/mx1))->{why}, qr/^drain since .* a disk is replaced/, 'in JSON');
+does(0, qr/^hebei\/mx1: drain$/m, qw(site drain hebei/mx1 --reason later));
+unlike(postroad(qw(site list)), qr/disk/, 'one reason at a time');
+does(0, qr/changed site hebei\/mx1/, qw(site modify hebei/mx1 --description), 'In the cellar');
+is_deeply([sort map { s/ since.*: / since … /r } @{ json(qw(site show hebei/mx1))->{description} }],
+    ['In the cellar', 'postroad: drain since … later'], 'a description of ours and one of theirs');
+does(0, qr/^hebei\/mx1: up$/m, qw(site up hebei/mx1));
+is_deeply(json(qw(site show hebei/mx1))->{description}, ['In the cellar'], 'up again, nothing is to be explained');
+does(2, qr/at most 500 bytes/, qw(site drain hebei/mx1 --reason), '');
+does(2, qr/one line/, qw(site drain hebei/mx1 --reason), "a\nb");
+
+SKIP: {
+    skip 'to look at /dev/log needs root and unshare(1)', 2 unless $> == 0 && (run('', qw(unshare -m true)))[0] == 0;
+    my $log = IO::Socket::UNIX->new(Type => SOCK_DGRAM, Local => "$dir/syslog") or die "$dir/syslog: $!";
+    my $inside = 'mount -t tmpfs none /dev && mknod /dev/null c 1 3 && ln -s "$0" /dev/log && exec "$@"';
+    ($rc, $out) = run('', qw(unshare -m sh -c), $inside, "$dir/syslog", "$top/ctl/postroad", '-c', "$dir/postroad.conf", '-D', 'cn=root,o=corp',
+        '--password-file', "$dir/password", qw(site up hebei/mx1 --reason), 'the disk is in');
+    is($rc, 0, 'with a log to look at') or diag($out);
+    my $line = '';
+    $log->recv($line, 4096, MSG_DONTWAIT);
+    like($line, qr/postroad\b.*: site up dn="cn=mx1,cn=hebei,cn=sites,o=corp" by="cn=root,o=corp" reason="the disk is in"/, 'the reason is in the log');
+    does(0, qr/./, qw(site drain hebei/mx1));
+    does(0, qr/^hebei\/mx1: up$/m, qw(site up hebei/mx1));
+}
+
+# Sites and servers themselves.
+my $print = join ':', ('ab') x 32;
+does(0, qr/^added site henan$/m, qw(site add Henan --standby hebei --place), '河南', '--certificate', $print);
+does(1, qr/there is a site henan already/, qw(site add henan));
+does(2, qr/is no name for a site/, qw(site add he+nan));
+does(2, qr/--host is for a server/, qw(site modify henan --host x.example));
+does(2, qr/--standby is for a site/, qw(site add henan/mx1 --standby hebei));
+dry(qw(site add henan/mx1 --host MX1.henan.example), '--next-hop', '10 relay:[192.0.2.3]:25', '--next-hop', '20  relay:[192.0.2.4]:25');
+my $mx1 = json(qw(site show henan/mx1));
+is_deeply([$mx1->{host}, @{ $mx1->{next_hops} }], ['mx1.henan.example', '10 relay:[192.0.2.3]:25', '20 relay:[192.0.2.4]:25'], 'a server');
+is_deeply(json(qw(site show henan))->{certificates}, [uc $print], 'a certificate, as it is compared');
+does(1, qr/there is no site "hainan"/, qw(site add hainan/mx1));
+does(2, qr/is no next hop: write priority/, qw(site modify henan/mx1 --next-hop), '192.0.2.1');
+does(2, qr/is no fingerprint: openssl/, qw(site modify henan --certificate ab:cd));
+does(1, qr/belongs to another site already: cn=mx1,cn=hebei,/, qw(site modify henan/mx1 --next-hop), '5 smtp:[10.77.0.1]:2525');
+does(1, qr/belongs to another site already: cn=mx1,cn=hebei,/, qw(site modify henan/mx1 --host MX1.hebei.example));
+does(1, qr/belongs to another site already: cn=henan,/, qw(site modify hebei --certificate), $print);
+does(0, qr/changed site henan/, 'site', 'modify', 'henan/mx1', '--certificate', $print, '--remove-next-hop', '20 relay:[192.0.2.4]:25');
+does(2, qr/No next hop of the site is left.*nothing was changed/s, qw(site modify henan/mx1 --remove-next-hop), '10 relay:[192.0.2.3]:25');
+does(0, qr/changed site/, qw(site modify henan/mx1 --next-hop), '7 relay:[192.0.2.7]:25', '--remove-next-hop', '10 relay:[192.0.2.3]:25');
+does(2, qr/what is to be changed/, qw(site modify henan));
+does(0, qr/changed site henan$/m, qw(site modify henan --remove-certificate), $print, '--place', '');
+is_deeply([@{ json(qw(site show henan)) }{qw(place certificates)}], [undef, []], 'taken away again');
+does(0, qr/changed domain/, qw(domain modify new.example --site henan));
+does(1, qr/site henan is not empty: 1 entry stands directly below it|1 entries name henan as their home or standby site, dc=new\.example/,
+    qw(site delete henan --yes));
+does(2, qr/No next hop of the site is left|Delete server henan\/mx1/, qw(site delete henan/mx1));
+does(0, qr/deleted server henan\/mx1/, qw(site delete henan/mx1 --yes));
+does(1, qr/entries name henan as their home or standby site, dc=new\.example/, qw(site delete henan --yes));
+does(0, qr/changed domain/, qw(domain modify new.example --site hebei));
+does(1, qr/entries name shandong as their/, qw(site delete shandong --yes));
+does(1, qr/is the site that this configuration is for/, qw(site delete hebei --yes));
+does(0, qr/deleted site henan/, qw(site delete henan --yes));
+
 # --- the end of a domain
 does(1, qr/domain new\.example is not empty/, qw(domain delete new.example --yes));
 does(0, qr/deleted/, 'department', 'delete', 'new.example/部门', '--yes');
@@ -238,7 +303,9 @@ does(0, qr/deleted domain new\.example/, qw(domain delete new.example --yes));
     is($as->('lina', 'hr', qw(list add new@corp.example --member bob@corp.example)), 0, 'a list') or diag($out);
     is($as->('lina', 'hr', qw(domain modify corp.example --quota 1)), 1, 'but not the own domain');
     is($as->('lina', 'hr', qw(site failover hebei --yes)), 1, 'nor sites');
-    is($as->('zhangwei', 'it', qw(site failover hebei --yes)), 0, 'a system administrator does') or diag($out);
+    is($as->('lina', 'hr', qw(site add henan)), 1, 'nor makes any');
+    is($as->('zhangwei', 'it', qw(site add henan)), 0, 'a system administrator does') or diag($out);
+    is($as->('zhangwei', 'it', qw(site failover hebei --yes --reason flood)), 0, 'a system administrator does') or diag($out);
     slapd_stop('b', $other);
 }
 slapd_stop('a', $slapd);
