@@ -133,7 +133,27 @@ note_inode(struct mirror *m)
     m->dev = st.st_dev;
     m->ino = st.st_ino;
     m->bytes = st.st_size;
+    m->lock_ino = mirror_lock_ino(m);
     return 0;
+}
+
+static const char *
+open_error(int rc)
+{
+    return rc == MDB_VERSION_MISMATCH ? "the store has another format"
+           : rc == EWOULDBLOCK        ? "it is written, or read without a lock file"
+                                      : mdb_strerror(rc);
+}
+
+/* Flags for mdb_env_open. 0, or errno. */
+static int
+how_to_open(struct mirror *m, int writer, unsigned *flags_r)
+{
+    int rc = mirror_lock_prepare(m->path, writer);
+
+    m->unlocked = !writer && (rc == ENOSPC || rc == EDQUOT);
+    *flags_r = MDB_NOTLS | (writer ? 0 : MDB_RDONLY) | (m->unlocked ? MDB_NOLOCK : 0);
+    return m->unlocked ? 0 : rc;
 }
 
 static struct mirror *
@@ -141,19 +161,22 @@ open_store(const char *path, size_t map_mib, int writer, char *error, size_t err
 {
     struct mirror *m = calloc(1, sizeof *m);
     int rc = m ? mdb_env_create(&m->env) : ENOMEM;
+    unsigned flags;
 
-    if (!rc && writer)
-        rc = mirror_lock_prepare(path);
     if (!rc) {
         snprintf(m->path, sizeof m->path, "%s", path);
-        rc = mdb_env_set_mapsize(m->env, map_mib << 20);
+        rc = how_to_open(m, writer, &flags);
     }
+    if (!rc)
+        rc = mdb_env_set_mapsize(m->env, map_mib << 20);
     if (!rc)
         rc = mdb_env_set_maxdbs(m->env, T_N);
     if (!rc)
         rc = mdb_env_set_maxreaders(m->env, READERS);
     if (!rc)
-        rc = mdb_env_open(m->env, path, MDB_NOTLS | (writer ? 0 : MDB_RDONLY), 0600);
+        rc = mdb_env_open(m->env, path, flags, 0600);
+    if (!rc && (writer || m->unlocked))
+        rc = mirror_lock_claim(m->env, m->unlocked);
     if (!rc)
         rc = open_tables(m, writer);
     if (!rc)
@@ -162,8 +185,7 @@ open_store(const char *path, size_t map_mib, int writer, char *error, size_t err
         rc = MDB_VERSION_MISMATCH;
     if (!rc)
         return m;
-    snprintf(error, error_n, "%s: %s", path,
-             rc == MDB_VERSION_MISMATCH ? "the store has another format" : mdb_strerror(rc));
+    snprintf(error, error_n, "%s: %s", path, open_error(rc));
     mirror_close(&m);
     errno = rc;
     return NULL;
@@ -219,11 +241,16 @@ mirror_replaced(struct mirror *m)
 {
     char file[sizeof m->path + 16];
     struct stat st;
+    uint64_t lock;
 
     snprintf(file, sizeof file, "%s/data.mdb", m->path);
     if (stat(file, &st) < 0)
         return 2;
-    return (uint64_t)st.st_dev != m->dev || (uint64_t)st.st_ino != m->ino;
+    if ((uint64_t)st.st_dev != m->dev || (uint64_t)st.st_ino != m->ino)
+        return 1;
+    /* When it is gone, ours is still the writer's. */
+    lock = m->lock_ino ? mirror_lock_ino(m) : 0;
+    return lock && lock != m->lock_ino;
 }
 
 void
@@ -235,6 +262,13 @@ mirror_reap_readers(struct mirror *m)
 }
 
 /* --- reading --- */
+
+static void
+let_writers_in(struct mirror *m)
+{
+    if (m->unlocked)
+        mirror_lock_release(m->env);
+}
 
 /* Whether the snapshot that mirror_pause left is still the newest; else it is given up. */
 static int
@@ -264,11 +298,15 @@ mirror_begin(struct mirror *m)
         m->reading = 1;
         return 0;
     }
+    rc = m->unlocked ? mirror_lock_claim(m->env, 1) : 0;
+    if (rc)
+        return mirror_fail(m, rc, "begin");
     rc = m->rtxn ? mdb_txn_renew(m->rtxn) : mdb_txn_begin(m->env, NULL, MDB_RDONLY, &m->rtxn);
     if (rc) {
         if (m->rtxn)
             mdb_txn_abort(m->rtxn);
         m->rtxn = NULL;
+        let_writers_in(m);
         return mirror_fail(m, rc, "begin");
     }
     m->reading = m->addr_stale = 1;
@@ -278,8 +316,10 @@ mirror_begin(struct mirror *m)
 void
 mirror_end(struct mirror *m)
 {
-    if (m->reading || m->paused)
+    if (m->reading || m->paused) {
         mdb_txn_reset(m->rtxn);
+        let_writers_in(m);
+    }
     m->reading = m->paused = 0;
 }
 

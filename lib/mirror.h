@@ -36,6 +36,13 @@ struct mirror;
 struct mirror *mirror_open(const char *dir, size_t map_mib, char *error, size_t error_n);
 void mirror_close(struct mirror **m);
 
+/*
+ * 1 when there was no room for the store's lock file: then it can be read while nobody writes, and a
+ * begin that fails means that somebody does. It is to be opened anew as soon as it can be locked.
+ */
+int mirror_is_unlocked(const struct mirror *m);
+int mirror_can_lock(const struct mirror *m);
+
 /* 1 when the file the store was opened from is another one by now, 2 when it is gone; else 0. */
 int mirror_replaced(struct mirror *m);
 
@@ -168,9 +175,12 @@ struct mirror *mirror_open_writer(const char *dir, size_t map_mib, char *error, 
 
 /* Why the file the store was opened from can't be its whole content any more, in words; NULL: it can. */
 const char *mirror_missing(struct mirror *m);
+/* 1 when its lock file is gone or another one: close it and open it anew before a reader does. */
+int mirror_lock_lost(const struct mirror *m);
 /*
- * Read all of the store in dir, which nobody in this process may have open: 0, or -1 and error. A store
- * with pages missing ends the process with SIGBUS, a damaged one may keep it busy for ever.
+ * Read all of the store in dir, which nobody in this process may have open: 0; 1 damaged, or not there;
+ * -1 can't tell; both with error. A store with pages missing ends the process with SIGBUS, a damaged one
+ * may keep it busy for ever.
  */
 int mirror_verify(const char *dir, size_t map_mib, char *error, size_t error_n);
 /* Move a store that can't be used out of the way; one such is kept for whoever wants to look. 0 or -1. */

@@ -8,12 +8,8 @@
 #include "mirror_store.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
-#include <unistd.h>
-
-#define LOCK_BYTES 32768 /* more than LMDB needs for the readers we ask for */
 
 int
 mirror_is_damage(int rc)
@@ -56,30 +52,6 @@ mirror_missing(struct mirror *m)
         return "its file is shorter than it was";
     m->bytes = st.st_size;
     return NULL;
-}
-
-/*
- * The lock file speaks of one data file: with another one it must not be used. Reserve its space, as
- * a full disk would otherwise end whoever touches it. 0, or errno. Before LMDB opens it: closing any
- * descriptor of it gives up the locks on it.
- */
-int
-mirror_lock_prepare(const char *path)
-{
-    char data[1100], lock[1100];
-    struct stat st;
-    int fd, rc;
-
-    file_of(data, path, "data.mdb");
-    file_of(lock, path, "lock.mdb");
-    if (stat(data, &st) < 0 && errno == ENOENT && unlink(lock) < 0 && errno != ENOENT)
-        return errno;
-    fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return errno;
-    rc = posix_fallocate(fd, 0, LOCK_BYTES);
-    close(fd);
-    return rc == EOPNOTSUPP || rc == EINVAL ? 0 : rc;
 }
 
 int
@@ -150,6 +122,19 @@ walk_all(struct mirror *m)
     return rc;
 }
 
+/* Errors of the system that say nothing of the store: no memory, no descriptor, no permission, no room. */
+static int
+says_nothing(int rc)
+{
+    static const int list[] = {ENOMEM, EMFILE, ENFILE, EACCES, EPERM,  EROFS,
+                               ENOSPC, EDQUOT, EAGAIN, EINTR,  ESTALE, MDB_READERS_FULL};
+
+    for (size_t i = 0; i < sizeof list / sizeof *list; i++)
+        if (rc == list[i])
+            return 1;
+    return 0;
+}
+
 int
 mirror_verify(const char *dir, size_t map_mib, char *error, size_t error_n)
 {
@@ -157,10 +142,10 @@ mirror_verify(const char *dir, size_t map_mib, char *error, size_t error_n)
     int rc;
 
     if (!m)
-        return -1;
+        return says_nothing(errno) ? -1 : 1;
     rc = mirror_begin(m) < 0 ? MDB_CORRUPTED : walk_all(m);
     if (rc)
         snprintf(error, error_n, "%s: %s", m->path, mdb_strerror(rc));
     mirror_close(&m);
-    return rc ? -1 : 0;
+    return rc == 0 ? 0 : says_nothing(rc) ? -1 : 1;
 }

@@ -62,8 +62,10 @@ struct mirror {
     size_t structure_txn;
     uint64_t structure;
     uint64_t dev, ino;       /* of the data file, to notice that it was replaced */
+    uint64_t lock_ino;       /* of the lock file; 0: opened without */
     long long bytes;         /* in it, to notice that it was cut */
     int damaged;             /* a read ran into what LMDB would not have written */
+    int unlocked;            /* there was no room for a lock file: see mirror_lock.c */
     int failed;              /* a call failed since this transaction or snapshot was begun */
     MDB_cursor *addr_cursor; /* goes with rtxn */
     int addr_stale;          /* and is to be renewed as that was */
@@ -111,8 +113,13 @@ void mirror_claim_decode(const MDB_val *v, struct mirror_claim *out);
 uint32_t mirror_u32(const void *p);
 uint64_t mirror_u64(const void *p);
 
-/* mirror_check.c */
-int mirror_lock_prepare(const char *path); /* 0 or errno; before a writer opens the store */
+/* mirror_lock.c. 0 or errno */
+int mirror_lock_prepare(const char *path, int writer); /* before the store is opened */
+uint64_t
+mirror_lock_ino(const struct mirror *m); /* as it is on disk, 0: there is none, or not for us */
+/* Keep writers out (shared), or those that read without a lock file, without waiting. */
+int mirror_lock_claim(MDB_env *env, int shared);
+void mirror_lock_release(MDB_env *env);
 
 /*
  * mirror_addr.c: claims on addresses (reading is mirror_claim). add, del: one claim row; how many

@@ -86,6 +86,7 @@ on_tick(evutil_socket_t fd, short what, void *ctx)
     (void)fd;
     (void)what;
     board_set(&c->env->board, BOARD_BEAT_MS, (uint64_t)now.mono_ms);
+    maps_rest(c->maps);
     status_confirm(c, &now);
     duplicates_watch(c->duplicates, c);
     rates_sample(&c->rates, now.mono_ms, lookups_total(&c->env->board));

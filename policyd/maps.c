@@ -72,6 +72,15 @@ mirror_change(struct maps *m)
     }
 }
 
+static void
+look_at_files(struct maps *m)
+{
+    if (mirror_is_unlocked(m->mirror) && mirror_can_lock(m->mirror))
+        mirror_close(&m->mirror);
+    else if (mirror_replaced(m->mirror))
+        mirror_change(m);
+}
+
 /*
  * Have the mirror open, and be it the one that sync writes: looked at now and then, not between
  * lookups that come one behind the other. While there is none, each batch tries.
@@ -85,8 +94,8 @@ mirror_keep(struct maps *m)
         return;
     m->check = 0;
     now = coarse_ms();
-    if (m->mirror && now - m->checked_ms >= CHECK_MS && mirror_replaced(m->mirror))
-        mirror_change(m);
+    if (m->mirror && now - m->checked_ms >= CHECK_MS)
+        look_at_files(m);
     if (!m->mirror || now - m->checked_ms >= CHECK_MS)
         m->checked_ms = now;
     if (m->mirror)
@@ -199,6 +208,19 @@ maps_sites(const struct maps *m)
     return m->sites;
 }
 
+/* A mirror that is read without a lock file can't be when somebody writes: then there is room for one. */
+static int
+snapshot_begin(struct maps *m)
+{
+    if (mirror_begin(m->mirror) == 0)
+        return 0;
+    if (!mirror_is_unlocked(m->mirror))
+        return -1;
+    mirror_close(&m->mirror);
+    mirror_keep(m);
+    return m->mirror ? mirror_begin(m->mirror) : -1;
+}
+
 int
 maps_begin(struct maps *m)
 {
@@ -210,10 +232,12 @@ maps_begin(struct maps *m)
     mirror_keep(m);
     if (!m->mirror)
         return -1;
-    if (mirror_begin(m->mirror) == 0 && snapshot_open(m) == 0) {
+    if (snapshot_begin(m) == 0 && snapshot_open(m) == 0) {
         m->readable = 1;
         return 0;
     }
+    if (!m->mirror)
+        return -1;
     if (mirror_damaged(m->mirror))
         mirror_doubt(m);
     else
@@ -261,8 +285,8 @@ maps_rest(struct maps *m)
     m->check = 1;
     if (m->mirror)
         mirror_end(m->mirror);
-    else
-        mirror_keep(m); /* so that it is open before somebody asks */
+    if (!m->mirror || mirror_is_unlocked(m->mirror))
+        mirror_keep(m); /* so that it is open, and locked, before somebody asks */
 }
 
 static uint32_t

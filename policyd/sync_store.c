@@ -25,16 +25,23 @@
 #define LOOK_S       300 /* a look that takes longer goes round in circles */
 #define LOOK_WAIT_MS 20
 
+enum { LOOK_SOUND, LOOK_DAMAGED, LOOK_UNSURE }; /* exit codes */
+
 static void __attribute__((noreturn)) look_over(const struct conf *conf)
 {
     char error[512];
+    int verdict;
 
     prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
     alarm(LOOK_S);
-    if (mirror_verify(conf->state_dir, (size_t)conf->mirror.size, error, sizeof error) == 0)
-        _exit(0);
-    log_error("mirror damaged why=\"%s\"", error);
-    _exit(1);
+    verdict = mirror_verify(conf->state_dir, (size_t)conf->mirror.size, error, sizeof error);
+    if (verdict == 0)
+        _exit(LOOK_SOUND);
+    if (verdict < 0)
+        log_error("mirror can't be looked over why=\"%s\"", error);
+    else
+        log_error("mirror damaged why=\"%s\"", error);
+    _exit(verdict < 0 ? LOOK_UNSURE : LOOK_DAMAGED);
 }
 
 /* 1 sound, 0 not, -1 can't tell. */
@@ -50,8 +57,10 @@ is_sound(struct sync *s)
         look_over(s->conf);
     while (!s->stop && (done = waitpid(pid, &status, WNOHANG)) == 0)
         sync_wait(s, -1, LOOK_WAIT_MS);
+    if (done == pid && WIFEXITED(status) && WEXITSTATUS(status) == LOOK_UNSURE)
+        return -1;
     if (done == pid)
-        return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+        return WIFEXITED(status) && WEXITSTATUS(status) == LOOK_SOUND;
     kill(pid, SIGKILL);
     waitpid(pid, &status, 0);
     return -1;
@@ -67,8 +76,11 @@ sync_store_check(struct sync *s)
     if (doubts == board_get(b, BOARD_SYNC, BOARD_SYNC_CHECKED))
         return 0;
     sound = is_sound(s);
-    if (sound < 0)
+    if (sound < 0) {
+        if (!s->stop)
+            sync_unread(s, "mirror: it can't be looked over");
         return -1;
+    }
     if (sound) {
         log_notice("mirror looked over, it is sound");
     } else if (mirror_put_aside(s->conf->state_dir) == 0) {
@@ -96,6 +108,10 @@ sync_store_watch(struct sync *s, int64_t now)
         log_error("mirror taken away, begun anew why=\"%s\"", why);
         if (mirror_replaced(s->mirror))
             mirror_put_aside(s->conf->state_dir);
+    }
+    if (!why && mirror_lock_lost(s->mirror)) {
+        why = "its lock file is gone";
+        log_error("mirror opened anew why=\"%s\"", why);
     }
     if (why || mirror_damaged(s->mirror))
         board_add(b, BOARD_DOUBTS, 1);
