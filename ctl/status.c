@@ -54,20 +54,20 @@ print_mirror(json_t *m)
 }
 
 static void
-print_cold(json_t *c)
+print_kept(const char *name, const char *what, json_t *c)
 {
     json_t *age = json_object_get(c, "age_s");
     char text[32];
 
     if (!c)
         return;
-    label("Cold");
-    printf("%.0f rows in ", show_number(c, "rows"));
+    label(name);
+    printf("%.0f %s in ", show_number(c, what), what);
     text_put(stdout, show_text(c, "dir"));
     if (json_is_number(age))
         printf(", up to date %s ago\n", text_age(json_number_value(age), text));
     else
-        puts(", not built yet");
+        puts(", not written yet");
     if (*show_text(c, "error")) {
         label("");
         text_put(stdout, show_text(c, "error"));
@@ -277,10 +277,11 @@ print_attention(json_t *r)
     size_t differ = json_array_size(json_object_get(proof, "differs"));
     double sweep = show_number(source, "would_sweep");
     int cold_late = is_late(json_object_get(r, "cold"));
+    int homes_late = is_late(json_object_get(r, "homes"));
 
     if (sweep + away + show_number(dups, "count") + show_number(bad, "count") +
                 (double)(json_array_size(lost) + differ) + late_roles(roles) + cold_late +
-                show_number(moving, "count") ==
+                homes_late + show_number(moving, "count") ==
             0 &&
         show_true(mirror, "complete"))
         return;
@@ -300,6 +301,8 @@ print_attention(json_t *r)
              "451.\n    To see all of it: postroad compare SITE\n");
     if (late_roles(roles) > 0)
         item("%d roles give no sign of life: see the log.\n", late_roles(roles));
+    if (homes_late)
+        item("Dovecot reads files of home sites that are behind: see the log.\n");
     if (cold_late)
         item("Postfix reads cold tables that are behind: see the log.\n");
     print_lost(lost);
@@ -318,7 +321,8 @@ print_status(json_t *r)
     label("Proof");
     show_proof(json_object_get(r, "proof"), "          ");
     print_mirror(json_object_get(r, "mirror"));
-    print_cold(json_object_get(r, "cold"));
+    print_kept("Cold", "rows", json_object_get(r, "cold"));
+    print_kept("Homes", "people", json_object_get(r, "homes"));
     print_rates(r);
     print_policy(json_object_get(r, "policy"));
     print_roles(json_object_get(r, "roles"));

@@ -56,6 +56,10 @@ struct conf {
         char *dir; /* "": no cold tables */
     } cold;
     struct {
+        char *dir, *group, *fields; /* dir "": no files for Dovecot */
+        struct conf_list hosts;     /* "site=host" or "site=host/ip" */
+    } homes;
+    struct {
         struct conf_list peers; /* "site=address" */
     } compare;
     struct {

@@ -64,6 +64,7 @@ check_paths(struct conf_load *l)
 {
     static const char *const keys[] = {"state_dir",
                                        "cold.dir",
+                                       "homes.dir",
                                        "directory.ldif",
                                        "directory.password_file",
                                        "directory.tls_ca_file",
@@ -288,12 +289,31 @@ check_filters(struct conf_load *l)
     return 0;
 }
 
+/* "site=host" or "site=host/ip". They become fields of a line, where blanks and colons part. */
+static int
+check_homes(struct conf_load *l)
+{
+    const struct conf_list *hosts = &l->conf->homes.hosts;
+
+    for (size_t i = 0; i < hosts->n; i++) {
+        const char *v = hosts->v[i], *eq = strchr(v, '='), *slash = eq ? strchr(eq, '/') : NULL;
+
+        if (!eq || eq == v || eq[1] == '\0' || eq[1] == '/' || (slash && slash[1] == '\0') ||
+            strpbrk(v, " \t\r\n:"))
+            return conf_fail_key(l, "homes.hosts",
+                                 "\"%.80s\" is not SITE=HOST or SITE=HOST/ADDRESS", v);
+    }
+    if (strpbrk(l->conf->homes.fields, "\r\n:"))
+        return conf_fail_key(l, "homes.fields", "can't hold colons or line ends");
+    return 0;
+}
+
 int
 conf_check(struct conf_load *l)
 {
     static int (*const checks[])(struct conf_load *) = {
         check_site,   check_delimiter, check_transports, check_paths,  check_sockets,
-        check_source, check_bind,      check_filters,    check_rights,
+        check_source, check_bind,      check_filters,    check_rights, check_homes,
     };
 
     for (size_t i = 0; i < sizeof checks / sizeof *checks; i++)

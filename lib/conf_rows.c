@@ -169,6 +169,18 @@ const struct conf_row conf_rows[] = {
         "Folder of tables that Postfix reads by itself, for the case that policyd does not live, "
         "see COLD TABLES in postroad-maps(7). Empty: none are kept."),
 
+    STRING("homes.dir", homes.dir, "", 0, PATH_LEN,
+           "Folder of the files from which Dovecot knows who lives at another site, see "
+           "postroad-homes(5). Empty: none are kept."),
+    STRING("homes.group", homes.group, "dovecot", 0, 64,
+           "Group that may read them, when started as root: that of Dovecot's auth process."),
+    LIST("homes.hosts", homes.hosts, CONF_LIST_MAX,
+         "Where people of another site sign in, SITE=HOST or SITE=HOST/ADDRESS: the name its "
+         "certificate shows, and the address to connect to. Sites not named: the address of their "
+         "first next hop."),
+    STRING("homes.fields", homes.fields, "starttls=yes", 0, 512,
+           "Further passdb fields of each who lives elsewhere, as Dovecot writes them."),
+
     LIST("compare.peers", compare.peers, CONF_LIST_MAX,
          "Where the control sockets of other sites can be reached for postroad compare: "
          "SITE=unix:/path or SITE=inet:127.0.0.1:port, the near end of a tunnel."),

@@ -73,6 +73,11 @@ enum board_counter {
     BOARD_COLD_ROWS,
     BOARD_COLD_WRITTEN, /* rows changed since start */
     BOARD_COLD_ERRORS,
+    /* by homes; on pages of their own, the same words as cold's */
+    BOARD_HOMES_CURRENT_MS = 121, /* wall clock: when the files held what the mirror holds */
+    BOARD_HOMES_PEOPLE,           /* who live elsewhere */
+    BOARD_HOMES_WRITTEN,          /* files since start */
+    BOARD_HOMES_ERRORS,
     /* by sync */
     BOARD_SYNC_DIFFERS,  /* entries that a provider has otherwise than the mirror, now */
     BOARD_SYNC_DIFFERED, /* since start */

@@ -132,7 +132,9 @@ check_folders(const struct check *c)
     const char *state = c->conf->state_dir;
     int rc = check_folder(c, "state_dir", state, "");
 
-    return rc ? rc : check_folder(c, "cold.dir", c->conf->cold.dir, state);
+    if (rc == 0)
+        rc = check_folder(c, "cold.dir", c->conf->cold.dir, state);
+    return rc ? rc : check_folder(c, "homes.dir", c->conf->homes.dir, state);
 }
 
 /* dropped: it is read by a role that has dropped its privileges. */
@@ -277,15 +279,18 @@ make_folder(const struct conf *conf, const char *path, const char *group, mode_t
     return -1;
 }
 
-/* Of the cold tables Postfix's group may read what is made in their folder. */
+/* Postfix's group may read what is made in the cold tables' folder, Dovecot's in that of the homes. */
 static int
 make_folders(const struct conf *conf, char *error, size_t error_n)
 {
     if (make_folder(conf, conf->state_dir, conf->group, 0750, error, error_n) < 0)
         return -1;
-    if (!*conf->cold.dir)
+    if (*conf->cold.dir &&
+        make_folder(conf, conf->cold.dir, conf->socket_group, 02750, error, error_n) < 0)
+        return -1;
+    if (!*conf->homes.dir)
         return 0;
-    return make_folder(conf, conf->cold.dir, conf->socket_group, 02750, error, error_n);
+    return make_folder(conf, conf->homes.dir, conf->homes.group, 02750, error, error_n);
 }
 
 /* The descriptor of a listening socket at address, -1 and error. */

@@ -175,6 +175,19 @@ proof(const struct control *c, const struct moment *now, struct evbuffer *out)
 }
 
 static void
+homes(const struct board *b, struct evbuffer *out)
+{
+    single(out, "postroad_homes_current_timestamp_seconds", "gauge",
+           "When Dovecot's files of home sites last held what the mirror holds.",
+           (double)board_get(b, BOARD_HOMES, BOARD_HOMES_CURRENT_MS) / 1000.0);
+    single(out, "postroad_homes_people", "gauge", "Who live at another site.",
+           (double)board_get(b, BOARD_HOMES, BOARD_HOMES_PEOPLE));
+    single(out, "postroad_homes_errors_total", "counter",
+           "Failures to bring the files of home sites up to date.",
+           (double)board_get(b, BOARD_HOMES, BOARD_HOMES_ERRORS));
+}
+
+static void
 cold(const struct board *b, struct evbuffer *out)
 {
     single(out, "postroad_cold_current_timestamp_seconds", "gauge",
@@ -273,6 +286,8 @@ metrics_write(struct control *c, const struct moment *now, struct evbuffer *out)
     proof(c, now, out);
     if (*c->env->conf->cold.dir)
         cold(b, out);
+    if (*c->env->conf->homes.dir)
+        homes(b, out);
     roles(b, now, out);
     single(out, "postroad_mirror_readable", "gauge", "1 when the mirror can be read.", readable);
     if (readable)

@@ -6,6 +6,7 @@
  *          ├─ sync      directory -> mirror
  *          ├─ policy    hand-off -> Postfix   (policy socket, where there is one)
  *          ├─ cold      mirror -> tables      (where there is a folder for them)
+ *          ├─ homes     mirror -> Dovecot     (likewise)
  *          └─ answer ×n mirror -> Postfix     (map socket)
  *
  * Reload makes new answer workers beside the old; once all of them beat, the old
@@ -55,7 +56,7 @@ struct parent {
 };
 
 static const struct role *const stop_order[] = {&role_answer, &role_policy, &role_control,
-                                                &role_cold, &role_sync};
+                                                &role_cold,   &role_homes,  &role_sync};
 
 static int64_t
 clock_ms(void)
@@ -78,7 +79,10 @@ start_workers(struct parent *p, const struct generation *g, int64_t now)
 static int
 has_role(const struct role *role, const struct generation *g)
 {
-    return role == &role_policy ? g->policy_fd >= 0 : role != &role_cold || *g->conf->cold.dir;
+    return role == &role_policy  ? g->policy_fd >= 0
+           : role == &role_cold  ? *g->conf->cold.dir != '\0'
+           : role == &role_homes ? *g->conf->homes.dir != '\0'
+                                 : 1;
 }
 
 /* Start what not every configuration has, and the last one had not. */
@@ -88,7 +92,8 @@ start_optional(struct parent *p, const struct generation *g, int64_t now)
     static const struct {
         const struct role *role;
         int page;
-    } optional[] = {{&role_policy, BOARD_POLICY}, {&role_cold, BOARD_COLD}};
+    } optional[] = {
+        {&role_policy, BOARD_POLICY}, {&role_cold, BOARD_COLD}, {&role_homes, BOARD_HOMES}};
 
     for (size_t i = 0; i < sizeof(optional) / sizeof(optional[0]); i++)
         if (has_role(optional[i].role, g) && child_count(&p->children, optional[i].role) == 0)

@@ -34,7 +34,7 @@ struct role {
     unsigned may; /* enum sandbox_may: what it needs beyond files and its sockets */
 };
 
-extern const struct role role_answer, role_policy, role_sync, role_control, role_cold;
+extern const struct role role_answer, role_policy, role_sync, role_control, role_cold, role_homes;
 
 /* Set user and groups as configured, no_new_privs, no core; log and exit when it can't. */
 void role_drop(const struct role_env *env);

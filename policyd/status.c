@@ -146,6 +146,26 @@ cold_json(const struct control *c, const struct moment *now)
                      *text ? control_text(span_of(text)) : json_null());
 }
 
+/* NULL when none are kept. */
+static json_t *
+homes_json(const struct control *c, const struct moment *now)
+{
+    const struct board *b = &c->env->board;
+    const char *dir = c->env->conf->homes.dir;
+    int64_t current = (int64_t)board_get(b, BOARD_HOMES, BOARD_HOMES_CURRENT_MS);
+    char text[BOARD_TEXT_MAX];
+
+    if (!*dir)
+        return NULL;
+    board_text(b, BOARD_HOMES, text, sizeof text);
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "dir", control_text(span_of(dir)), "current",
+                     control_time(current), "age_s",
+                     current > 0 ? seconds(now->wall_ms - current) : json_null(), "people",
+                     number(board_get(b, BOARD_HOMES, BOARD_HOMES_PEOPLE)), "errors",
+                     number(board_get(b, BOARD_HOMES, BOARD_HOMES_ERRORS)), "error",
+                     *text ? control_text(span_of(text)) : json_null());
+}
+
 static json_t *
 roles_json(const struct control *c, const struct moment *now)
 {
@@ -329,7 +349,7 @@ status_json(struct control *c, const struct moment *now)
     json_t *out =
         json_pack("{s:b, s:s, s:o, s:o}", "ok", 1, "version", PACKAGE_VERSION, "site",
                   control_text(span_of(c->env->conf->site)), "time", control_time(now->wall_ms));
-    json_t *cold;
+    json_t *cold, *homes;
 
     if (!out)
         return NULL;
@@ -339,6 +359,9 @@ status_json(struct control *c, const struct moment *now)
     cold = cold_json(c, now);
     if (cold)
         json_object_set_new(out, "cold", cold);
+    homes = homes_json(c, now);
+    if (homes)
+        json_object_set_new(out, "homes", homes);
     json_object_set_new(out, "roles", roles_json(c, now));
     json_object_set_new(out, "maps", maps_json(b));
     json_object_set_new(out, "verdicts", verdicts_json(b));

@@ -220,7 +220,7 @@ open_store(struct sync *s, char *error, size_t error_n)
         mirror_open_writer(s->conf->state_dir, (size_t)s->conf->mirror.size, error, error_n);
     s->feed.mirror = s->mirror;
     if (s->mirror)
-        mirror_note_changes(s->mirror, *s->conf->cold.dir != '\0');
+        mirror_note_changes(s->mirror, *s->conf->cold.dir || *s->conf->homes.dir);
     beat_now();
     return s->mirror ? 0 : -1;
 }

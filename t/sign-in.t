@@ -1,0 +1,182 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# sign-in: people sign in at either of the two sites and come to the mailbox at their home site, by
+# IMAP, POP3, ManageSieve and submission, with the files of home sites that policyd writes and
+# the configuration of examples/two-sites. And what happens when something is not as it should be: a
+# wrong password, sites that disagree, a line that is cut, policyd away, a home that changes.
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/lab";
+use Lab;
+use Test::More;
+
+my @missing = Lab->missing;
+plan skip_all => join ', ', @missing if @missing;
+
+my $lab = Lab->up;
+my %other = (hebei => 'shandong', shandong => 'hebei');
+my %address = (hebei => '192.0.2.10', shandong => '198.51.100.10');
+my %line = (hebei => '10.77.0.1', shandong => '10.77.0.2');
+my %port = (imap => 143, pop3 => 110, sieve => 4190, submission => 587, submissions => 465);
+
+# Sign in at a site as somebody: {ok => the exit code was 0, dialog}.
+sub sign_in {
+    my ($site, @rest) = @_;
+    return sign_in_from($site, $address{$site}, @rest);
+}
+
+# From an address that nobody else comes from: Dovecot lets those wait whose logins failed before.
+my $strangers = 10;
+
+sub sign_in_anew {
+    my ($site, @rest) = @_;
+    return sign_in_from($site, '127.0.0.' . ++$strangers, @rest);
+}
+
+sub sign_in_from {
+    my ($site, $address, $protocol, $user, $password, @commands) = @_;
+    my @command = $lab->at($site, 'sign-in', $protocol, "$address:$port{$protocol}", $user, $password, @commands);
+    open my $out, '-|', @command or die "sign-in: $!\n";
+    my $dialog = do { local $/; <$out> } // '';
+    close $out;
+    return { ok => $? == 0, code => $? >> 8, dialog => $dialog };
+}
+
+sub dovecot_log { return $lab->run($_[0], 'cat', '/var/log/dovecot.log') }
+
+# What a site's file says of somebody: his line, or ''.
+sub line_of {
+    my ($site, $user) = @_;
+    my ($line) = $lab->run($site, 'sh', '-c', "cat /var/lib/postroad-homes/??") =~ /^(\Q$user\E:.*)$/m;
+    return $line // '';
+}
+
+sub await_line {
+    my ($site, $user, $like) = @_;
+    $lab->wait_for("$site knows where $user lives", 30, sub { line_of($site, $user) =~ $like });
+    return;
+}
+
+sub change {
+    my ($dn, $change) = @_;
+    $lab->modify('hebei', "dn: $dn\nchangetype: modify\n$change");
+    return;
+}
+
+$lab->await_directory($_) for qw(hebei shandong);
+await_line('hebei', 'bob@corp.example', qr/hostip=10\.77\.0\.2/);
+await_line('shandong', 'alice@corp.example', qr/hostip=10\.77\.0\.1/);
+
+# --- the files
+
+is(line_of('hebei', 'alice@corp.example'), '', 'who lives here has no line');
+like(line_of('hebei', 'zhaolei@corp.example'), qr/host=mx1\.shandong\.example /, 'a department\'s home site counts');
+like(line_of('hebei', 'sunli@post.example'), qr/host=mx1\.shandong\.example /, 'a domain\'s does');
+is(line_of('hebei', 'carol@corp.example'), '', 'and the own one before those');
+my $lines = $lab->run('hebei', 'sh', '-c', 'cat /var/lib/postroad-homes/??');
+is(scalar(grep { !/:::::::noauthenticate=y / } split /\n/, $lines), 0, 'no line lets anybody in');
+is((stat $lab->root('hebei') . '/var/lib/postroad-homes')[2] & 07777, 02750, 'only Dovecot may read them');
+
+# --- each protocol, from each site
+
+my %try = (
+    imap => ['STATUS INBOX (MESSAGES)'],
+    pop3 => ['STAT'],
+    sieve => ['PUTSCRIPT "s" {7+}' . "\r\nkeep;\r\n", 'LISTSCRIPTS'],
+    submission => ['MAIL FROM:<USER>', 'RCPT TO:<alice@corp.example>', 'RSET'],
+    submissions => ['MAIL FROM:<USER>', 'RCPT TO:<alice@corp.example>', 'RSET'],
+);
+my %home = (hebei => 'alice', shandong => 'bob');
+for my $site (qw(hebei shandong)) {
+    for my $protocol (sort keys %try) {
+        my $user = $home{ $other{$site} };
+        my @commands = map { s/USER/$user\@corp.example/r } @{ $try{$protocol} };
+        my $r = sign_in($site, $protocol, "$user\@corp.example", "sample-$user", @commands);
+        ok($r->{ok}, "$protocol at $site, who lives at $other{$site}") or diag($r->{dialog});
+        $user = $home{$site};
+        @commands = map { s/USER/$user\@corp.example/r } @{ $try{$protocol} };
+        $r = sign_in($site, $protocol, "$user\@corp.example", "sample-$user", @commands);
+        ok($r->{ok}, "$protocol at $site, who lives there") or diag($r->{dialog});
+    }
+}
+for my $site (qw(hebei shandong)) {
+    my $user = "$home{ $other{$site} }\@corp.example";
+    my $here = dovecot_log($site);
+    my $there = dovecot_log($other{$site});
+    for my $login (qw(imap pop3 managesieve)) {
+        like($here, qr/$login-login: Info: proxy\($user,$line{$other{$site}}:\d+\): Started proxying/, "$login at $site was handed on");
+        like($there, qr/$login-login: Info: Login: user=<$user>.* rip=$address{$site},.* TLS/,
+            "and came to $other{$site} over TLS, with the client's own address");
+    }
+    like($here, qr/submission-login: Info: proxy\($user,$line{$other{$site}}:587\): Started/, "port 465 at $site, too, to Postfix");
+    like($lab->log_text($site), qr{postfix/submissions/smtpd.*sasl_username=$home{$site}\@corp\.example}, 'or to the own one');
+}
+my $r = sign_in('hebei', 'submissions', 'alice@corp.example', 'sample-alice', 'MAIL FROM:<bob@corp.example>', 'RCPT TO:<bob@corp.example>');
+ok($r->{code} == 2 && $r->{dialog} =~ /^S: 553 .*not owned by user/m, 'port 465: sending as somebody else is refused');
+
+# --- what is not as it should be
+
+$r = sign_in_anew('hebei', 'imap', 'bob@corp.example', 'wrong');
+like($r->{dialog}, qr/^S: a NO \[AUTHENTICATIONFAILED\]/m, 'a wrong password is refused where he signs in');
+unlike(dovecot_log('shandong'), qr/auth failed/, 'and does not go over the line');
+$r = sign_in_anew('hebei', 'imap', 'bob@corp.example', '');
+like($r->{dialog}, qr/^S: a NO \[AUTHENTICATIONFAILED\]/m, 'so is an empty one');
+$r = sign_in_anew('hebei', 'submission', 'bob@corp.example', 'wrong');
+like($r->{dialog}, qr/^S: 535 /m, 'and one given to Postfix');
+$r = sign_in_anew('hebei', 'imap', 'maqiang@corp.example', 'sample-maqiang');
+ok(!$r->{ok}, 'who is suspended is not handed on') or diag($r->{dialog});
+
+# policyd away: the files stay.
+$lab->daemon(stop => 'hebei', 'policyd');
+$r = sign_in_anew('hebei', 'imap', 'bob@corp.example', 'sample-bob', 'STATUS INBOX (MESSAGES)');
+ok($r->{ok}, 'without policyd people sign in as before') or diag($r->{dialog});
+
+# The sites disagree: hebei's files say shandong, shandong's say hebei.
+my $bob = 'uid=bob,ou=east,ou=sales,dc=corp.example,ou=domains,o=corp';
+change($bob, "add: postroadHomeSite\npostroadHomeSite: hebei\n");
+await_line('shandong', 'bob@corp.example', qr/hostip=10\.77\.0\.1/);
+sleep 2; # Dovecot looks at a file once a second
+$r = sign_in_anew('hebei', 'imap', 'bob@corp.example', 'sample-bob');
+like($r->{dialog}, qr/^S: a NO \[(?:SERVERBUG|UNAVAILABLE)\]/m, 'sites that disagree: a temporary error, no endless round');
+like(dovecot_log('hebei'), qr/TTL reached zero - proxies appear to be looping/, 'that says why');
+
+# policyd is back: his new home counts, also for who has signed in before.
+$lab->daemon(start => 'hebei', 'policyd');
+await_line('hebei', 'bob@corp.example', qr/^$/);
+sleep 2;
+$r = sign_in_anew('shandong', 'imap', 'bob@corp.example', 'sample-bob', 'STATUS INBOX (MESSAGES)');
+ok($r->{ok}, 'his new home counts') or diag($r->{dialog});
+like(dovecot_log('hebei'), qr/imap-login: Info: Login: user=<bob\@corp\.example>/, 'and it is hebei');
+
+# While the mailbox moves nobody gets in, and nobody is handed on.
+change($bob, "replace: postroadState\npostroadState: moving\n");
+await_line('shandong', 'bob@corp.example', qr/^$/);
+for my $site (qw(hebei shandong)) {
+    $lab->wait_for("slapd at $site has it", 20, sub { $lab->run($site, qw(postroad lookup transport bob@corp.example)) =~ /wait/ });
+    ok(!sign_in_anew($site, 'imap', 'bob@corp.example', 'sample-bob')->{ok}, "moving: refused at $site");
+}
+change($bob, "delete: postroadState\n-\ndelete: postroadHomeSite\n");
+await_line('hebei', 'bob@corp.example', qr/hostip=10\.77\.0\.2/);
+
+# A site that failed over: its people sign in at the standby site.
+change('cn=shandong,cn=sites,o=corp', "replace: postroadDesiredState\npostroadDesiredState: failed-over\n-\n"
+      . "replace: postroadStandbySite\npostroadStandbySite: hebei\n");
+await_line('hebei', 'bob@corp.example', qr/^$/);
+sleep 2;
+$r = sign_in_anew('hebei', 'imap', 'bob@corp.example', 'sample-bob', 'STATUS INBOX (MESSAGES)');
+ok($r->{ok}, 'failed over: they sign in at the standby site') or diag($r->{dialog});
+change('cn=shandong,cn=sites,o=corp', "replace: postroadDesiredState\npostroadDesiredState: up\n");
+await_line('hebei', 'bob@corp.example', qr/hostip=10\.77\.0\.2/);
+sleep 2;
+
+# The line is cut.
+$lab->cut;
+$r = sign_in_anew('hebei', 'imap', 'bob@corp.example', 'sample-bob');
+like($r->{dialog}, qr/^S: a NO \[UNAVAILABLE\]/m, 'the other site cannot be reached: a temporary error');
+$r = sign_in_anew('hebei', 'imap', 'alice@corp.example', 'sample-alice', 'STATUS INBOX (MESSAGES)');
+ok($r->{ok}, 'who lives here gets in all the same') or diag($r->{dialog});
+
+$lab->down;
+done_testing;
