@@ -41,6 +41,10 @@
 #define LLVMFuzzerTestOneInput fuzz_socketmap
 #include "fuzz/socketmap.c"
 #undef LLVMFuzzerTestOneInput
+#undef POSTROAD_FUZZ_H
+#define LLVMFuzzerTestOneInput fuzz_tabline
+#include "fuzz/tabline.c"
+#undef LLVMFuzzerTestOneInput
 
 #define INPUT_MAX 16384
 #define DAMAGES   2000
@@ -129,5 +133,6 @@ main(void)
     ok(corpus("record", fuzz_record) > 0, "record");
     ok(corpus("rights", fuzz_rights) > 0, "rights");
     ok(corpus("socketmap", fuzz_socketmap) > 0, "socketmap");
+    ok(corpus("tabline", fuzz_tabline) > 0, "tabline");
     return tap_done();
 }
