@@ -53,6 +53,10 @@ struct conf {
         int workers, max_connections, max_parked, idle_timeout, write_timeout; /* seconds */
     } answer;
     struct {
+        char *socket_group, *share;
+        int max_connections;
+    } access;
+    struct {
         char *dir; /* "": no cold tables */
     } cold;
     struct {

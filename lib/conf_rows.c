@@ -164,6 +164,16 @@ const struct conf_row conf_rows[] = {
     INT("answer.write_timeout", answer.write_timeout, "30", 1, 3600,
         "Seconds after which a client that takes no answers is cut off."),
 
+    STRING("access.socket_group", access.socket_group, "vmail", 0, 64,
+           "Group that may connect to the access socket: that of Dovecot's mail processes. Empty: "
+           "that of the daemon."),
+    INT("access.max_connections", access.max_connections, "10000", 1, 1000000,
+        "Connections of Dovecot held open, one for each session of an administrator; more are "
+        "told to come again."),
+    WORD("access.share", access.share, "domain", "department domain any none",
+         "Whom owners may let into folders of theirs: accounts of their department, of their "
+         "domain, anybody and any group, or nobody."),
+
     STRING(
         "cold.dir", cold.dir, "", 0, PATH_LEN,
         "Folder of tables that Postfix reads by itself, for the case that policyd does not live, "

@@ -164,6 +164,8 @@ board_bury(struct board *b, int role)
 
     for (size_t i = 0; i < sizeof(gone) / sizeof(gone[0]); i++)
         atomic_store_explicit(&b->page[role]->word[gone[i]], 0, memory_order_relaxed);
+    if (role == BOARD_ACCESS)
+        atomic_store_explicit(&b->page[role]->word[BOARD_ACCESS_SESSIONS], 0, memory_order_relaxed);
 }
 
 void

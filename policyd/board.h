@@ -85,6 +85,13 @@ enum board_counter {
     /* sync's page only: + BOARD_PROVIDER_WORDS * number + enum board_provider */
     BOARD_SYNC_PROVIDER = 128,
     BOARD_RESTARTS = 128, /* parent's page only: + role number */
+    /* access's page only, beside connections, accepted and closed */
+    BOARD_ACCESS_ANSWERS = 128,  /* + 3 * enum access_word + enum access_verdict + 1 */
+    BOARD_ACCESS_SESSIONS = 160, /* administrators' that are open now */
+    BOARD_ACCESS_RECORDS,        /* of the audit log, written */
+    BOARD_ACCESS_AUDIT_ERRORS,
+    BOARD_ACCESS_TIME_US,     /* all questions together */
+    BOARD_ACCESS_TIMES = 168, /* + number of access_times_us that was not exceeded */
     BOARD_WORDS = 272
 };
 

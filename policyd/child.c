@@ -35,6 +35,8 @@ fill_order(const struct children *cs, const struct child *c, struct role_order *
         o->listen_fd[o->nlisten++] = g->map_fd;
     if (c->role == &role_policy)
         o->listen_fd[o->nlisten++] = g->policy_fd;
+    if (c->role == &role_access)
+        o->listen_fd[o->nlisten++] = g->access_fd;
     if (c->role == &role_control)
         o->listen_fd[o->nlisten++] = g->control_fd;
     if (c->role == &role_control && g->http_fd >= 0)

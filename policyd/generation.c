@@ -220,7 +220,7 @@ generation_load(const char *conf_path, unsigned number, struct generation **g_r,
         return PARENT_TEMPORARY;
     }
     g->number = number;
-    g->conf_fd = g->map_fd = g->control_fd = g->policy_fd = g->http_fd = -1;
+    g->conf_fd = g->map_fd = g->control_fd = g->policy_fd = g->access_fd = g->http_fd = -1;
     rc = load(g, conf_path, error, error_n);
     if (rc == PARENT_OK)
         *g_r = g;
@@ -306,6 +306,17 @@ socket_at(struct listen_set *s, const char *address, const char *group, char *er
     return i < 0 ? -1 : s->at[i].fd;
 }
 
+/* Without the group, as on a machine that has no Dovecot, nobody but root may connect: see access.c. */
+static int
+access_socket(const struct conf *conf, struct listen_set *s, char *error, size_t error_n)
+{
+    const char *group = conf->access.socket_group;
+
+    if (geteuid() == 0 && *group && !getgrnam(group))
+        group = "";
+    return socket_at(s, conf->sockets.access, group, error, error_n);
+}
+
 int
 generation_open(struct generation *g, struct listen_set *s, char *error, size_t error_n)
 {
@@ -324,6 +335,11 @@ generation_open(struct generation *g, struct listen_set *s, char *error, size_t 
         if (g->policy_fd < 0)
             return -1;
     }
+    if (*conf->sockets.access) {
+        g->access_fd = access_socket(conf, s, error, error_n);
+        if (g->access_fd < 0)
+            return -1;
+    }
     if (!*conf->sockets.http)
         return 0;
     g->http_fd = socket_at(s, conf->sockets.http, "", error, error_n);
@@ -336,7 +352,8 @@ generation_keep(const struct generation *g, struct listen_set *s)
     for (int i = 0; i < s->n; i++) {
         int fd = s->at[i].fd;
 
-        if (fd == g->map_fd || fd == g->policy_fd || fd == g->control_fd || fd == g->http_fd)
+        if (fd == g->map_fd || fd == g->policy_fd || fd == g->access_fd || fd == g->control_fd ||
+            fd == g->http_fd)
             s->at[i].keep = 1;
     }
 }

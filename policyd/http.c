@@ -61,7 +61,7 @@ on_healthz(struct evhttp_request *req, void *ctx)
     char why[256];
 
     if (vitals_alive(&c->env->board, c->env->conf->answer.workers, *c->env->conf->sockets.policy,
-                     &now, why, sizeof why))
+                     *c->env->conf->sockets.access, &now, why, sizeof why))
         answer(req, HTTP_OK, "OK", "ok");
     else
         answer(req, HTTP_SERVUNAVAIL, "Service Unavailable", why);

@@ -9,6 +9,8 @@
  */
 #include <event2/buffer.h>
 
+#include "access_decide.h"
+#include "access_figures.h"
 #include "config.h"
 #include "http.h"
 #include "policy_role.h"
@@ -203,12 +205,55 @@ cold(const struct board *b, struct evbuffer *out)
            (double)board_get(b, BOARD_COLD, BOARD_COLD_ERRORS));
 }
 
+/* Time per question as a histogram; counters are words of the board, each bucket by itself. */
+static void
+access_times(const struct board *b, struct evbuffer *out)
+{
+    unsigned long long n = 0;
+
+    head(out, "postroad_access_seconds", "histogram", "Time from a question to its answer.");
+    for (int i = 0; i < ACCESS_TIMES; i++) {
+        n += board_get(b, BOARD_ACCESS, BOARD_ACCESS_TIMES + i);
+        if (i < ACCESS_TIMES - 1)
+            evbuffer_add_printf(out, "postroad_access_seconds_bucket{le=\"%g\"} %llu\n",
+                                access_times_us[i] / 1e6, n);
+    }
+    evbuffer_add_printf(out,
+                        "postroad_access_seconds_bucket{le=\"+Inf\"} %llu\n"
+                        "postroad_access_seconds_sum %.6f\npostroad_access_seconds_count %llu\n",
+                        n, (double)board_get(b, BOARD_ACCESS, BOARD_ACCESS_TIME_US) / 1e6, n);
+}
+
+static void
+access_metrics(const struct board *b, struct evbuffer *out)
+{
+    head(out, "postroad_access_questions_total", "counter",
+         "Questions of Dovecot, by word and answer (see postroad-access(5)).");
+    for (int w = 0; w < WORD_N; w++)
+        for (int v = ACCESS_UNSURE; v <= ACCESS_YES; v++)
+            evbuffer_add_printf(
+                out, "postroad_access_questions_total{word=\"%s\",answer=\"%s\"} %llu\n",
+                access_word((enum access_word)w), access_verdict_word((enum access_verdict)v),
+                (unsigned long long)board_get(b, BOARD_ACCESS, ACCESS_COUNTER(w, v)));
+    access_times(b, out);
+    single(out, "postroad_access_sessions", "gauge",
+           "Mailboxes that administrators have open who are not their owners.",
+           (double)board_get(b, BOARD_ACCESS, BOARD_ACCESS_SESSIONS));
+    single(out, "postroad_access_connections", "gauge", "Connections open to the access socket.",
+           (double)board_get(b, BOARD_ACCESS, BOARD_CONNECTIONS));
+    single(out, "postroad_audit_records_total", "counter", "Records written to the audit log.",
+           (double)board_get(b, BOARD_ACCESS, BOARD_ACCESS_RECORDS));
+    single(out, "postroad_audit_errors_total", "counter",
+           "Failures to write to the audit log; administrators are kept out meanwhile.",
+           (double)board_get(b, BOARD_ACCESS, BOARD_ACCESS_AUDIT_ERRORS));
+}
+
 static void
 roles(const struct board *b, const struct moment *now, struct evbuffer *out)
 {
     /* answer last: its page stands for all workers */
-    static const int shown[] = {BOARD_PARENT, BOARD_SYNC, BOARD_CONTROL, BOARD_POLICY,
-                                BOARD_ANSWER};
+    static const int shown[] = {BOARD_PARENT, BOARD_SYNC,   BOARD_CONTROL,
+                                BOARD_POLICY, BOARD_ACCESS, BOARD_ANSWER};
     uint64_t n;
 
     head(out, "postroad_role_up", "gauge", "Processes of the role that give a sign of life.");
@@ -288,6 +333,8 @@ metrics_write(struct control *c, const struct moment *now, struct evbuffer *out)
         cold(b, out);
     if (*c->env->conf->homes.dir)
         homes(b, out);
+    if (*c->env->conf->sockets.access)
+        access_metrics(b, out);
     roles(b, now, out);
     single(out, "postroad_mirror_readable", "gauge", "1 when the mirror can be read.", readable);
     if (readable)

@@ -5,6 +5,7 @@
  *   parent ── control   `postroad`, HTTP      (control, http sockets)
  *          ├─ sync      directory -> mirror
  *          ├─ policy    hand-off -> Postfix   (policy socket, where there is one)
+ *          ├─ access    mirror -> Dovecot     (access socket, where there is one), audit log
  *          ├─ cold      mirror -> tables      (where there is a folder for them)
  *          ├─ homes     mirror -> Dovecot     (likewise)
  *          └─ answer ×n mirror -> Postfix     (map socket)
@@ -55,8 +56,8 @@ struct parent {
     uint64_t phase_told;
 };
 
-static const struct role *const stop_order[] = {&role_answer, &role_policy, &role_control,
-                                                &role_cold,   &role_homes,  &role_sync};
+static const struct role *const stop_order[] = {
+    &role_answer, &role_policy, &role_control, &role_access, &role_cold, &role_homes, &role_sync};
 
 static int64_t
 clock_ms(void)
@@ -79,10 +80,11 @@ start_workers(struct parent *p, const struct generation *g, int64_t now)
 static int
 has_role(const struct role *role, const struct generation *g)
 {
-    return role == &role_policy  ? g->policy_fd >= 0
-           : role == &role_cold  ? *g->conf->cold.dir != '\0'
-           : role == &role_homes ? *g->conf->homes.dir != '\0'
-                                 : 1;
+    return role == &role_policy   ? g->policy_fd >= 0
+           : role == &role_access ? g->access_fd >= 0
+           : role == &role_cold   ? *g->conf->cold.dir != '\0'
+           : role == &role_homes  ? *g->conf->homes.dir != '\0'
+                                  : 1;
 }
 
 /* Start what not every configuration has, and the last one had not. */
@@ -92,8 +94,10 @@ start_optional(struct parent *p, const struct generation *g, int64_t now)
     static const struct {
         const struct role *role;
         int page;
-    } optional[] = {
-        {&role_policy, BOARD_POLICY}, {&role_cold, BOARD_COLD}, {&role_homes, BOARD_HOMES}};
+    } optional[] = {{&role_policy, BOARD_POLICY},
+                    {&role_access, BOARD_ACCESS},
+                    {&role_cold, BOARD_COLD},
+                    {&role_homes, BOARD_HOMES}};
 
     for (size_t i = 0; i < sizeof(optional) / sizeof(optional[0]); i++)
         if (has_role(optional[i].role, g) && child_count(&p->children, optional[i].role) == 0)
@@ -228,6 +232,7 @@ is_ready(const struct parent *p, int64_t now)
     return child_beating(&p->children, &role_answer, p->now) >= p->now->conf->answer.workers &&
            child_beating(&p->children, &role_control, p->now) > 0 &&
            (p->now->policy_fd < 0 || child_beating(&p->children, &role_policy, p->now) > 0) &&
+           (p->now->access_fd < 0 || child_beating(&p->children, &role_access, p->now) > 0) &&
            phase != PHASE_NONE &&
            (now >= p->ready_at_ms || (phase != PHASE_CONNECTING && phase != PHASE_REFRESH));
 }

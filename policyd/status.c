@@ -10,6 +10,8 @@
  */
 #include <stdlib.h>
 
+#include "access_decide.h"
+#include "access_figures.h"
 #include "config.h"
 #include "policy_role.h"
 #include "status.h"
@@ -241,6 +243,33 @@ policy_json(const struct board *b)
     return o;
 }
 
+/* NULL when nobody asks: there is no socket for it. */
+static json_t *
+access_json(const struct control *c)
+{
+    const struct board *b = &c->env->board;
+    json_t *questions;
+    char text[BOARD_TEXT_MAX];
+
+    if (!*c->env->conf->sockets.access)
+        return NULL;
+    questions = json_object();
+    for (int w = 0; w < WORD_N; w++)
+        json_object_set_new(
+            questions, access_word((enum access_word)w),
+            json_pack("{s:o, s:o, s:o}", "yes",
+                      number(board_get(b, BOARD_ACCESS, ACCESS_COUNTER(w, ACCESS_YES))), "no",
+                      number(board_get(b, BOARD_ACCESS, ACCESS_COUNTER(w, ACCESS_NO))), "unsure",
+                      number(board_get(b, BOARD_ACCESS, ACCESS_COUNTER(w, ACCESS_UNSURE)))));
+    board_text(b, BOARD_ACCESS, text, sizeof text);
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "open",
+                     number(board_get(b, BOARD_ACCESS, BOARD_CONNECTIONS)), "sessions",
+                     number(board_get(b, BOARD_ACCESS, BOARD_ACCESS_SESSIONS)), "records",
+                     number(board_get(b, BOARD_ACCESS, BOARD_ACCESS_RECORDS)), "audit_errors",
+                     number(board_get(b, BOARD_ACCESS, BOARD_ACCESS_AUDIT_ERRORS)), "audit_error",
+                     *text ? control_text(span_of(text)) : json_null(), "questions", questions);
+}
+
 /* What the mirror's walks need: where to put the rows, and how many yet. */
 struct walk {
     struct mirror *m;
@@ -349,7 +378,7 @@ status_json(struct control *c, const struct moment *now)
     json_t *out =
         json_pack("{s:b, s:s, s:o, s:o}", "ok", 1, "version", PACKAGE_VERSION, "site",
                   control_text(span_of(c->env->conf->site)), "time", control_time(now->wall_ms));
-    json_t *cold, *homes;
+    json_t *cold, *homes, *access;
 
     if (!out)
         return NULL;
@@ -362,6 +391,9 @@ status_json(struct control *c, const struct moment *now)
     homes = homes_json(c, now);
     if (homes)
         json_object_set_new(out, "homes", homes);
+    access = access_json(c);
+    if (access)
+        json_object_set_new(out, "access", access);
     json_object_set_new(out, "roles", roles_json(c, now));
     json_object_set_new(out, "maps", maps_json(b));
     json_object_set_new(out, "verdicts", verdicts_json(b));

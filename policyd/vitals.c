@@ -74,14 +74,16 @@ vitals_answering(const struct board *b, const struct moment *now)
 }
 
 int
-vitals_alive(const struct board *b, int workers, int policy, const struct moment *now, char *why,
-             size_t why_n)
+vitals_alive(const struct board *b, int workers, int policy, int access, const struct moment *now,
+             char *why, size_t why_n)
 {
-    static const int needed[] = {BOARD_PARENT, BOARD_SYNC, BOARD_CONTROL, BOARD_POLICY};
+    static const int needed[] = {BOARD_PARENT, BOARD_SYNC, BOARD_CONTROL, BOARD_POLICY,
+                                 BOARD_ACCESS};
     int answering;
 
     for (size_t i = 0; i < sizeof needed / sizeof *needed; i++)
-        if ((needed[i] != BOARD_POLICY || policy) && !beats(b, needed[i], now)) {
+        if ((needed[i] != BOARD_POLICY || policy) && (needed[i] != BOARD_ACCESS || access) &&
+            !beats(b, needed[i], now)) {
             snprintf(why, why_n, "role %s gives no sign of life", vitals_role(needed[i]));
             return 0;
         }

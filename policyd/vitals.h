@@ -28,11 +28,11 @@ int64_t vitals_beat_age(const struct board *b, int number, const struct moment *
 int vitals_answering(const struct board *b, const struct moment *now);
 
 /*
- * 1 when parent, sync, control, policy (where there is one) and workers answer workers beat; else 0
+ * 1 when parent, sync, control, policy and access (where there are) and workers answer workers beat; else 0
  * and a line in why.
  */
-int vitals_alive(const struct board *b, int workers, int policy, const struct moment *now,
-                 char *why, size_t why_n);
+int vitals_alive(const struct board *b, int workers, int policy, int access,
+                 const struct moment *now, char *why, size_t why_n);
 /* 1 when lookups get real answers: the mirror was filled once and somebody answers. */
 int vitals_ready(const struct board *b, int mirror_complete, const struct moment *now, char *why,
                  size_t why_n);

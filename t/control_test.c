@@ -62,21 +62,25 @@ test_vitals(void)
 
     for (int i = 0; i < BOARD_ROLES; i++)
         b.page[i] = calloc(1, sizeof *b.page[i]);
-    ok(!vitals_alive(&b, 2, 0, &now, why, sizeof why), "nobody lives");
+    ok(!vitals_alive(&b, 2, 0, 0, &now, why, sizeof why), "nobody lives");
     is_str(why, "role parent gives no sign of life", "and the first one is named");
     beat(&b, BOARD_PARENT, 99500);
     beat(&b, BOARD_SYNC, 99900);
     beat(&b, BOARD_CONTROL, 100000);
     beat(&b, BOARD_ANSWER, 99999);
-    ok(!vitals_alive(&b, 2, 0, &now, why, sizeof why), "one worker of two is not enough");
+    ok(!vitals_alive(&b, 2, 0, 0, &now, why, sizeof why), "one worker of two is not enough");
     is_str(why, "1 of 2 answer workers give a sign of life", "and that is said");
     ok(vitals_ready(&b, 1, &now, why, sizeof why), "but enough to be ready");
     beat(&b, BOARD_ANSWER + 5, 99999);
-    ok(vitals_alive(&b, 2, 0, &now, why, sizeof why), "all beat: alive, wherever their pages are");
-    ok(!vitals_alive(&b, 2, 1, &now, why, sizeof why), "but for policy, where it is wanted");
+    ok(vitals_alive(&b, 2, 0, 0, &now, why, sizeof why),
+       "all beat: alive, wherever their pages are");
+    ok(!vitals_alive(&b, 2, 1, 0, &now, why, sizeof why), "but for policy, where it is wanted");
     is_str(why, "role policy gives no sign of life", "and that is said");
     beat(&b, BOARD_POLICY, 100000);
-    ok(vitals_alive(&b, 2, 1, &now, why, sizeof why), "policy beats too");
+    ok(vitals_alive(&b, 2, 1, 0, &now, why, sizeof why), "policy beats too");
+    ok(!vitals_alive(&b, 2, 1, 1, &now, why, sizeof why), "nor without access, where it is wanted");
+    beat(&b, BOARD_ACCESS, 99999);
+    ok(vitals_alive(&b, 2, 1, 1, &now, why, sizeof why), "all of them");
     ok(!vitals_ready(&b, 0, &now, why, sizeof why), "an empty mirror is not ready");
     now.mono_ms += VITALS_SILENCE_MS;
     ok(!vitals_ready(&b, 1, &now, why, sizeof why), "old beats are no beats");

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * access_log: role access at the audit log, of which it is the only writer.
+ *
+ * Promises: what can't be written now is tried again each RETRY_MS and said in the
+ * system's log, and whoever needed the record is told so; a slow disk doesn't look like
+ * a role that stands still. Must not decide what a missing record means.
+ */
+#include <stdio.h>
+
+#include "access.h"
+#include "beat.h"
+
+#define RETRY_MS 5000
+
+static void
+failed(struct access *a, const char *error)
+{
+    unsigned skipped;
+
+    if (error != a->audit_error)
+        snprintf(a->audit_error, sizeof a->audit_error, "%s", error);
+    board_say(a->board, a->audit_error);
+    board_add(a->board, BOARD_ACCESS_AUDIT_ERRORS, 1);
+    if (log_limit(&a->audit_limit, 1, 60, &skipped))
+        log_error("audit log can't be written, administrators are not let into mailboxes "
+                  "why=\"%s\" unlogged=%u",
+                  a->audit_error, skipped);
+}
+
+static void
+works(struct access *a)
+{
+    if (*a->audit_error)
+        log_notice("audit log is written again");
+    *a->audit_error = '\0';
+    board_say(a->board, "");
+}
+
+int
+access_log_open(struct access *a)
+{
+    char dir[1100];
+
+    snprintf(dir, sizeof dir, "%s/audit", a->env->conf->state_dir);
+    beat_step();
+    a->audit = audit_open(dir, a->env->conf->site, a->audit_error, sizeof a->audit_error);
+    a->audit_retry_ms = beat_now() + RETRY_MS;
+    if (a->audit)
+        return 0;
+    failed(a, a->audit_error);
+    return -1;
+}
+
+void
+access_log_tick(struct access *a, int64_t now_ms)
+{
+    char anchor[AUDIT_ANCHOR_TEXT], error[512];
+    int rc;
+
+    if (!a->audit && now_ms >= a->audit_retry_ms && access_log_open(a) == 0)
+        works(a);
+    if (!a->audit)
+        return;
+    beat_step();
+    rc = audit_tick(a->audit, access_wall_ms(), anchor, error, sizeof error);
+    beat_now();
+    if (rc > 0)
+        log_notice("audit log goes as far as %s", anchor);
+    else if (rc < 0)
+        failed(a, error);
+}
+
+int
+access_log_add(struct access *a, const struct audit_record *r)
+{
+    char error[512];
+    int rc;
+
+    if (!a->audit)
+        return -1;
+    beat_step();
+    rc = audit_add(a->audit, access_wall_ms(), r, error, sizeof error);
+    beat_now();
+    if (rc == 0) {
+        if (*a->audit_error)
+            works(a);
+        board_add(a->board, BOARD_ACCESS_RECORDS, 1);
+        return 0;
+    }
+    failed(a, error);
+    return -1;
+}

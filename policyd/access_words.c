@@ -1,0 +1,597 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * access_words: from one request of postroad-access(5) to its answer.
+ *
+ * Promises: one answer for each request, in order; nobody is let into another's mailbox
+ * before that is in the audit log; what can't be told is "unsure". A request that makes
+ * no sense ends the connection. Must not decide by itself who may what, or wait for
+ * anything but the audit log's disk.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "access.h"
+#include "access_share.h"
+#include "vitals.h"
+
+/* A request at hand. */
+struct request {
+    struct access *access;
+    struct access_conn *conn;
+    const struct tabline *line;
+    struct tabline_out out;
+    const char *bad; /* it makes no sense: why */
+    enum access_word word;
+    int verdict; /* enum access_verdict, to be counted */
+};
+
+static int64_t
+now_us(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
+int64_t
+access_wall_ms(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_REALTIME, &ts);
+    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+/* --- what the words share --- */
+
+static struct span
+field(const struct request *r, const char *key)
+{
+    struct span value;
+
+    tabline_get(r->line, key, &value);
+    return value;
+}
+
+/* A field that has to be there; else the request is bad. */
+static struct span
+needed(struct request *r, const char *key)
+{
+    struct span value = field(r, key);
+
+    if (value.n == 0 && !r->bad)
+        r->bad = "a field that is needed is missing or empty";
+    return value;
+}
+
+static void
+say(struct request *r, const char *word)
+{
+    tabline_begin(&r->out, r->out.buf, r->out.cap, word);
+}
+
+static void
+say_text(struct request *r, const char *key, const char *text)
+{
+    tabline_add_some(&r->out, key, span_of(text));
+}
+
+static void
+say_number(struct request *r, const char *key, long long n)
+{
+    char text[24];
+
+    snprintf(text, sizeof text, "%lld", n);
+    say_text(r, key, text);
+}
+
+static void
+say_ok(struct request *r)
+{
+    r->verdict = ACCESS_YES;
+    say(r, "ok");
+}
+
+static void
+say_unsure(struct request *r, const char *why)
+{
+    r->verdict = ACCESS_UNSURE;
+    say(r, "unsure");
+    say_text(r, "why", why);
+}
+
+static void
+say_no(struct request *r, int rule, const char *why, const char *text)
+{
+    r->verdict = ACCESS_NO;
+    say(r, "no");
+    say_number(r, "rule", rule);
+    say_text(r, "why", why);
+    say_text(r, "text", text);
+}
+
+/* Time since the directory confirmed the mirror; -1: it was never filled. */
+static int64_t
+mirror_age(struct access *a, struct mirror *m)
+{
+    struct moment now = {.mono_ms = (int64_t)board_now_ms(), .wall_ms = access_wall_ms()};
+    int64_t at = vitals_confirmed_ms(a->board, &now), age;
+    struct mirror_info info;
+
+    if (mirror_info(m, &info) < 0 || !info.complete)
+        return -1;
+    a->confirmed_ms = at > a->confirmed_ms ? at : a->confirmed_ms;
+    at = a->confirmed_ms;
+    at = (int64_t)info.refreshed_ms > at ? (int64_t)info.refreshed_ms : at;
+    at = (int64_t)info.updated_ms > at ? (int64_t)info.updated_ms : at;
+    age = now.wall_ms - at;
+    return age > 0 ? age : 0;
+}
+
+/* The mirror, until mirror_done; NULL: it can't be read, and nothing is to be done. */
+static struct mirror *
+mirror_for(struct access *a)
+{
+    const char *why;
+    int readable = maps_begin(a->maps) == 0;
+    struct mirror *m = readable ? maps_mirror(a->maps, &why) : NULL;
+
+    if (!m)
+        maps_end(a->maps);
+    return m;
+}
+
+static void
+mirror_done(struct access *a)
+{
+    maps_end(a->maps);
+}
+
+static void
+ask(struct access *a, const struct access_question *q, struct access_answer *answer)
+{
+    struct mirror *m = mirror_for(a);
+
+    if (!m) {
+        access_unsure(q, "the mirror can't be read", answer);
+        return;
+    }
+    access_decide(a->env->conf, m, mirror_age(a, m), q, a->work, answer);
+    mirror_done(a);
+}
+
+/* Only policyd's own processes, and root, know of logins. */
+static int
+is_policyd(const struct access_conn *c)
+{
+    struct ucred cred;
+    socklen_t n = sizeof cred;
+
+    return getsockopt(event_get_fd(&c->ev), SOL_SOCKET, SO_PEERCRED, &cred, &n) == 0 &&
+           (cred.uid == 0 || cred.uid == geteuid());
+}
+
+/* --- opening a mailbox --- */
+
+static void
+log_decision(struct request *r, const struct access_answer *answer)
+{
+    struct access *a = r->access;
+    struct span service = field(r, "service"), remote = field(r, "remote");
+    unsigned skipped = 0;
+
+    if (answer->verdict == ACCESS_YES && answer->own)
+        return;
+    if (answer->verdict != ACCESS_YES && !log_limit(&a->refused_limit, 50, 60, &skipped))
+        return;
+    log_info("access %s actor=%s target=%s service=%.*s remote=%.*s mode=%s rule=%d why=\"%s\" "
+             "unlogged=%u",
+             access_verdict_word(answer->verdict), answer->actor, answer->target,
+             (int)(service.n < 32 ? service.n : 32), service.p,
+             (int)(remote.n < 64 ? remote.n : 64), remote.p, access_mode_word(answer->mode),
+             answer->rule, answer->why, skipped);
+}
+
+static int
+record_decision(struct request *r, const char *action, const struct access_answer *answer)
+{
+    struct audit_record record = {.action = action,
+                                  .actor = span_of(answer->actor),
+                                  .target = span_of(answer->target),
+                                  .service = field(r, "service"),
+                                  .remote = field(r, "remote"),
+                                  .session = field(r, "session"),
+                                  .why = span_of(answer->why),
+                                  .rule = answer->rule};
+
+    if (answer->verdict == ACCESS_YES)
+        record.detail = span_of(access_mode_word(answer->mode));
+    return access_log_add(r->access, &record);
+}
+
+static void
+say_answer(struct request *r, const struct access_answer *answer)
+{
+    char withheld[256];
+
+    if (answer->verdict == ACCESS_NO) {
+        say_no(r, answer->rule, answer->why, answer->text);
+        return;
+    }
+    if (answer->verdict == ACCESS_UNSURE) {
+        say_unsure(r, answer->why);
+        return;
+    }
+    access_withheld_words(answer->withheld, withheld, sizeof withheld);
+    r->verdict = ACCESS_YES;
+    say(r, "yes");
+    say_text(r, "mode", access_mode_word(answer->mode));
+    say_text(r, "withheld", withheld);
+    say_number(r, "rule", answer->rule);
+    say_text(r, "why", answer->why);
+    say_text(r, "actor", answer->actor);
+    say_text(r, "target", answer->target);
+    say_text(r, "quota", answer->quota);
+}
+
+/* 0, or -1: the request makes no sense. */
+static int
+take_question(struct request *r, struct access_question *q)
+{
+    struct span master = field(r, "master");
+
+    *q = (struct access_question){needed(r, "actor"), needed(r, "target"), needed(r, "service")};
+    if (master.n > 0 && !span_same(master, span_of("yes")) && !span_same(master, span_of("no")))
+        r->bad = "master is neither yes nor no";
+    return r->bad ? -1 : 0;
+}
+
+static void
+word_session(struct request *r)
+{
+    struct access_question q;
+    struct access_answer answer;
+
+    if (r->conn->session)
+        r->bad = "a session was begun already";
+    if (take_question(r, &q) < 0)
+        return;
+    ask(r->access, &q, &answer);
+    log_decision(r, &answer);
+    if (answer.verdict == ACCESS_NO)
+        record_decision(r, "refused", &answer);
+    if (answer.verdict == ACCESS_YES && !answer.own && record_decision(r, "open", &answer) < 0) {
+        say_unsure(r, "the audit log can't be written");
+        return;
+    }
+    if (answer.verdict == ACCESS_YES) {
+        r->conn->session = access_session_new(r->access, &answer, r->line);
+        if (!r->conn->session) {
+            say_unsure(r, "out of memory");
+            return;
+        }
+    }
+    say_answer(r, &answer);
+}
+
+/* The same before there is a session: at the login. */
+static void
+word_allow(struct request *r)
+{
+    struct access_question q;
+    struct access_answer answer;
+
+    if (!is_policyd(r->conn))
+        r->bad = "only policyd itself asks that";
+    if (take_question(r, &q) < 0)
+        return;
+    ask(r->access, &q, &answer);
+    log_decision(r, &answer);
+    if (answer.verdict == ACCESS_NO)
+        record_decision(r, "refused", &answer);
+    say_answer(r, &answer);
+    if (answer.verdict == ACCESS_UNSURE && answer.own)
+        say_text(r, "own", "yes");
+}
+
+static void
+word_report(struct request *r)
+{
+    struct span master = field(r, "master"), login = needed(r, "login");
+    struct span success = needed(r, "success");
+    int good = span_same(success, span_of("yes"));
+    struct audit_record record = {.action = good ? "login" : "login-failed",
+                                  .actor = master.n > 0 ? master : login,
+                                  .target = login,
+                                  .service = field(r, "protocol"),
+                                  .remote = field(r, "remote"),
+                                  .session = field(r, "session")};
+
+    if (!is_policyd(r->conn))
+        r->bad = "only policyd itself asks that";
+    if (r->bad)
+        return;
+    if (access_log_add(r->access, &record) < 0)
+        say_unsure(r, "the audit log can't be written");
+    else
+        say_ok(r);
+}
+
+/* --- while it is open --- */
+
+static void
+word_record(struct request *r)
+{
+    static const char actions[] = " read flags append copy move expunge create delete rename "
+                                  "subscribe setacl quota ";
+    const struct access_session *s = r->conn->session;
+    struct span action = needed(r, "action");
+    char word[16], blanks[20];
+    struct audit_record record;
+
+    if (!s)
+        r->bad = "there is no session";
+    snprintf(word, sizeof word, "%.*s", (int)(action.n < 15 ? action.n : 15), action.p);
+    snprintf(blanks, sizeof blanks, " %s ", word);
+    if (action.n > 15 || !strstr(actions, blanks))
+        r->bad = "no such action";
+    if (r->bad)
+        return;
+    record = (struct audit_record){.action = word,
+                                   .actor = span_of(s->actor),
+                                   .target = span_of(s->target),
+                                   .service = span_of(s->service),
+                                   .remote = span_of(s->remote),
+                                   .session = span_of(s->id),
+                                   .mailbox = field(r, "mailbox"),
+                                   .uid = field(r, "uid"),
+                                   .detail = field(r, "detail"),
+                                   .why = span_of(s->why),
+                                   .reason = span_of(s->reason),
+                                   .rule = s->rule};
+    if (access_log_add(r->access, &record) < 0)
+        say_unsure(r, "the audit log can't be written");
+    else
+        say_ok(r);
+}
+
+static void
+word_share(struct request *r)
+{
+    const struct access_session *s = r->conn->session;
+    struct span identifier = needed(r, "identifier");
+    struct access_shared shared;
+    struct mirror *m;
+
+    if (!s)
+        r->bad = "there is no session";
+    if (r->bad)
+        return;
+    m = mirror_for(r->access);
+    if (!m) {
+        say_unsure(r, "the mirror can't be read");
+        return;
+    }
+    access_share(r->access->env->conf, m, mirror_age(r->access, m), span_of(s->actor),
+                 span_of(s->target), identifier, r->access->work, &shared);
+    mirror_done(r->access);
+    if (shared.verdict == ACCESS_UNSURE)
+        say_unsure(r, shared.why);
+    else if (shared.verdict == ACCESS_NO)
+        say_no(r, shared.rule, shared.why, shared.text);
+    else {
+        r->verdict = ACCESS_YES;
+        say(r, "yes");
+    }
+}
+
+static void
+word_quota(struct request *r)
+{
+    const struct access_session *s = r->conn->session;
+    struct rights_question q = {.action = span_of("quota")};
+    struct access *a = r->access;
+    struct mirror *m;
+
+    needed(r, "bytes");
+    if (!s)
+        r->bad = "there is no session";
+    if (r->bad)
+        return;
+    q.actor = span_of(s->actor);
+    q.target = span_of(s->target);
+    m = mirror_for(a);
+    if (!m) {
+        say_unsure(r, "the mirror can't be read");
+        return;
+    }
+    rights_ask(a->env->conf, m, mirror_age(a, m), &q, a->work);
+    mirror_done(a);
+    if (a->work->rights.verdict == RIGHTS_REFUSED)
+        say_no(r, a->work->rights.rule, a->work->rights.why,
+               "Only an administrator may change a quota");
+    else if (a->work->rights.verdict == RIGHTS_UNSURE)
+        say_unsure(r, a->work->rights.why);
+    else
+        say_unsure(r, "quotas can't be changed this way here");
+}
+
+/* --- questions without a session --- */
+
+static void
+say_right(struct request *r, struct mirror *m, int64_t age_ms, const struct access_question *who,
+          const char *action)
+{
+    struct rights_question q = {
+        .actor = who->actor, .target = who->target, .action = span_of(action)};
+    struct rights_answer *w = r->access->work;
+    char text[32];
+
+    rights_ask(r->access->env->conf, m, age_ms, &q, w);
+    snprintf(text, sizeof text, "%s:%d",
+             w->rights.verdict == RIGHTS_ALLOWED   ? "yes"
+             : w->rights.verdict == RIGHTS_REFUSED ? "no"
+                                                   : "unsure",
+             w->rights.rule);
+    say_text(r, action, text);
+}
+
+/* With a service: also what session would answer, without a record. */
+static void
+say_session(struct request *r, const struct access_question *q)
+{
+    struct access_answer answer;
+    char withheld[256];
+
+    ask(r->access, q, &answer);
+    access_withheld_words(answer.withheld, withheld, sizeof withheld);
+    say_text(r, "session", access_verdict_word(answer.verdict));
+    if (answer.verdict == ACCESS_YES)
+        say_text(r, "mode", access_mode_word(answer.mode));
+    say_number(r, "rule", answer.rule);
+    say_text(r, "why", answer.why);
+    say_text(r, "text", answer.text);
+    say_text(r, "withheld", withheld);
+    say_text(r, "quota", answer.quota);
+    say_text(r, "actor", answer.actor);
+    say_text(r, "target", answer.target);
+}
+
+static void
+word_rights(struct request *r)
+{
+    static const char *const actions[] = {"read-mail", "write-mail", "share",
+                                          "quota",     "password",   "audit"};
+    struct access_question q = {needed(r, "actor"), needed(r, "target"), field(r, "service")};
+    struct mirror *m;
+    int64_t age_ms;
+
+    if (r->bad)
+        return;
+    m = mirror_for(r->access);
+    if (!m) {
+        say_unsure(r, "the mirror can't be read");
+        return;
+    }
+    age_ms = mirror_age(r->access, m);
+    say_ok(r);
+    for (size_t i = 0; i < sizeof actions / sizeof *actions; i++)
+        say_right(r, m, age_ms, &q, actions[i]);
+    mirror_done(r->access);
+    if (q.service.n > 0)
+        say_session(r, &q);
+}
+
+/* One session for each request: that with the next number; "ok" alone: there are no more. */
+static void
+word_who(struct request *r)
+{
+    char after[24];
+    struct span from = field(r, "after");
+    const struct access_session *s;
+    unsigned long long number = 0;
+
+    if (!is_policyd(r->conn))
+        r->bad = "only policyd itself asks that";
+    snprintf(after, sizeof after, "%.*s", (int)(from.n < 20 ? from.n : 20), from.p);
+    if (r->bad || (*after && sscanf(after, "%llu", &number) != 1)) {
+        r->bad = r->bad ? r->bad : "after is no number";
+        return;
+    }
+    s = access_session_after(r->access, number);
+    say_ok(r);
+    if (!s)
+        return;
+    say_number(r, "number", (long long)s->number);
+    say_number(r, "since", (long long)s->opened_ms);
+    say_text(r, "actor", s->actor);
+    say_text(r, "target", s->target);
+    say_text(r, "service", s->service);
+    say_text(r, "remote", s->remote);
+    say_text(r, "session", s->id);
+    say_text(r, "mode", access_mode_word(s->mode));
+    say_number(r, "rule", s->rule);
+    say_text(r, "why", s->why);
+    say_text(r, "reason", s->reason);
+}
+
+/* --- all of them --- */
+
+static const struct {
+    const char *word;
+    void (*answer)(struct request *);
+} words[WORD_N] = {
+    [WORD_SESSION] = {"session", word_session}, [WORD_RECORD] = {"record", word_record},
+    [WORD_SHARE] = {"share", word_share},       [WORD_QUOTA] = {"quota", word_quota},
+    [WORD_RIGHTS] = {"rights", word_rights},    [WORD_ALLOW] = {"allow", word_allow},
+    [WORD_REPORT] = {"report", word_report},    [WORD_WHO] = {"who", word_who},
+};
+
+const char *
+access_word(enum access_word w)
+{
+    return words[w].word;
+}
+
+static void
+count(const struct request *r, int64_t us)
+{
+    struct board *b = r->access->board;
+    int bucket = 0;
+
+    while (bucket < ACCESS_TIMES - 1 && us > access_times_us[bucket])
+        bucket++;
+    board_add(b, ACCESS_COUNTER(r->word, r->verdict), 1);
+    board_add(b, BOARD_ACCESS_TIMES + bucket, 1);
+    board_add(b, BOARD_ACCESS_TIME_US, (uint64_t)us);
+}
+
+static size_t
+refuse_request(struct request *r, size_t *last_n)
+{
+    struct access *a = r->access;
+    unsigned skipped;
+
+    say(r, "error");
+    say_text(r, "text", r->bad);
+    *last_n = tabline_end(&r->out);
+    board_add(a->board, BOARD_CLOSED_BAD, 1);
+    if (log_limit(&a->bad_limit, 5, 60, &skipped))
+        log_warning("closed an access connection why=\"%s\" skipped=%u", r->bad, skipped);
+    return 0;
+}
+
+size_t
+access_answer(struct access_conn *c, struct tabline *line, char *out, size_t *last_n)
+{
+    struct request r = {.access = c->access,
+                        .conn = c,
+                        .line = line,
+                        .out = {.buf = out, .cap = TABLINE_MAX},
+                        .bad = "no such word"};
+    int64_t began = now_us();
+    int known = 0;
+    size_t n;
+
+    for (int w = 0; w < WORD_N && !known; w++) {
+        if (!span_same(line->word, span_of(words[w].word)))
+            continue;
+        known = 1;
+        r.word = (enum access_word)w;
+        r.bad = NULL;
+        words[w].answer(&r);
+    }
+    if (r.bad)
+        return refuse_request(&r, last_n);
+    n = tabline_end(&r.out);
+    if (n == 0) { /* names that escapes made too long */
+        r.bad = "the answer is longer than a line";
+        return refuse_request(&r, last_n);
+    }
+    count(&r, now_us() - began);
+    return n;
+}
