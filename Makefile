@@ -102,7 +102,7 @@ policyd/policyd.a: $(POLICYD_OBJS)
 $(TESTS): %: %.o policyd/policyd.a lib/libpostroad.a
 	$(call say,LD)
 	$(Q)$(LINK) -o $@ $^ $(LIB_LIBS) $(POLICYD_LIBS)
-$(TOOLS) $(BENCHES): %: %.o lib/libpostroad.a
+$(TOOLS) $(BENCHES): %: %.o policyd/policyd.a lib/libpostroad.a
 	$(call say,LD)
 	$(Q)$(LINK) -o $@ $^ $(LIB_LIBS) $(POLICYD_LIBS) -lpthread
 

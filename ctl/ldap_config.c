@@ -155,9 +155,10 @@ read_parts(struct ldap_request *r)
 
         snprintf(part, sizeof part, "%.*s", (int)strcspn(p, " "), p);
         if (!ldap_template_has(&r->t, part))
-            return ctl_usage("--part %s: there is none; there are limits, services, access, "
-                             "index-base, index, modules, syncprov, refint, tls, replication",
-                             part);
+            return ctl_usage(
+                "--part %s: there is none; there are limits, services, access, "
+                "index-base, index, modules, syncprov, refint, authz, tls, replication",
+                part);
     }
     if ((strstr(r->parts, " tls ") || strstr(r->parts, " replication ")) &&
         (!*r->names.server_id || !r->names.npeers))

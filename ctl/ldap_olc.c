@@ -24,6 +24,7 @@ static const struct row {
     {"multiprovider", "olcMultiProvider", "", OLC_DATABASE, OLC_ONE},
     {"moduleload", "olcModuleLoad", "", OLC_MODULE, OLC_EACH},
     {"serverID", "olcServerID", "", OLC_GLOBAL, OLC_ONE},
+    {"authz-policy", "olcAuthzPolicy", "", OLC_GLOBAL, OLC_ONE},
     {"authz-regexp", "olcAuthzRegexp", "", OLC_GLOBAL, OLC_EACH},
     {"TLSCACertificateFile", "olcTLSCACertificateFile", "", OLC_GLOBAL, OLC_ONE},
     {"TLSCertificateFile", "olcTLSCertificateFile", "", OLC_GLOBAL, OLC_ONE},

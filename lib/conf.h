@@ -72,6 +72,11 @@ struct conf {
         char *password_scheme;
     } admin;
     struct {
+        struct conf_list uri; /* empty: admin.uri, or else directory.uri */
+        char *bind_dn, *password_file, *sasl_mech;
+        int timeout; /* seconds */
+    } edit;
+    struct {
         char *admins, *domains; /* DNs; "": see rights_places */
         int max_age;            /* seconds; 0: whatever its age */
     } rights;

@@ -69,7 +69,8 @@ check_paths(struct conf_load *l)
                                        "directory.password_file",
                                        "directory.tls_ca_file",
                                        "directory.tls_cert_file",
-                                       "directory.tls_key_file"};
+                                       "directory.tls_key_file",
+                                       "edit.password_file"};
 
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         const char *value = conf_string(l, keys[i]);
@@ -220,6 +221,7 @@ check_source(struct conf_load *l)
         return conf_fail_key(l, "directory.providers",
                              "can't be given together with directory.ldif: the file is the truth");
     if (check_uris(l, "admin.uri", &l->conf->admin.uri) < 0 ||
+        check_uris(l, "edit.uri", &l->conf->edit.uri) < 0 ||
         check_uris(l, "directory.uri", uri) < 0 ||
         check_uris(l, "directory.providers", providers) < 0)
         return -1;
@@ -250,6 +252,23 @@ check_bind(struct conf_load *l)
     if (l->conf->directory.retry_min > l->conf->directory.retry_max)
         return conf_fail_key(l, "directory.retry_min", "is more than directory.retry_max (%d)",
                              l->conf->directory.retry_max);
+    return 0;
+}
+
+static int
+check_edit(struct conf_load *l)
+{
+    int dn = *l->conf->edit.bind_dn != '\0', password = *l->conf->edit.password_file != '\0';
+
+    if (*l->conf->edit.sasl_mech && dn)
+        return conf_fail_key(l, "edit.sasl_mech",
+                             "can't be given together with edit.bind_dn: choose one");
+    if (dn != password)
+        return conf_fail_key(l, dn ? "edit.bind_dn" : "edit.password_file", "needs %s",
+                             dn ? "edit.password_file" : "edit.bind_dn");
+    if ((dn || *l->conf->edit.sasl_mech) && l->conf->edit.uri.n == 0 && l->conf->admin.uri.n == 0 &&
+        l->conf->directory.uri.n == 0)
+        return conf_fail_key(l, dn ? "edit.bind_dn" : "edit.sasl_mech", "needs edit.uri");
     return 0;
 }
 
@@ -312,8 +331,8 @@ int
 conf_check(struct conf_load *l)
 {
     static int (*const checks[])(struct conf_load *) = {
-        check_site,   check_delimiter, check_transports, check_paths,  check_sockets,
-        check_source, check_bind,      check_filters,    check_rights, check_homes,
+        check_site, check_delimiter, check_transports, check_paths,  check_sockets, check_source,
+        check_bind, check_edit,      check_filters,    check_rights, check_homes,
     };
 
     for (size_t i = 0; i < sizeof checks / sizeof *checks; i++)

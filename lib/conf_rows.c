@@ -207,6 +207,22 @@ const struct conf_row conf_rows[] = {
     WORD("admin.password_scheme", admin.password_scheme, "auto", "auto crypt ssha512 server",
          "How the postroad command hashes passwords; server: the directory server does it."),
 
+    LIST(
+        "edit.uri", edit.uri, CONF_LIST_MAX,
+        "LDAP servers that changes are made at for administrators who make them elsewhere, such as "
+        "in a mail client, in order of preference. Empty: those of admin.uri, or else of "
+        "directory.uri."),
+    STRING("edit.bind_dn", edit.bind_dn, "", 0, DN_LEN,
+           "Distinguished name that may act in administrators' names there; needs "
+           "edit.password_file. Empty: such changes are refused, unless edit.sasl_mech is set."),
+    STRING("edit.password_file", edit.password_file, "", 0, PATH_LEN,
+           "File whose first line is the password of edit.bind_dn; it should be readable by root "
+           "only."),
+    WORD("edit.sasl_mech", edit.sasl_mech, "", "EXTERNAL",
+         "SASL mechanism for the bind, in the place of edit.bind_dn."),
+    INT("edit.timeout", edit.timeout, "5", 1, 30,
+        "Seconds to wait for a server to connect, bind or answer."),
+
     STRING("rights.admins", rights.admins, "", 0, DN_LEN,
            "Group whose members' roles count; the directory's access rules look at it, too. Empty: "
            "cn=admins,cn=roles below the mirror's base."),

@@ -18,10 +18,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "apart.h"
+#include "edit.h"
 #include "parent.h"
 
 struct check {
@@ -173,7 +175,8 @@ check_files(const struct check *c)
                  {"directory.password_file", f->directory.password_file, 0},
                  {"directory.tls_ca_file", f->directory.tls_ca_file, 0},
                  {"directory.tls_cert_file", f->directory.tls_cert_file, 0},
-                 {"directory.tls_key_file", f->directory.tls_key_file, 0}};
+                 {"directory.tls_key_file", f->directory.tls_key_file, 0},
+                 {"edit.password_file", f->edit.password_file, 0}};
     int rc = 0;
 
     for (size_t i = 0; i < sizeof(files) / sizeof(files[0]) && rc == 0; i++)
@@ -220,6 +223,7 @@ generation_load(const char *conf_path, unsigned number, struct generation **g_r,
         return PARENT_TEMPORARY;
     }
     g->number = number;
+    g->edit_fd[0] = g->edit_fd[1] = -1;
     g->conf_fd = g->map_fd = g->control_fd = g->policy_fd = g->access_fd = g->http_fd = -1;
     rc = load(g, conf_path, error, error_n);
     if (rc == PARENT_OK)
@@ -317,12 +321,23 @@ access_socket(const struct conf *conf, struct listen_set *s, char *error, size_t
     return socket_at(s, conf->sockets.access, group, error, error_n);
 }
 
+/* The pair outlives both roles, so neither has to notice that the other was started anew. */
+static int
+edit_pair(struct generation *g, char *error, size_t error_n)
+{
+    if (!edit_configured(g->conf) || !*g->conf->sockets.access ||
+        socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, g->edit_fd) == 0)
+        return 0;
+    snprintf(error, error_n, "socketpair: %s", strerror(errno));
+    return -1;
+}
+
 int
 generation_open(struct generation *g, struct listen_set *s, char *error, size_t error_n)
 {
     const struct conf *conf = g->conf;
 
-    if (make_folders(conf, error, error_n) < 0)
+    if (make_folders(conf, error, error_n) < 0 || edit_pair(g, error, error_n) < 0)
         return -1;
     g->map_fd = socket_at(s, conf->sockets.map, conf->socket_group, error, error_n);
     if (g->map_fd < 0)
@@ -367,6 +382,9 @@ generation_free(struct generation **gp)
         return;
     if (g->conf_fd >= 0)
         close(g->conf_fd);
+    for (int i = 0; i < 2; i++)
+        if (g->edit_fd[i] >= 0)
+            close(g->edit_fd[i]);
     conf_free(&g->conf);
     free(g);
     *gp = NULL;

@@ -6,6 +6,7 @@
  *          ├─ sync      directory -> mirror
  *          ├─ policy    hand-off -> Postfix   (policy socket, where there is one)
  *          ├─ access    mirror -> Dovecot     (access socket, where there is one), audit log
+ *          ├─ edit      access -> directory   (where it has a credential for that)
  *          ├─ cold      mirror -> tables      (where there is a folder for them)
  *          ├─ homes     mirror -> Dovecot     (likewise)
  *          └─ answer ×n mirror -> Postfix     (map socket)
@@ -56,8 +57,9 @@ struct parent {
     uint64_t phase_told;
 };
 
-static const struct role *const stop_order[] = {
-    &role_answer, &role_policy, &role_control, &role_access, &role_cold, &role_homes, &role_sync};
+static const struct role *const stop_order[] = {&role_answer, &role_policy, &role_control,
+                                                &role_access, &role_edit,   &role_cold,
+                                                &role_homes,  &role_sync};
 
 static int64_t
 clock_ms(void)
@@ -82,6 +84,7 @@ has_role(const struct role *role, const struct generation *g)
 {
     return role == &role_policy   ? g->policy_fd >= 0
            : role == &role_access ? g->access_fd >= 0
+           : role == &role_edit   ? g->edit_fd[1] >= 0
            : role == &role_cold   ? *g->conf->cold.dir != '\0'
            : role == &role_homes  ? *g->conf->homes.dir != '\0'
                                   : 1;
@@ -96,6 +99,7 @@ start_optional(struct parent *p, const struct generation *g, int64_t now)
         int page;
     } optional[] = {{&role_policy, BOARD_POLICY},
                     {&role_access, BOARD_ACCESS},
+                    {&role_edit, BOARD_EDIT},
                     {&role_cold, BOARD_COLD},
                     {&role_homes, BOARD_HOMES}};
 

@@ -24,8 +24,8 @@
 #include "log.h"
 #include "sandbox.h"
 
-static const struct role *const roles[] = {&role_answer, &role_policy, &role_sync,  &role_control,
-                                           &role_cold,   &role_homes,  &role_access};
+static const struct role *const roles[] = {&role_answer, &role_policy, &role_sync,   &role_control,
+                                           &role_cold,   &role_homes,  &role_access, &role_edit};
 
 #define EXIT_CONFIGURATION 2
 #define EXIT_TEMPORARY     75
