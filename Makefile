@@ -69,7 +69,7 @@ config.mk config.h &: config.status config.mk.in config.h.in
 # --- programs ---
 
 .PHONY: all
-all: $(PROGRAMS)
+all: $(PROGRAMS) dovecot-plugins
 
 CCALL = $(CC) $(WARN) $(WERROR) -I. -Ilib $(HARDEN_CFLAGS) $(CPPFLAGS) $(LIB_CFLAGS) $(CFLAGS) \
 	-DPOSTROAD_SYSCONFDIR='"$(sysconfdir)"' -DPOSTROAD_LOCALSTATEDIR='"$(localstatedir)"' \
@@ -93,6 +93,38 @@ ctl/postroad: $(CTL_SRCS:.c=.o) lib/libpostroad.a
 	$(call say,LD)
 	$(Q)$(LINK) -o $@ $^ $(LIB_LIBS) $(CTL_LIBS)
 
+# --- Dovecot's plugins ---
+
+# Built when ./configure has found Dovecot's headers. What each is made of; undefined symbols are the loading
+# process's own. Dovecot's config.h is meant there, never ours: no -I of this tree.
+PLUGIN_CCALL = $(CC) $(WARN) -std=gnu11 $(WERROR) -DHAVE_CONFIG_H -isystem $(DOVECOT_INCLUDE) \
+	$(HARDEN_CFLAGS) $(CPPFLAGS) $(CFLAGS) -fPIC
+PLUGIN_LINK = $(CC) $(CFLAGS) -shared $(filter-out -pie,$(HARDEN_LDFLAGS)) $(LDFLAGS)
+plugin_objs = $(addprefix dovecot-plugin/,$(addsuffix .o,$1))
+SETTINGS_OBJS = $(call plugin_objs,$(if $(filter 2.4,$(DOVECOT_SERIES)),settings-2.4))
+PLUGINS-2.4 = settings/lib95_postroad_settings.so
+PLUGINS = $(if $(DOVECOT_SERIES),lib95_postroad_plugin.so lib96_imap_postroad_plugin.so lib96_pop3_postroad_plugin.so \
+	doveadm/lib10_doveadm_postroad_plugin.so $(PLUGINS-$(DOVECOT_SERIES)))
+PLUGIN_FILES = $(addprefix dovecot-plugin/,$(notdir $(PLUGINS)))
+
+.PHONY: dovecot-plugins
+dovecot-plugins: $(PLUGIN_FILES)
+	@$(if $(DOVECOT_SERIES),:,echo '  left out: dovecot-plugin/*.so, as ./configure found no dovecot-config (package dovecot-dev or dovecot-devel)')
+
+dovecot-plugin/%.o: dovecot-plugin/%.c config.mk
+	$(call say,CC)
+	$(Q)$(PLUGIN_CCALL) -MMD -MP -c -o $@ $<
+dovecot-plugin/lib95_postroad_plugin.so: $(call plugin_objs,plugin session record box mail question answer compat-$(DOVECOT_SERIES)) $(SETTINGS_OBJS)
+dovecot-plugin/lib96_imap_postroad_plugin.so: $(call plugin_objs,imap-plugin imap-change imap-share imap-quota)
+dovecot-plugin/lib96_pop3_postroad_plugin.so: $(call plugin_objs,pop3-plugin)
+dovecot-plugin/lib10_doveadm_postroad_plugin.so: $(call plugin_objs,doveadm-plugin question answer doveadm-compat-$(DOVECOT_SERIES)) $(SETTINGS_OBJS)
+dovecot-plugin/lib95_postroad_settings.so: $(SETTINGS_OBJS)
+$(PLUGIN_FILES): dovecot-plugin/%.so:
+	$(call say,LD)
+	$(Q)$(PLUGIN_LINK) -o $@.new $^ && mv $@.new $@
+
+# --- archives for tests ---
+
 # As an archive, so that a test takes only what it uses.
 policyd/policyd.a: $(POLICYD_OBJS)
 	$(call say,AR)
@@ -111,7 +143,7 @@ $(PRELOADS): %.so: %.c $(wildcard t/tools/*.inc) config.mk
 	$(call say,LD)
 	$(Q)$(CC) $(WARN) $(WERROR) $(CPPFLAGS) -g -O1 -fPIC -shared -o $@ $< -ldl
 
--include $(wildcard $(ALL_SRCS:.c=.d))
+-include $(wildcard $(ALL_SRCS:.c=.d) dovecot-plugin/*.d)
 
 # --- tests ---
 
@@ -164,7 +196,7 @@ ldap-config: ctl/postroad
 
 # --- format ---
 
-FORMAT_FILES = $(wildcard lib/*.[ch] policyd/*.[ch] ctl/*.[ch] t/*.[ch] t/*/*.[ch] bench/*.[ch])
+FORMAT_FILES = $(wildcard dovecot-plugin/*.[ch] lib/*.[ch] policyd/*.[ch] ctl/*.[ch] t/*.[ch] t/*/*.[ch] bench/*.[ch])
 .PHONY: format format-check
 format:
 	clang-format -i $(FORMAT_FILES)
@@ -181,8 +213,9 @@ EXAMPLES     = $(shell find examples -type f ! -path 'examples/systemd/*' | LC_A
 SCHEMA       = $(shell find ldap-schema -maxdepth 1 -type f | LC_ALL=C sort)
 confdir      = $(sysconfdir)/postroad
 
-# FILE:TARGET; what is executable stays so. An administrator's postroad.conf is never among them.
+# FILE:TARGET, put there by a rename, as Dovecot may have its plugins mapped; what is executable stays so. An administrator's postroad.conf is never among them.
 AS_IT_IS = policyd/postroad-policyd:$(sbindir)/postroad-policyd ctl/postroad:$(bindir)/postroad \
+	$(foreach f,$(PLUGINS),dovecot-plugin/$(notdir $f):$(dovecot_moduledir)/$f) \
 	$(foreach f,README.md FAILURE-MODES.md LICENSE $(EXAMPLES),$f:$(docdir)/$f) \
 	$(foreach f,$(SCHEMA),$f:$(datadir)/postroad/schema/$(notdir $f)) \
 	$(foreach f,$(COMPLETIONS),$f:$(datadir)/bash-completion/completions/$(basename $(notdir $f)))
@@ -200,7 +233,7 @@ PATHS = sed -e 's,/usr/sbin/postroad,$(sbindir)/postroad,g' -e 's,/usr/bin/postr
 install: all
 	@umask 022; for pair in $(AS_IT_IS) $(WITH_PATHS); do \
 		from=$${pair%%:*}; to=$(DESTDIR)$${pair#*:}; mode=644; test ! -x $$from || mode=755; \
-		echo "  INSTALL $$to"; $(INSTALL) -D -m $$mode $$from $$to || exit 1; done
+		echo "  INSTALL $$to"; { $(INSTALL) -D -m $$mode $$from $$to.new && mv -f $$to.new $$to; } || exit 1; done
 	@umask 022; for pair in $(WITH_PATHS); do $(PATHS) $${pair%%:*} >$(DESTDIR)$${pair#*:} || exit 1; done
 	@$(if $(DESTDIR),,echo "Next, with systemd: systemd-sysusers; systemd-tmpfiles --create; systemctl daemon-reload;"; \
 		echo "copy $(confdir)/postroad.conf.sample to postroad.conf and fit it to your site; systemctl enable --now postroad-policyd")
@@ -227,8 +260,8 @@ dist: configure config.h.in
 
 .PHONY: clean distclean help
 clean:
-	rm -f $(PROGRAMS) $(TESTS) $(TOOLS) $(PRELOADS) $(BENCHES) lib/libpostroad.a policyd/policyd.a
-	rm -f $(foreach d,lib policyd ctl t t/tools t/fuzz bench,$d/*.o $d/*.d)
+	rm -f dovecot-plugin/*.so $(PROGRAMS) $(TESTS) $(TOOLS) $(PRELOADS) $(BENCHES) lib/libpostroad.a policyd/policyd.a
+	rm -f $(foreach d,dovecot-plugin lib policyd ctl t t/tools t/fuzz bench,$d/*.o $d/*.d)
 distclean: clean
 	rm -f config.mk config.h config.h.in config.log config.status configure configure~ postroad-*.tar.gz
 	rm -rf autom4te.cache

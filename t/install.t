@@ -70,7 +70,7 @@ for my $page (glob 'man/*.[1-8]') {
 for my $example (grep { -f } glob 'examples/{two-sites,single-site}/*') {
     ok($have{ var('docdir') . "/$example" }, $example);
 }
-my $ours = join '|', map { quotemeta var($_) } qw(sbindir bindir mandir datadir docdir unitdir sysusersdir tmpfilesdir);
+my $ours = join '|', map { quotemeta } grep { length } map { var($_) } qw(dovecot_moduledir sbindir bindir mandir datadir docdir unitdir sysusersdir tmpfilesdir);
 is_deeply([grep { !m{^(?:$ours|\Q$confdir\E)/} } @files], [], 'and nothing anywhere else');
 
 my $unit = slurp($root . var('unitdir') . '/postroad-policyd.service');

@@ -34,6 +34,7 @@ my @homes = (
     [qr/^seccomp\.h$/      => qr{^lib/sandbox\.c$}],
     [qr/^libmilter\//      => qr{^milter/}],
     [qr/^systemd\//        => qr{^policyd/}],
+    [qr/^(mail-(storage|user|namespace)|mailbox-list|module-dir|settings-parser|doveadm|imap-comm|pop3-comm|istream|ostream)[\w-]*\.h$/ => qr{^dovecot-plugin/}],
 );
 
 my $FUNCTION_MAX = 100;
@@ -106,6 +107,10 @@ my %lib_header = map { m{^lib/(.+\.h)$} ? ($1 => 1) : () } @c;
 
 cmp_ok(scalar @c, '>', 10, 'there are sources to look at');
 
+# Dovecot's own config.h is the one its headers mean.
+my @config = grep { m{^dovecot-plugin/} && $text{$_} =~ /^#\s*include\s*[<"](\.\.\/)?(config|lib\/.*)\.h/m } @c;
+my @version = grep { m{^dovecot-plugin/} && !/-2\.[34]\.[ch]$/ && $code{$_} =~ /DOVECOT_(VERSION|PREREQ)|^#\s*if(?!ndef POSTROAD_\w+_H)/m } @c;
+
 # --- who includes whom ---
 my (@up, @across, @pure_inc, @foreign);
 for my $file (@c) {
@@ -125,6 +130,8 @@ for my $file (@c) {
         push @pure_inc, "$file: $inc" unless $fine;
     }
 }
+holds('the Dovecot plugins include nothing of ours from elsewhere', @config);
+holds('they differ between versions of Dovecot by file only', @version);
 holds('lib includes nothing of the programs', @up);
 holds('no program includes another', @across);
 holds('each third-party header stays where it belongs', @foreign);
