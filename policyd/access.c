@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "beat.h"
+#include "edit_ask.h"
 
 #define TICK_MS     500
 #define SPARE_FILES 64 /* descriptors for other things than clients */
@@ -27,7 +28,7 @@ access_prepare(struct role_env *env)
 {
     const char *name = env->conf->access.socket_group;
 
-    if (env->nlisten != 1) {
+    if (env->nlisten < 1) {
         log_error("access was given no socket");
         return -1;
     }
@@ -134,6 +135,8 @@ access_new(struct role_env *env)
     a->work = malloc(sizeof *a->work);
     a->maps = maps_new(env->conf, &env->board);
     a->base = event_base_new();
+    if (a->base)
+        a->edit = edit_ask_new(a->base, env->nlisten > 1 ? env->listen_fd[1] : -1, env->conf);
     return a;
 }
 
@@ -143,6 +146,7 @@ access_free(struct access *a)
     if (!a)
         return;
     access_close_all(a);
+    edit_ask_free(&a->edit);
     audit_close(&a->audit);
     maps_free(&a->maps);
     free(a->work);
@@ -166,7 +170,7 @@ access_run(struct role_env *env)
     struct event *ev[EV_N] = {NULL};
     int rc = 75;
 
-    if (!a || !a->work || !a->maps || !a->base || beat_start(&env->board) < 0 ||
+    if (!a || !a->work || !a->maps || !a->base || !a->edit || beat_start(&env->board) < 0 ||
         events_add(a, ev) < 0) {
         log_error("access can't start: no memory, or a socket it was given does not work");
     } else {

@@ -2,7 +2,8 @@
 /*
  * access: what the files of role access share. access.c runs the loop, access_conn.c
  * keeps the connections, access_words.c answers the words of postroad-access(5),
- * access_session.c keeps open sessions, access_log.c writes the audit log.
+ * access_session.c keeps open sessions, access_quota.c asks role edit, access_log.c writes the
+ * audit log.
  */
 #ifndef POSTROAD_ACCESS_H
 #define POSTROAD_ACCESS_H
@@ -43,6 +44,8 @@ struct access_conn {
     char *in, *out;                 /* half a request; answers the client has not taken */
     size_t in_n, out_n, out_pos;
     int64_t alive_ms; /* monotonic */
+    uint64_t
+        edit_number; /* asked of role edit, see access_quota.c; 0: nothing. Requests wait meanwhile */
 };
 TAILQ_HEAD(access_conns, access_conn);
 
@@ -52,6 +55,7 @@ struct access {
     struct event_base *base;
     struct event *listener;
     struct maps *maps;
+    struct edit_ask *edit;
     struct audit *audit; /* NULL: can't be written for now */
     char audit_error[512];
     int64_t audit_retry_ms, confirmed_ms;
@@ -69,6 +73,10 @@ struct access {
 void access_accept(struct access *a);
 void access_sweep(struct access *a, int64_t now_ms);
 void access_close_all(struct access *a);
+/* Whether it is one of policyd's own processes, or root: only these ask about others than themselves. */
+int access_conn_is_policyd(const struct access_conn *c);
+/* The answer that requests were waiting for; c may be gone afterwards. */
+void access_conn_resume(struct access_conn *c, const char *answer, size_t n);
 
 /*
  * access_words.c: answer one request into out (TABLINE_MAX). Its length; 0: the connection is to be
@@ -88,6 +96,12 @@ const struct access_session *access_session_after(const struct access *a, uint64
 int access_log_open(struct access *a);
 void access_log_tick(struct access *a, int64_t now_ms);
 int access_log_add(struct access *a, const struct audit_record *r);
+
+/* access_quota.c. The number of bytes; -1: it is none. */
+int access_quota_parse(struct span text, uint64_t *bytes_r);
+/* 1: c waits for the answer (edit_number is set); else why not: 0 there is no such way, -1 not now. */
+int access_quota_ask(struct access_conn *c, struct span actor_dn, struct span target_dn,
+                     uint64_t bytes, const char **why_r);
 
 int64_t access_wall_ms(void);
 

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "access.h"
+#include "edit_ask.h"
 
 #define ACCEPT_BATCH 64
 #define IDLE_MS      60000
@@ -50,6 +51,7 @@ conn_free(struct access_conn *c)
     int fd = event_get_fd(&c->ev);
 
     event_del(&c->ev);
+    edit_ask_forget(a->edit, c->edit_number);
     close(fd);
     access_session_end(a, &c->session);
     free(c->in);
@@ -153,6 +155,8 @@ answer_lines(struct access_conn *c, char *in, size_t n, size_t *out_n)
         one = access_answer(c, &request, a->out + *out_n, &last);
         *out_n += one ? one : last;
         used += (size_t)step;
+        if (c->edit_number)
+            break;
         if (!one) {
             maps_pause(a->maps);
             return -1;
@@ -171,13 +175,15 @@ serve(struct access_conn *c, size_t n)
     int sent = 1;
     long step = 1;
 
-    while (sent == 1 && step > 0 && used < n) {
+    while (sent == 1 && step > 0 && used < n && !c->edit_number) {
         step = answer_lines(c, a->in + used, n - used, &out_n);
         sent = send_answers(c, a->out, out_n);
         if (sent < 0 || step < 0)
             return -1;
         used += (size_t)step;
     }
+    if (c->edit_number && sent == 1)
+        event_del(&c->ev); /* nothing is read until the answer is there */
     return n - used > 0 || c->in ? hold(&c->in, &c->in_n, a->in + used, n - used) : 0;
 }
 
@@ -208,11 +214,60 @@ on_writable(struct access_conn *c, int fd)
     if (c->out_pos < c->out_n)
         return 0;
     hold(&c->out, &c->out_n, NULL, 0);
+    if (c->edit_number) {
+        event_del(&c->ev);
+        return 0;
+    }
     if (watch(c, EV_READ) < 0)
         return -1;
     if (have > 0)
         memcpy(a->in, c->in, have);
     return have > 0 ? serve(c, have) : 0;
+}
+
+/* Behind what the client has not taken yet. */
+static int
+append(struct access_conn *c, const char *p, size_t n)
+{
+    char *more = realloc(c->out, c->out_n + n);
+
+    if (!more)
+        return -1;
+    memcpy(more + c->out_n, p, n);
+    c->out = more;
+    c->out_n += n;
+    return 0;
+}
+
+/* 0, or -1: the connection is of no use any more. */
+static int
+resume(struct access_conn *c, const char *answer, size_t n)
+{
+    struct access *a = c->access;
+    size_t have = c->in_n;
+    int sent;
+
+    if (c->out)
+        return append(c, answer, n);
+    sent = send_answers(c, answer, n);
+    if (sent <= 0)
+        return sent;
+    if (watch(c, EV_READ) < 0)
+        return -1;
+    if (have > 0)
+        memcpy(a->in, c->in, have);
+    return have > 0 ? serve(c, have) : 0;
+}
+
+void
+access_conn_resume(struct access_conn *c, const char *answer, size_t n)
+{
+    unlist(c);
+    c->edit_number = 0;
+    if (resume(c, answer, n) < 0)
+        conn_free(c);
+    else
+        relist(c);
 }
 
 static void
@@ -318,4 +373,14 @@ access_close_all(struct access *a)
         conn_close(TAILQ_FIRST(&a->idle));
     while (!TAILQ_EMPTY(&a->busy))
         conn_close(TAILQ_FIRST(&a->busy));
+}
+
+int
+access_conn_is_policyd(const struct access_conn *c)
+{
+    struct ucred cred;
+    socklen_t n = sizeof cred;
+
+    return getsockopt(event_get_fd(&c->ev), SOL_SOCKET, SO_PEERCRED, &cred, &n) == 0 &&
+           (cred.uid == 0 || cred.uid == geteuid());
 }

@@ -9,7 +9,6 @@
  */
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -164,17 +163,6 @@ ask(struct access *a, const struct access_question *q, struct access_answer *ans
     mirror_done(a);
 }
 
-/* Only policyd's own processes, and root, know of logins. */
-static int
-is_policyd(const struct access_conn *c)
-{
-    struct ucred cred;
-    socklen_t n = sizeof cred;
-
-    return getsockopt(event_get_fd(&c->ev), SOL_SOCKET, SO_PEERCRED, &cred, &n) == 0 &&
-           (cred.uid == 0 || cred.uid == geteuid());
-}
-
 /* --- opening a mailbox --- */
 
 static void
@@ -285,7 +273,7 @@ word_allow(struct request *r)
     struct access_question q;
     struct access_answer answer;
 
-    if (!is_policyd(r->conn))
+    if (!access_conn_is_policyd(r->conn))
         r->bad = "only policyd itself asks that";
     if (take_question(r, &q) < 0)
         return;
@@ -311,7 +299,7 @@ word_report(struct request *r)
                                   .remote = field(r, "remote"),
                                   .session = field(r, "session")};
 
-    if (!is_policyd(r->conn))
+    if (!access_conn_is_policyd(r->conn))
         r->bad = "only policyd itself asks that";
     if (r->bad)
         return;
@@ -395,11 +383,16 @@ word_quota(struct request *r)
     const struct access_session *s = r->conn->session;
     struct rights_question q = {.action = span_of("quota")};
     struct access *a = r->access;
+    struct span bytes = needed(r, "bytes");
+    const char *why = "";
     struct mirror *m;
+    uint64_t n = 0;
+    int asked = -1;
 
-    needed(r, "bytes");
     if (!s)
         r->bad = "there is no session";
+    if (!r->bad && access_quota_parse(bytes, &n) < 0)
+        r->bad = "bytes is no number";
     if (r->bad)
         return;
     q.actor = span_of(s->actor);
@@ -410,14 +403,20 @@ word_quota(struct request *r)
         return;
     }
     rights_ask(a->env->conf, m, mirror_age(a, m), &q, a->work);
+    if (a->work->rights.verdict == RIGHTS_ALLOWED)
+        asked = access_quota_ask(r->conn, a->work->in.actor.dn, a->work->in.target.dn, n, &why);
     mirror_done(a);
+    if (asked > 0)
+        return; /* access_quota.c answers */
     if (a->work->rights.verdict == RIGHTS_REFUSED)
         say_no(r, a->work->rights.rule, a->work->rights.why,
                "Only an administrator may change a quota");
     else if (a->work->rights.verdict == RIGHTS_UNSURE)
         say_unsure(r, a->work->rights.why);
+    else if (asked == 0)
+        say_no(r, a->work->rights.rule, why, "Quotas are not changed this way here");
     else
-        say_unsure(r, "quotas can't be changed this way here");
+        say_unsure(r, why);
 }
 
 /* --- questions without a session --- */
@@ -495,7 +494,7 @@ word_who(struct request *r)
     const struct access_session *s;
     unsigned long long number = 0;
 
-    if (!is_policyd(r->conn))
+    if (!access_conn_is_policyd(r->conn))
         r->bad = "only policyd itself asks that";
     snprintf(after, sizeof after, "%.*s", (int)(from.n < 20 ? from.n : 20), from.p);
     if (r->bad || (*after && sscanf(after, "%llu", &number) != 1)) {
@@ -587,6 +586,10 @@ access_answer(struct access_conn *c, struct tabline *line, char *out, size_t *la
     }
     if (r.bad)
         return refuse_request(&r, last_n);
+    if (c->edit_number) { /* the answer comes later */
+        *last_n = 0;
+        return 0;
+    }
     n = tabline_end(&r.out);
     if (n == 0) { /* names that escapes made too long */
         r.bad = "the answer is longer than a line";

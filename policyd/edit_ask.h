@@ -15,15 +15,17 @@
 
 struct edit_ask;
 
-/* text: fixed until the function returns, "" when it is done. */
+/* text lives until the function returns; "" when it is done. */
 typedef void edit_ask_fn(void *ctx, enum edit_verdict verdict, const char *text);
 
-/* fd: our end of the pair, -1: there is no role edit, and everything is EDIT_NO. NULL: no memory. */
+/* fd: our end of the pair, -1: there is no role edit. NULL: no memory. */
 struct edit_ask *edit_ask_new(struct event_base *base, int fd, const struct conf *conf);
 void edit_ask_free(struct edit_ask **a);
+/* Whether there is a role edit. */
+int edit_ask_works(const struct edit_ask *a);
 /*
  * Set target's quota with actor's rights; both are DNs. Returns a number, and fn is called once, later;
- * or 0, and fn was called already.
+ * or 0: it can't be asked now, and nothing was.
  */
 uint64_t edit_ask_quota(struct edit_ask *a, struct span actor, struct span target, uint64_t bytes,
                         edit_ask_fn *fn, void *ctx);

@@ -8,6 +8,7 @@ use strict;
 use warnings;
 use File::Basename qw(dirname);
 use lib dirname(__FILE__) . '/lib';
+use IO::Select;
 use IO::Socket::UNIX;
 use Socket qw(SOCK_STREAM);
 use Test::More;
@@ -15,7 +16,7 @@ use Time::HiRes qw(time);
 use Trial;
 
 my $TRY = "$top/t/tools/edit_try";
-plan(skip_all => 't/tools/edit_try is not built: make tests') unless -x $TRY;
+plan(skip_all => 'not built: make all tests') if grep { !-x } $TRY, "$top/policyd/postroad-policyd";
 needs(qw(slapd slapadd ldapmodify ldapsearch ldapwhoami ldapdelete));
 
 my $CORP = 'dc=corp.example,ou=domains,o=corp';
@@ -89,6 +90,65 @@ is_edit('done', 'domain', 'alice');
 is((try_edit('', 'alice', 5))[0], 'unsure', 'in nobody\'s name: nothing is sent');
 is((try_edit('domain', "uid=gone,$CORP", 5))[0], 'no', 'an entry that is not there');
 is((try_edit('domain', 'alice', '18446744073709551615'))[0], 'done', 'the largest number there is');
+
+# --- through policyd, as the Dovecot plugin asks
+spew("$dir/mirror.secret", "sample-policyd\n");
+spew("$dir/edit.secret", "sample-edit\n");
+my $directory = 'uri = ' . uri('a') . qq(; base = "o=corp"; bind_dn = "cn=policyd,cn=services,o=corp"; password_file = "$dir/mirror.secret"; retry_max = 1;);
+my $edit = qq(edit: { bind_dn = "$EDIT"; password_file = "$dir/edit.secret"; timeout = 1; };\n);
+
+# One line for each request; "" once none comes any more.
+sub dialogue {
+    my @requests = @_;
+    my $s = connected("$dir/access") or return ('no socket');
+    syswrite $s, join '', map { join("\t", @$_) . "\n" } @requests;
+    my ($got, $end) = ('', time + 60);
+    while ($got =~ tr/\n// < @requests && time < $end) {
+        next unless IO::Select->new($s)->can_read(1);
+        sysread($s, $got, 65536, length $got) or last;
+    }
+    return map { tr/\t/ /r } split /\n/, $got;
+}
+
+sub session { my ($actor) = @_; return ['session', "actor=$actor\@corp.example", 'target=alice@corp.example', 'service=imap', 'session=s1', 'master=yes'] }
+sub audit_log { return join '', map { slurp($_) } sort glob "$dir/state/audit/audit-*.jsonl" }
+
+ok(policyd_start($directory, $edit), 'policyd follows slapd');
+ok(wait_for(30, sub { (source()->{phase} // '') eq 'persist' && -S "$dir/access" }), 'all of it') or diag(policyd_log());
+my @said = dialogue(session('lina'), ['quota', 'bytes=4242'], ['record', 'action=read', 'uid=1'], ['quota', 'bytes=4343'], ['record', 'action=read', 'uid=2']);
+like($said[0], qr/^yes mode=/, 'lina opens the mailbox of alice') or diag(@said);
+is("@said[1 .. 4]", 'ok ok ok ok', 'and sets the quota, twice; what she asked meanwhile is answered in its order') or diag(join "\n", @said, policyd_log());
+is(quota('alice'), 4343, 'and it is set');
+like(audit_log(), qr/"action":"quota".*"detail":"bytes=4242".*\n.*"action":"read".*"uid":"1".*\n.*bytes=4343.*\n.*"uid":"2"/, 'each is in the audit log, in the same order');
+is((dialogue(['quota', 'bytes=1']))[0], 'error text=there is no session', 'nobody without a session');
+like((dialogue(session('lina'), ['quota', 'bytes=-1']))[1], qr/^error text=bytes is no number/, 'no number');
+
+# The mirror believes in a right that slapd does not give any more: slapd has the last word.
+ok(ldap_change('a', "dn: $EDIT\nchangetype: modify\ndelete: authzTo\n"), 'slapd does not let us act for anybody');
+@said = dialogue(session('lina'), ['quota', 'bytes=4444'], ['record', 'action=read', 'uid=3']);
+like($said[1], qr/^unsure why=The directory does not let this server act for you/, 'unsure, with the reason') or diag(@said);
+is($said[2], 'ok', 'and the session goes on');
+like(audit_log(), qr/bytes=4444.*\n.*"action":"quota-unsure"/, 'that it was not done is in the audit log');
+like(policyd_log(), qr/directory not changed for an administrator/, 'and in the log');
+ok(ldap_change('a', "dn: $EDIT\nchangetype: modify\nadd: authzTo\nauthzTo: dn.regex:^uid=[^,]+,.+,ou=domains,o=corp\$\n"), 'it does again');
+
+my ($role) = grep { ($_->{role} // $_->{name} // '') eq 'edit' } @{ status()->{roles} // [] };
+ok($role && $role->{pid} && kill('STOP', $role->{pid}), 'role edit stands still') or diag(explain(status()->{roles}));
+is((dialogue(session('lina'), ['quota', 'bytes=4544']))[1], 'ok', 'the one that replaces it finds what was asked');
+($role) = grep { ($_->{role} // $_->{name} // '') eq 'edit' } @{ status()->{roles} // [] };
+is(kill('STOP', Trial::policyd_pid(), $role->{pid}), 2, 'it stands still, and nobody replaces it');
+@said = dialogue(session('lina'), ['quota', 'bytes=4545']);
+like($said[1], qr/^unsure why=The directory did not answer in time/, 'unsure after its time') or diag(@said);
+kill 'CONT', Trial::policyd_pid(), $role->{pid};
+ok(wait_for(20, sub { (dialogue(session('lina'), ['quota', 'bytes=4646']))[1] eq 'ok' }), 'it works again');
+is(quota('alice'), 4646, 'and nothing from before comes after it');
+is(policyd_stop(), 0, 'policyd ends');
+
+ok(policyd_start($directory), 'policyd without edit.bind_dn');
+ok(wait_for(30, sub { (source()->{phase} // '') eq 'persist' && -S "$dir/access" }), 'all of it');
+like((dialogue(session('lina'), ['quota', 'bytes=4747']))[1], qr/^no .*text=Quotas are not changed this way here/, 'a clear no');
+is(quota('alice'), 4646, 'and nothing changes');
+is(policyd_stop(), 0, 'policyd ends');
 
 # --- what the credential is good for otherwise
 sub refused {
