@@ -59,6 +59,7 @@ static const struct option options[] = {
     {"abort", no_argument, NULL, OPT_NOTE},
     /* of the organisation, see org_values.c */
     {"description", required_argument, NULL, OPT_NOTE},
+    {"addresses", required_argument, NULL, OPT_NOTE},
     {"catch-all", required_argument, NULL, OPT_NOTE},
     {"under", required_argument, NULL, OPT_NOTE},
     {"sender", required_argument, NULL, OPT_NOTE},

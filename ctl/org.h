@@ -102,6 +102,8 @@ int org_delete(struct org *o, const char *dn, const char *what, const char *name
  * nothing). What the caller may not change is told on stderr.
  */
 int org_references(struct org *o, const char *dn, const char *to);
+/* What `old`, dn or an entry below it, is called when dn is called `to`: into out, which is returned. */
+const char *org_renamed(const char *old, const char *dn, const char *to, char out[ORG_DN_MAX]);
 
 /* --- org_show.c --- */
 
@@ -146,6 +148,7 @@ int verb_domain_add(struct ctl *ctl);
 int verb_domain_show(struct ctl *ctl);
 int verb_domain_list(struct ctl *ctl);
 int verb_domain_modify(struct ctl *ctl);
+int verb_domain_rename(struct ctl *ctl);
 int verb_domain_delete(struct ctl *ctl);
 int verb_department_add(struct ctl *ctl);
 int verb_department_show(struct ctl *ctl);

@@ -73,9 +73,8 @@ forget(struct references *r)
     free(r->list);
 }
 
-/* Whatever of old stands before the part that is renamed, put before the new name. */
-static int
-renamed(const char *old, const char *dn, const char *to, char *out)
+const char *
+org_renamed(const char *old, const char *dn, const char *to, char out[ORG_DN_MAX])
 {
     const char *tail = old;
     size_t n;
@@ -83,7 +82,11 @@ renamed(const char *old, const char *dn, const char *to, char *out)
     while (*tail && dir_dn_same(tail, dn) != 1)
         tail = dir_parent(tail);
     n = (size_t)(tail - old);
-    return n + strlen(to) < ORG_DN_MAX ? snprintf(out, ORG_DN_MAX, "%.*s%s", (int)n, old, to) : -1;
+    if (!*tail || n + strlen(to) >= ORG_DN_MAX)
+        snprintf(out, ORG_DN_MAX, "%s", old);
+    else
+        snprintf(out, ORG_DN_MAX, "%.*s%s", (int)n, old, to);
+    return out;
 }
 
 /* Whether the old value is still there: refint may have been faster. */
@@ -120,15 +123,16 @@ static int
 rewrite(struct org *o, const struct reference *ref, const char *dn, const char *to)
 {
     struct dir_change *c = dir_change_new();
-    char now[ORG_DN_MAX];
-    int code = CTL_NO;
+    char now[ORG_DN_MAX], entry[ORG_DN_MAX];
+    int code;
 
-    if (!to || renamed(ref->old, dn, to, now) >= 0) {
-        if (to)
-            dir_change_value(c, DIR_ADD, ref->attr, now);
-        dir_change_value(c, DIR_DELETE, ref->attr, ref->old);
-        code = dir_modify(o->d, ref->entry, c);
-    }
+    snprintf(entry, sizeof entry, "%s", ref->entry);
+    if (to && dir_dry(o->d)) /* found where it still is, changed where it would be */
+        org_renamed(ref->entry, dn, to, entry);
+    if (to)
+        dir_change_value(c, DIR_ADD, ref->attr, org_renamed(ref->old, dn, to, now));
+    dir_change_value(c, DIR_DELETE, ref->attr, ref->old);
+    code = dir_modify(o->d, entry, c);
     dir_change_free(&c);
     return code;
 }

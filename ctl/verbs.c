@@ -70,6 +70,8 @@ static const struct verb verbs[] = {
     {"domain modify", "DOMAIN [--alias DOMAIN]... [SETTINGS]",
      "change a domain, its alias domains, its defaults",
      EDIT_TAKES SETTINGS "yes allow alias remove-alias catch-all", verb_domain_modify},
+    {"domain rename", "DOMAIN NEW-NAME --addresses new|keep [--drop-old]",
+     "give a domain another name", EDIT_TAKES "yes addresses drop-old", verb_domain_rename},
     {"domain delete", "DOMAIN [--yes]", "delete a domain that is empty", EDIT_TAKES "yes",
      verb_domain_delete},
     {"department add", "DOMAIN/NAME [SETTINGS]", "make a department", EDIT_TAKES SETTINGS,
