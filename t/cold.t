@@ -108,6 +108,18 @@ sub write_ldif {
         @people);
 }
 
+# How often the process has waited for something: what it does between two looks.
+sub looks {
+    my ($pid) = @_;
+    open my $in, '<', "/proc/$pid/task/$pid/status" or return 0;
+    return (map { /^voluntary_ctxt_switches:\s+(\d+)/ ? $1 : () } <$in>)[0] // 0;
+}
+
+sub cold_errors {
+    my $status = `ctl/postroad -c '$d->{conf}' --json status 2>/dev/null`;
+    return $status =~ /"cold":\s*\{[^}]*"errors":\s*(\d+)/ ? $1 : 0;
+}
+
 # Until Postfix finds this; 1, or 0 after $seconds.
 sub until_found {
     my ($table, $key, $value, $seconds) = @_;
@@ -297,10 +309,29 @@ kill 'HUP', $d->{pid};
 ok(Policyd::wait_for(sub { $d->pids('cold') }), 'and on again');
 is($d->stop, 0, 'it ends in order');
 
+# --- the mirror is gone, and the directory can't be read ---
+{
+    write_ldif();
+    ok($d->start && until_found('transport', 'u1@a.example', ''), 'started once more');
+    is($d->stop, 0, 'it ends in order');
+    my %whole = map { $_ => table($_) } @tables;
+    system 'rm', '-r', "$dir/state/mirror";
+    Policyd::spew($ldif, "no directory\n");
+    $d->mark;
+    ok($d->start && $d->wait_log(qr/directory not read/), 'it starts without a mirror, which is not filled, either');
+    my ($looking) = $d->pids('cold');
+    my $looks = looks($looking);
+    ok(Policyd::wait_for(sub { looks($looking) > $looks + 10 }), 'the role looks for it again and again');
+    is_deeply({ map { $_ => table($_) } @tables }, \%whole, 'no table is emptied');
+    $person{ida} = '';
+    change('after that', 'ida@a.example', 'transport', $LOCAL);
+    is($d->stop, 0, 'it ends in order');
+}
+
 # --- a full disk ---
 SKIP: {
-    skip 'needs root', 5 if $> != 0;
-    skip 'no name spaces', 5 if system 'unshare --mount true 2>/dev/null';
+    skip 'needs root', 6 if $> != 0;
+    skip 'no name spaces', 6 if system 'unshare --mount true 2>/dev/null';
     write_ldif();
     $d->mark;
     my $start = "mount -t tmpfs -o size=200k none '$cold' && exec '$Policyd::program' -c '$d->{conf}'";
@@ -309,6 +340,8 @@ SKIP: {
     ok(Policyd::wait_for(sub { -e "$root$cold/tls.lmdb" && found('transport', 'anna@a.example', $root) eq $LOCAL }), 'the tables are there');
     write_ldif(10_000);
     ok($d->wait_log(qr/cold tables are not up to date, .*No space left/), 'the disk is full: the log says so') or diag $d->log_text;
+    my $errors = cold_errors();
+    ok(Policyd::wait_for(sub { cold_errors() >= $errors + 2 }, 30), 'it is tried again and again');
     is(found('transport', 'anna@a.example', $root), $LOCAL, 'the table stays as it was');
     is($d->ask('transport', 'u9999@a.example'), "OK $LOCAL", 'and the socket does not care');
     is($d->stop, 0, 'it ends in order');

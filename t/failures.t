@@ -232,6 +232,9 @@ for my $what (sort keys %damage) {
         ok($well, "$what: while it runs, all is well again by itself") or diag $d->log_text;
         my $lost = goes_well($d, $what, $n, %got);
         is($lost, 0, "$what: who is known was answered all the while") if $what =~ /deleted|replaced/;
+        # One reader finds out, or two at once, and whoever was in the middle of it: nobody else goes in.
+        my $deaths = () = $d->log_text =~ /role died.* by="signal/g;
+        cmp_ok($deaths, '<=', 6, "$what: $deaths died of it, and the others keep away");
         like($d->log_text, $what =~ /lock deleted/ ? qr/mirror opened anew/ : qr/mirror put aside, begun anew/, "$what: the log says so");
     }
     $d->stop;
@@ -294,6 +297,11 @@ SKIP: {
         becomes($d, 'transport', 'anna', $LOCAL, "clock $step s off: a change back arrives");
         is_well($d, "clock $step s off, workers are new", crowd(20));
         unlike($d->log_text, qr/stopped beating/, "clock $step s off: nobody is taken for hung");
+        next if $step != -3600;
+        my ($hung) = $d->pids('answer');
+        kill 'STOP', $hung;
+        ok($d->wait_log(qr/stopped beating, killed role=answer pid=$hung/), "clock $step s off: but who hangs is");
+        ok(Policyd::wait_for(sub { my @now = $d->pids('answer'); @now == 2 && !grep { $_ == $hung } @now }), 'and is replaced');
     }
     is($d->stop, 0, 'clock: policyd ends in order');
 }

@@ -176,6 +176,37 @@ spew($file, "$base$alice" =~ s/o=corp/o=other/gr =~ s/^o: corp/o: other/r =~ s/1
 ok(wait_for(5, sub { lookup('transport', 'alice@a.example') =~ /192\.0\.2\.9/ }), 'one with another base takes its place');
 is(status()->{mirror}{entries}, 8, 'whole');
 
+# --- changed while it is read: an old beginning and a new end are not what anybody wrote
+policyd_stop();
+run('', 'rm', '-r', "$dir/state");
+spew($file, "$base$alice");
+policyd_start(qq(ldif = "$file";));
+ok(wait_for(5, sub { lookup('mailbox', 'alice@a.example') eq 'OK OK' }), 'a small tree once more');
+{
+    my ($sync) = map { $_->{pid} } grep { $_->{name} eq 'sync' } @{ status()->{roles} };
+    my $bytes = sub { (slurp("/proc/$sync/io") =~ /^rchar: (\d+)/m)[0] // 0 };
+    my $text = $base . person('early1') . join('', map { person("m$_") } 1 .. 20_000) . person('later1');
+    my $begin = $bytes->();
+    spew($file, $text);
+    # It reads all of it, and then once more, into the mirror: to be stopped there.
+    my ($read, $until) = (0, time + 15);
+    1 while ($read = $bytes->() - $begin) < 1.1 * length $text && time < $until;
+    kill 'STOP', $sync;
+    cmp_ok($read, '<', 1.7 * length $text, 'stopped in the middle of reading');
+    open my $out, '+<', $file or die;
+    for my $who (qw(early later)) {
+        my $at = index $text, "mail: ${who}1\@";
+        sysseek $out, $at, 0;
+        syswrite $out, "mail: ${who}2\@";
+    }
+    close $out;
+    kill 'CONT', $sync;
+    ok(wait_for(15, sub { lookup('mailbox', 'later2@a.example') eq 'OK OK' }), 'the new end is there');
+    like(lookup('mailbox', 'early1@a.example'), qr/^NOTFOUND/, 'never with the old beginning');
+    like(policyd_log(), qr/the file was changed while it was read/, 'the log says so');
+    is(source()->{refreshes}, 2, 'it was loaded once, as a whole');
+}
+
 # --- no room
 policyd_stop();
 run('', 'rm', '-r', "$dir/state");
