@@ -54,6 +54,7 @@ struct conf {
     } answer;
     struct {
         char *socket_group, *share;
+        int require_reason; /* bool */
         int max_connections;
     } access;
     struct {

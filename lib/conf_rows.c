@@ -173,6 +173,10 @@ const struct conf_row conf_rows[] = {
     WORD("access.share", access.share, "domain", "department domain any none",
          "Whom owners may let into folders of theirs: accounts of their department, of their "
          "domain, anybody and any group, or nobody."),
+    BOOL(
+        "access.require_reason", access.require_reason, "false",
+        "Whether nobody opens another's mailbox without having given a reason first, with postroad "
+        "access open."),
 
     STRING(
         "cold.dir", cold.dir, "", 0, PATH_LEN,

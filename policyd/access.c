@@ -56,6 +56,7 @@ on_tick(evutil_socket_t fd, short what, void *ctx)
     maps_rest(a->maps);
     access_sweep(a, now);
     access_log_tick(a, now);
+    access_opening_tick(a, now);
     if (a->not_accepting && event_add(a->listener, NULL) == 0)
         a->not_accepting = 0;
 }
@@ -147,6 +148,7 @@ access_free(struct access *a)
         return;
     access_close_all(a);
     edit_ask_free(&a->edit);
+    openings_free(&a->openings);
     audit_close(&a->audit);
     maps_free(&a->maps);
     free(a->work);

@@ -15,6 +15,7 @@
 #include "access_decide.h"
 #include "access_figures.h"
 #include "audit.h"
+#include "audit_openings.h"
 #include "log.h"
 #include "maps.h"
 #include "role.h"
@@ -58,13 +59,15 @@ struct access {
     struct edit_ask *edit;
     struct audit *audit; /* NULL: can't be written for now */
     char audit_error[512];
-    int64_t audit_retry_ms, confirmed_ms;
+    int64_t audit_retry_ms, openings_retry_ms, confirmed_ms;
+    struct openings *openings;      /* NULL: can't be read for now */
     struct access_conns idle, busy; /* busy: with a session, or answers to be taken */
     TAILQ_HEAD(, access_session) sessions;
     unsigned nconns, nsessions, max_conns;
     uint64_t session_number;
     int not_accepting, ending;
-    struct log_limit bad_limit, slow_limit, full_limit, accept_limit, refused_limit, audit_limit;
+    struct log_limit bad_limit, slow_limit, full_limit, accept_limit, refused_limit, audit_limit,
+        openings_limit;
     struct rights_answer *work;
     char in[ACCESS_IN_MAX], out[ACCESS_OUT_MAX];
 };
@@ -86,7 +89,7 @@ size_t access_answer(struct access_conn *c, struct tabline *request, char *out, 
 
 /* access_session.c. A new one that is shown as open: NULL, no memory. */
 struct access_session *access_session_new(struct access *a, const struct access_answer *answer,
-                                          const struct tabline *request);
+                                          const struct tabline *request, const char *reason);
 /* Writes its end to the audit log. */
 void access_session_end(struct access *a, struct access_session **s);
 /* An administrator's session with the least number above this; NULL: there is none. */
@@ -96,6 +99,13 @@ const struct access_session *access_session_after(const struct access *a, uint64
 int access_log_open(struct access *a);
 void access_log_tick(struct access *a, int64_t now_ms);
 int access_log_add(struct access *a, const struct audit_record *r);
+
+/* access_words.c: who may open what, out of the mirror. */
+void access_ask(struct access *a, const struct access_question *q, struct access_answer *answer);
+
+/* access_opening.c. Each tick; and what an opening, or the lack of one, makes of an answer. */
+void access_opening_tick(struct access *a, int64_t now_ms);
+void access_opening_apply(struct access *a, struct access_answer *answer, struct opening *o_r);
 
 /* access_quota.c. The number of bytes; -1: it is none. */
 int access_quota_parse(struct span text, uint64_t *bytes_r);

@@ -16,6 +16,7 @@ enum access_word {
     WORD_ALLOW,
     WORD_REPORT,
     WORD_WHO,
+    WORD_OPENING,
     WORD_N
 };
 

@@ -32,7 +32,7 @@ keep_field(const struct tabline *request, const char *key, char *out, size_t cap
 
 struct access_session *
 access_session_new(struct access *a, const struct access_answer *answer,
-                   const struct tabline *request)
+                   const struct tabline *request, const char *reason)
 {
     struct access_session *s = calloc(1, sizeof *s);
 
@@ -46,6 +46,7 @@ access_session_new(struct access *a, const struct access_answer *answer,
     s->withheld = answer->withheld;
     keep(s->actor, sizeof s->actor, span_of(answer->actor));
     keep(s->target, sizeof s->target, span_of(answer->target));
+    keep(s->reason, sizeof s->reason, span_of(reason));
     keep_field(request, "service", s->service, sizeof s->service);
     keep_field(request, "remote", s->remote, sizeof s->remote);
     keep_field(request, "session", s->id, sizeof s->id);

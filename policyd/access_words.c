@@ -12,20 +12,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "access.h"
+#include "access_request.h"
 #include "access_share.h"
 #include "vitals.h"
-
-/* A request at hand. */
-struct request {
-    struct access *access;
-    struct access_conn *conn;
-    const struct tabline *line;
-    struct tabline_out out;
-    const char *bad; /* it makes no sense: why */
-    enum access_word word;
-    int verdict; /* enum access_verdict, to be counted */
-};
 
 static int64_t
 now_us(void)
@@ -46,72 +35,6 @@ access_wall_ms(void)
 }
 
 /* --- what the words share --- */
-
-static struct span
-field(const struct request *r, const char *key)
-{
-    struct span value;
-
-    tabline_get(r->line, key, &value);
-    return value;
-}
-
-/* A field that has to be there; else the request is bad. */
-static struct span
-needed(struct request *r, const char *key)
-{
-    struct span value = field(r, key);
-
-    if (value.n == 0 && !r->bad)
-        r->bad = "a field that is needed is missing or empty";
-    return value;
-}
-
-static void
-say(struct request *r, const char *word)
-{
-    tabline_begin(&r->out, r->out.buf, r->out.cap, word);
-}
-
-static void
-say_text(struct request *r, const char *key, const char *text)
-{
-    tabline_add_some(&r->out, key, span_of(text));
-}
-
-static void
-say_number(struct request *r, const char *key, long long n)
-{
-    char text[24];
-
-    snprintf(text, sizeof text, "%lld", n);
-    say_text(r, key, text);
-}
-
-static void
-say_ok(struct request *r)
-{
-    r->verdict = ACCESS_YES;
-    say(r, "ok");
-}
-
-static void
-say_unsure(struct request *r, const char *why)
-{
-    r->verdict = ACCESS_UNSURE;
-    say(r, "unsure");
-    say_text(r, "why", why);
-}
-
-static void
-say_no(struct request *r, int rule, const char *why, const char *text)
-{
-    r->verdict = ACCESS_NO;
-    say(r, "no");
-    say_number(r, "rule", rule);
-    say_text(r, "why", why);
-    say_text(r, "text", text);
-}
 
 /* Time since the directory confirmed the mirror; -1: it was never filled. */
 static int64_t
@@ -150,8 +73,8 @@ mirror_done(struct access *a)
     maps_end(a->maps);
 }
 
-static void
-ask(struct access *a, const struct access_question *q, struct access_answer *answer)
+void
+access_ask(struct access *a, const struct access_question *q, struct access_answer *answer)
 {
     struct mirror *m = mirror_for(a);
 
@@ -169,7 +92,7 @@ static void
 log_decision(struct request *r, const struct access_answer *answer)
 {
     struct access *a = r->access;
-    struct span service = field(r, "service"), remote = field(r, "remote");
+    struct span service = request_field(r, "service"), remote = request_field(r, "remote");
     unsigned skipped = 0;
 
     if (answer->verdict == ACCESS_YES && answer->own)
@@ -185,19 +108,24 @@ log_decision(struct request *r, const struct access_answer *answer)
 }
 
 static int
-record_decision(struct request *r, const char *action, const struct access_answer *answer)
+record_decision(struct request *r, const char *action, const struct access_answer *answer,
+                const struct opening *opening)
 {
+    char detail[64];
     struct audit_record record = {.action = action,
                                   .actor = span_of(answer->actor),
                                   .target = span_of(answer->target),
-                                  .service = field(r, "service"),
-                                  .remote = field(r, "remote"),
-                                  .session = field(r, "session"),
+                                  .service = request_field(r, "service"),
+                                  .remote = request_field(r, "remote"),
+                                  .session = request_field(r, "session"),
                                   .why = span_of(answer->why),
+                                  .reason = span_of(opening->reason),
                                   .rule = answer->rule};
 
+    snprintf(detail, sizeof detail, "%s%s%s", access_mode_word(answer->mode),
+             *opening->id ? " opening=" : "", opening->id);
     if (answer->verdict == ACCESS_YES)
-        record.detail = span_of(access_mode_word(answer->mode));
+        record.detail = span_of(detail);
     return access_log_add(r->access, &record);
 }
 
@@ -207,32 +135,33 @@ say_answer(struct request *r, const struct access_answer *answer)
     char withheld[256];
 
     if (answer->verdict == ACCESS_NO) {
-        say_no(r, answer->rule, answer->why, answer->text);
+        request_no(r, answer->rule, answer->why, answer->text);
         return;
     }
     if (answer->verdict == ACCESS_UNSURE) {
-        say_unsure(r, answer->why);
+        request_unsure(r, answer->why);
         return;
     }
     access_withheld_words(answer->withheld, withheld, sizeof withheld);
     r->verdict = ACCESS_YES;
-    say(r, "yes");
-    say_text(r, "mode", access_mode_word(answer->mode));
-    say_text(r, "withheld", withheld);
-    say_number(r, "rule", answer->rule);
-    say_text(r, "why", answer->why);
-    say_text(r, "actor", answer->actor);
-    say_text(r, "target", answer->target);
-    say_text(r, "quota", answer->quota);
+    request_say(r, "yes");
+    request_text(r, "mode", access_mode_word(answer->mode));
+    request_text(r, "withheld", withheld);
+    request_number(r, "rule", answer->rule);
+    request_text(r, "why", answer->why);
+    request_text(r, "actor", answer->actor);
+    request_text(r, "target", answer->target);
+    request_text(r, "quota", answer->quota);
 }
 
 /* 0, or -1: the request makes no sense. */
 static int
 take_question(struct request *r, struct access_question *q)
 {
-    struct span master = field(r, "master");
+    struct span master = request_field(r, "master");
 
-    *q = (struct access_question){needed(r, "actor"), needed(r, "target"), needed(r, "service")};
+    *q = (struct access_question){request_needed(r, "actor"), request_needed(r, "target"),
+                                  request_needed(r, "service")};
     if (master.n > 0 && !span_same(master, span_of("yes")) && !span_same(master, span_of("no")))
         r->bad = "master is neither yes nor no";
     return r->bad ? -1 : 0;
@@ -243,23 +172,26 @@ word_session(struct request *r)
 {
     struct access_question q;
     struct access_answer answer;
+    struct opening opening;
 
     if (r->conn->session)
         r->bad = "a session was begun already";
     if (take_question(r, &q) < 0)
         return;
-    ask(r->access, &q, &answer);
+    access_ask(r->access, &q, &answer);
+    access_opening_apply(r->access, &answer, &opening);
     log_decision(r, &answer);
     if (answer.verdict == ACCESS_NO)
-        record_decision(r, "refused", &answer);
-    if (answer.verdict == ACCESS_YES && !answer.own && record_decision(r, "open", &answer) < 0) {
-        say_unsure(r, "the audit log can't be written");
+        record_decision(r, "refused", &answer, &opening);
+    if (answer.verdict == ACCESS_YES && !answer.own &&
+        record_decision(r, "open", &answer, &opening) < 0) {
+        request_unsure(r, "the audit log can't be written");
         return;
     }
     if (answer.verdict == ACCESS_YES) {
-        r->conn->session = access_session_new(r->access, &answer, r->line);
+        r->conn->session = access_session_new(r->access, &answer, r->line, opening.reason);
         if (!r->conn->session) {
-            say_unsure(r, "out of memory");
+            request_unsure(r, "out of memory");
             return;
         }
     }
@@ -272,41 +204,43 @@ word_allow(struct request *r)
 {
     struct access_question q;
     struct access_answer answer;
+    struct opening opening;
 
     if (!access_conn_is_policyd(r->conn))
         r->bad = "only policyd itself asks that";
     if (take_question(r, &q) < 0)
         return;
-    ask(r->access, &q, &answer);
+    access_ask(r->access, &q, &answer);
+    access_opening_apply(r->access, &answer, &opening);
     log_decision(r, &answer);
     if (answer.verdict == ACCESS_NO)
-        record_decision(r, "refused", &answer);
+        record_decision(r, "refused", &answer, &opening);
     say_answer(r, &answer);
     if (answer.verdict == ACCESS_UNSURE && answer.own)
-        say_text(r, "own", "yes");
+        request_text(r, "own", "yes");
 }
 
 static void
 word_report(struct request *r)
 {
-    struct span master = field(r, "master"), login = needed(r, "login");
-    struct span success = needed(r, "success");
+    struct span master = request_field(r, "master"), login = request_needed(r, "login");
+    struct span success = request_needed(r, "success");
     int good = span_same(success, span_of("yes"));
     struct audit_record record = {.action = good ? "login" : "login-failed",
                                   .actor = master.n > 0 ? master : login,
                                   .target = login,
-                                  .service = field(r, "protocol"),
-                                  .remote = field(r, "remote"),
-                                  .session = field(r, "session")};
+                                  .service = request_field(r, "protocol"),
+                                  .remote = request_field(r, "remote"),
+                                  .session = request_field(r, "session")};
 
     if (!access_conn_is_policyd(r->conn))
         r->bad = "only policyd itself asks that";
     if (r->bad)
         return;
     if (access_log_add(r->access, &record) < 0)
-        say_unsure(r, "the audit log can't be written");
+        request_unsure(r, "the audit log can't be written");
     else
-        say_ok(r);
+        request_ok(r);
 }
 
 /* --- while it is open --- */
@@ -317,7 +251,7 @@ word_record(struct request *r)
     static const char actions[] = " read flags append copy move expunge create delete rename "
                                   "subscribe setacl quota ";
     const struct access_session *s = r->conn->session;
-    struct span action = needed(r, "action");
+    struct span action = request_needed(r, "action");
     char word[16], blanks[20];
     struct audit_record record;
 
@@ -335,23 +269,23 @@ word_record(struct request *r)
                                    .service = span_of(s->service),
                                    .remote = span_of(s->remote),
                                    .session = span_of(s->id),
-                                   .mailbox = field(r, "mailbox"),
-                                   .uid = field(r, "uid"),
-                                   .detail = field(r, "detail"),
+                                   .mailbox = request_field(r, "mailbox"),
+                                   .uid = request_field(r, "uid"),
+                                   .detail = request_field(r, "detail"),
                                    .why = span_of(s->why),
                                    .reason = span_of(s->reason),
                                    .rule = s->rule};
     if (access_log_add(r->access, &record) < 0)
-        say_unsure(r, "the audit log can't be written");
+        request_unsure(r, "the audit log can't be written");
     else
-        say_ok(r);
+        request_ok(r);
 }
 
 static void
 word_share(struct request *r)
 {
     const struct access_session *s = r->conn->session;
-    struct span identifier = needed(r, "identifier");
+    struct span identifier = request_needed(r, "identifier");
     struct access_shared shared;
     struct mirror *m;
 
@@ -361,19 +295,19 @@ word_share(struct request *r)
         return;
     m = mirror_for(r->access);
     if (!m) {
-        say_unsure(r, "the mirror can't be read");
+        request_unsure(r, "the mirror can't be read");
         return;
     }
     access_share(r->access->env->conf, m, mirror_age(r->access, m), span_of(s->actor),
                  span_of(s->target), identifier, r->access->work, &shared);
     mirror_done(r->access);
     if (shared.verdict == ACCESS_UNSURE)
-        say_unsure(r, shared.why);
+        request_unsure(r, shared.why);
     else if (shared.verdict == ACCESS_NO)
-        say_no(r, shared.rule, shared.why, shared.text);
+        request_no(r, shared.rule, shared.why, shared.text);
     else {
         r->verdict = ACCESS_YES;
-        say(r, "yes");
+        request_say(r, "yes");
     }
 }
 
@@ -383,7 +317,7 @@ word_quota(struct request *r)
     const struct access_session *s = r->conn->session;
     struct rights_question q = {.action = span_of("quota")};
     struct access *a = r->access;
-    struct span bytes = needed(r, "bytes");
+    struct span bytes = request_needed(r, "bytes");
     const char *why = "";
     struct mirror *m;
     uint64_t n = 0;
@@ -399,7 +333,7 @@ word_quota(struct request *r)
     q.target = span_of(s->target);
     m = mirror_for(a);
     if (!m) {
-        say_unsure(r, "the mirror can't be read");
+        request_unsure(r, "the mirror can't be read");
         return;
     }
     rights_ask(a->env->conf, m, mirror_age(a, m), &q, a->work);
@@ -409,14 +343,14 @@ word_quota(struct request *r)
     if (asked > 0)
         return; /* access_quota.c answers */
     if (a->work->rights.verdict == RIGHTS_REFUSED)
-        say_no(r, a->work->rights.rule, a->work->rights.why,
-               "Only an administrator may change a quota");
+        request_no(r, a->work->rights.rule, a->work->rights.why,
+                   "Only an administrator may change a quota");
     else if (a->work->rights.verdict == RIGHTS_UNSURE)
-        say_unsure(r, a->work->rights.why);
+        request_unsure(r, a->work->rights.why);
     else if (asked == 0)
-        say_no(r, a->work->rights.rule, why, "Quotas are not changed this way here");
+        request_no(r, a->work->rights.rule, why, "Quotas are not changed this way here");
     else
-        say_unsure(r, why);
+        request_unsure(r, why);
 }
 
 /* --- questions without a session --- */
@@ -436,7 +370,7 @@ say_right(struct request *r, struct mirror *m, int64_t age_ms, const struct acce
              : w->rights.verdict == RIGHTS_REFUSED ? "no"
                                                    : "unsure",
              w->rights.rule);
-    say_text(r, action, text);
+    request_text(r, action, text);
 }
 
 /* With a service: also what session would answer, without a record. */
@@ -446,18 +380,18 @@ say_session(struct request *r, const struct access_question *q)
     struct access_answer answer;
     char withheld[256];
 
-    ask(r->access, q, &answer);
+    access_ask(r->access, q, &answer);
     access_withheld_words(answer.withheld, withheld, sizeof withheld);
-    say_text(r, "session", access_verdict_word(answer.verdict));
+    request_text(r, "session", access_verdict_word(answer.verdict));
     if (answer.verdict == ACCESS_YES)
-        say_text(r, "mode", access_mode_word(answer.mode));
-    say_number(r, "rule", answer.rule);
-    say_text(r, "why", answer.why);
-    say_text(r, "text", answer.text);
-    say_text(r, "withheld", withheld);
-    say_text(r, "quota", answer.quota);
-    say_text(r, "actor", answer.actor);
-    say_text(r, "target", answer.target);
+        request_text(r, "mode", access_mode_word(answer.mode));
+    request_number(r, "rule", answer.rule);
+    request_text(r, "why", answer.why);
+    request_text(r, "text", answer.text);
+    request_text(r, "withheld", withheld);
+    request_text(r, "quota", answer.quota);
+    request_text(r, "actor", answer.actor);
+    request_text(r, "target", answer.target);
 }
 
 static void
@@ -465,7 +399,8 @@ word_rights(struct request *r)
 {
     static const char *const actions[] = {"read-mail", "write-mail", "share",
                                           "quota",     "password",   "audit"};
-    struct access_question q = {needed(r, "actor"), needed(r, "target"), field(r, "service")};
+    struct access_question q = {request_needed(r, "actor"), request_needed(r, "target"),
+                                request_field(r, "service")};
     struct mirror *m;
     int64_t age_ms;
 
@@ -473,11 +408,11 @@ word_rights(struct request *r)
         return;
     m = mirror_for(r->access);
     if (!m) {
-        say_unsure(r, "the mirror can't be read");
+        request_unsure(r, "the mirror can't be read");
         return;
     }
     age_ms = mirror_age(r->access, m);
-    say_ok(r);
+    request_ok(r);
     for (size_t i = 0; i < sizeof actions / sizeof *actions; i++)
         say_right(r, m, age_ms, &q, actions[i]);
     mirror_done(r->access);
@@ -490,7 +425,7 @@ static void
 word_who(struct request *r)
 {
     char after[24];
-    struct span from = field(r, "after");
+    struct span from = request_field(r, "after");
     const struct access_session *s;
     unsigned long long number = 0;
 
@@ -502,20 +437,20 @@ word_who(struct request *r)
         return;
     }
     s = access_session_after(r->access, number);
-    say_ok(r);
+    request_ok(r);
     if (!s)
         return;
-    say_number(r, "number", (long long)s->number);
-    say_number(r, "since", (long long)s->opened_ms);
-    say_text(r, "actor", s->actor);
-    say_text(r, "target", s->target);
-    say_text(r, "service", s->service);
-    say_text(r, "remote", s->remote);
-    say_text(r, "session", s->id);
-    say_text(r, "mode", access_mode_word(s->mode));
-    say_number(r, "rule", s->rule);
-    say_text(r, "why", s->why);
-    say_text(r, "reason", s->reason);
+    request_number(r, "number", (long long)s->number);
+    request_number(r, "since", (long long)s->opened_ms);
+    request_text(r, "actor", s->actor);
+    request_text(r, "target", s->target);
+    request_text(r, "service", s->service);
+    request_text(r, "remote", s->remote);
+    request_text(r, "session", s->id);
+    request_text(r, "mode", access_mode_word(s->mode));
+    request_number(r, "rule", s->rule);
+    request_text(r, "why", s->why);
+    request_text(r, "reason", s->reason);
 }
 
 /* --- all of them --- */
@@ -524,10 +459,15 @@ static const struct {
     const char *word;
     void (*answer)(struct request *);
 } words[WORD_N] = {
-    [WORD_SESSION] = {"session", word_session}, [WORD_RECORD] = {"record", word_record},
-    [WORD_SHARE] = {"share", word_share},       [WORD_QUOTA] = {"quota", word_quota},
-    [WORD_RIGHTS] = {"rights", word_rights},    [WORD_ALLOW] = {"allow", word_allow},
-    [WORD_REPORT] = {"report", word_report},    [WORD_WHO] = {"who", word_who},
+    [WORD_SESSION] = {"session", word_session},
+    [WORD_RECORD] = {"record", word_record},
+    [WORD_SHARE] = {"share", word_share},
+    [WORD_QUOTA] = {"quota", word_quota},
+    [WORD_RIGHTS] = {"rights", word_rights},
+    [WORD_ALLOW] = {"allow", word_allow},
+    [WORD_OPENING] = {"opening", access_opening_word},
+    [WORD_REPORT] = {"report", word_report},
+    [WORD_WHO] = {"who", word_who},
 };
 
 const char *
@@ -555,8 +495,8 @@ refuse_request(struct request *r, size_t *last_n)
     struct access *a = r->access;
     unsigned skipped;
 
-    say(r, "error");
-    say_text(r, "text", r->bad);
+    request_say(r, "error");
+    request_text(r, "text", r->bad);
     *last_n = tabline_end(&r->out);
     board_add(a->board, BOARD_CLOSED_BAD, 1);
     if (log_limit(&a->bad_limit, 5, 60, &skipped))

@@ -2,7 +2,7 @@
 /*
  * audit_openings: a short list in memory, and the same in a file.
  *
- * Promises: what openings_open() said 1 to outlives a kill and a power cut; the file
+ * Promises: what openings_keep() said 0 to outlives a kill and a power cut; the file
  * is replaced as a whole, so it is never half. Two clocks decide: an opening is valid
  * within its length of the wall clock, and for no longer than its length by the clock
  * that counts from the boot. Must not grow beyond OPENINGS_MAX.
@@ -270,28 +270,35 @@ new_id(char out[OPENING_ID])
 }
 
 int
-openings_open(struct openings *o, struct span actor, struct span target, struct span reason,
+openings_make(struct openings *o, struct span actor, struct span target, struct span reason,
               int64_t length_ms, int64_t now_wall_ms, struct opening *r, char *error, size_t n)
 {
-    struct opening *p = &o->at[o->n < OPENINGS_MAX ? o->n : 0];
-
+    memset(r, 0, sizeof *r);
     if (!acceptable(o, actor, target, reason, length_ms, error, n))
         return 0;
-    memset(p, 0, sizeof *p);
-    if (new_id(p->id) < 0) {
+    if (new_id(r->id) < 0) {
         snprintf(error, n, "no random number: %s", strerror(errno));
         return -1;
     }
-    memcpy(p->actor, actor.p, actor.n);
-    memcpy(p->target, target.p, target.n);
-    text_show(reason, p->reason, sizeof p->reason);
-    p->from_ms = now_wall_ms;
-    p->length_ms = length_ms;
-    p->boot_ms = boot_now() + length_ms;
-    *r = *p;
-    o->n++;
+    memcpy(r->actor, actor.p, actor.n);
+    memcpy(r->target, target.p, target.n);
+    text_show(reason, r->reason, sizeof r->reason);
+    r->from_ms = now_wall_ms;
+    r->length_ms = length_ms;
+    r->boot_ms = boot_now() + length_ms;
+    return 1;
+}
+
+int
+openings_keep(struct openings *o, const struct opening *r, char *error, size_t n)
+{
+    if (o->n == OPENINGS_MAX) {
+        snprintf(error, n, "too many openings");
+        return -1;
+    }
+    o->at[o->n++] = *r;
     if (save(o, error, n) == 0)
-        return 1;
+        return 0;
     o->n--;
     return -1;
 }

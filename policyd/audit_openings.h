@@ -34,11 +34,13 @@ struct openings *openings_load(const char *dir, char *error, size_t n);
 void openings_free(struct openings **o);
 
 /*
- * Keep a new one, on disk when this returns; names are primary addresses, compared without case.
- * 1, and *r is it; 0: no (too long, too many, no reason: error says); -1: it can't be kept now.
+ * A new one; names are primary addresses, compared without case. First it is made, so that its id can be
+ * recorded: 1, and *r is it; 0: no (too long, too many, no reason: error says); -1: not now. Then it
+ * is kept, and on disk when that returns 0; -1: it can't be kept now, and does not hold.
  */
-int openings_open(struct openings *o, struct span actor, struct span target, struct span reason,
+int openings_make(struct openings *o, struct span actor, struct span target, struct span reason,
                   int64_t length_ms, int64_t now_wall_ms, struct opening *r, char *error, size_t n);
+int openings_keep(struct openings *o, const struct opening *r, char *error, size_t n);
 /*
  * The one that is valid now and ends last: 1, or 0 there is none. A clock that was set back makes
  * none last longer than its length.
