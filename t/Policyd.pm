@@ -148,9 +148,16 @@ sub DESTROY {
     waitpid $self->{pid}, 0;
 }
 
+# undef when nobody takes it in time, as when a queue is full before one who hangs.
 sub connection {
     my ($self, $path) = @_;
-    return IO::Socket::UNIX->new(Type => SOCK_STREAM, Peer => $path || $self->{map});
+    my $fh = eval {
+        local $SIG{ALRM} = sub { die "nobody takes it\n" };
+        alarm $WAIT_S;
+        IO::Socket::UNIX->new(Type => SOCK_STREAM, Peer => $path || $self->{map});
+    };
+    alarm 0;
+    return $fh;
 }
 
 sub netstring { return length($_[0]) . ":$_[0]," }

@@ -18,7 +18,7 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 our @EXPORT = qw($top $dir spew slurp run needs wait_for policyd_start policyd_stop policyd_log lookup
-    connected control status source slapd_conf slapd_add slapd_start slapd_stop ldap_change ldap_search stop_pid spawn_sub);
+    connected control status source slapd_conf slapd_add slapd_start slapd_stop ldap_change ldap_search ldap_settled stop_pid spawn_sub);
 
 our $top = abs_path(dirname(__FILE__) . '/../..');
 our $dir = tempdir('postroad-trial.XXXXXX', TMPDIR => 1, CLEANUP => !$ENV{KEEP});
@@ -161,9 +161,16 @@ sub policyd_pid { return $policyd }
 
 sub policyd_log { return slurp("$dir/policyd.log") }
 
+# A connection; undef when nobody takes it for five seconds, as when a queue is full before one who hangs.
 sub connected {
     my ($path) = @_;
-    return IO::Socket::UNIX->new(Type => SOCK_STREAM, Peer => $path);
+    my $s = eval {
+        local $SIG{ALRM} = sub { die "nobody takes it\n" };
+        alarm 5;
+        IO::Socket::UNIX->new(Type => SOCK_STREAM, Peer => $path);
+    };
+    alarm 0;
+    return $s;
 }
 
 # Bytes until $done matches, at most five seconds.
@@ -272,6 +279,18 @@ sub ldap_change {
 sub ldap_search {
     my ($name, @args) = @_;
     return (run('', 'ldapsearch', '-LLL', '-o', 'ldif-wrap=no', '-x', '-H', uri_of($name), '-D', 'cn=root,o=corp', '-w', 'secret', @args))[1];
+}
+
+# Write at each of these slapd, which follow one another, and wait until all have it: what was written
+# before, and what replication had to say of it, has arrived by then.
+sub ldap_settled {
+    my ($dn, @names) = @_;
+    for my $at (@names) {
+        my $mark = sprintf 'written at %s %.6f', $at, time;
+        ldap_change($at, "dn: $dn\nchangetype: modify\nreplace: description\ndescription: $mark\n");
+        wait_for(20, sub { !grep { ldap_search($_, '-b', $dn, '-s', 'base', 'description') !~ /\Q$mark\E/ } @names }) or return 0;
+    }
+    return 1;
 }
 
 1;
