@@ -116,7 +116,7 @@ dovecot-plugin/%.o: dovecot-plugin/%.c config.mk
 	$(Q)$(PLUGIN_CCALL) -MMD -MP -c -o $@ $<
 dovecot-plugin/lib95_postroad_plugin.so: $(call plugin_objs,plugin session record box mail question answer compat-$(DOVECOT_SERIES)) $(SETTINGS_OBJS)
 dovecot-plugin/lib96_imap_postroad_plugin.so: $(call plugin_objs,imap-plugin imap-change imap-share imap-quota)
-dovecot-plugin/lib96_pop3_postroad_plugin.so: $(call plugin_objs,pop3-plugin)
+dovecot-plugin/lib96_pop3_postroad_plugin.so: $(call plugin_objs,pop3-plugin pop3-deleted-$(DOVECOT_POP3))
 dovecot-plugin/lib10_doveadm_postroad_plugin.so: $(call plugin_objs,doveadm-plugin question answer doveadm-compat-$(DOVECOT_SERIES)) $(SETTINGS_OBJS)
 dovecot-plugin/lib95_postroad_settings.so: $(SETTINGS_OBJS)
 $(PLUGIN_FILES): dovecot-plugin/%.so:

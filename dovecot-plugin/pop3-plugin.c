@@ -2,7 +2,7 @@
 /*
  * pop3-plugin: lib96_pop3_postroad_plugin, for honest answers in POP3. Where messages can't be
  * deleted, DELE is answered -ERR, and a refused login hears why. POP3 in Dovecot has no table of
- * commands; but nothing except DELE leaves client->deleted set with no command going on, and its
+ * commands; but nothing except DELE leaves something counted as deleted with no command going on, and its
  * answer is the next thing sent: that answer is replaced, and what DELE noted is taken back.
  */
 #include "pop3-common.h"
@@ -11,6 +11,7 @@
 #include "mail-storage-private.h"
 #include "session.h"
 #include "plugin.h"
+#include "pop3-deleted.h"
 
 #include <sys/socket.h>
 
@@ -50,15 +51,6 @@ length(const struct const_iovec *iov, unsigned int count)
     return size;
 }
 
-static void
-undelete(struct client *client)
-{
-    i_free(client->deleted_bitmask);
-    client->deleted = FALSE;
-    client->deleted_count = 0;
-    client->deleted_size = 0;
-}
-
 static ssize_t
 sendv(struct ostream_private *stream, const struct const_iovec *iov, unsigned int iov_count)
 {
@@ -67,9 +59,9 @@ sendv(struct ostream_private *stream, const struct const_iovec *iov, unsigned in
 
     while (r->stream != stream)
         r = r->next;
-    if (!r->client->deleted || r->client->cmd != NULL)
+    if (r->client->deleted_count == 0 || r->client->cmd != NULL)
         return r->sendv(stream, iov, iov_count);
-    undelete(r->client);
+    pop3_undelete(r->client);
     instead.iov_base = r->answer;
     instead.iov_len = strlen(r->answer);
     if (r->sendv(stream, &instead, 1) < 0)

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * pop3-deleted-mask: as Dovecot has it since 2.4.4. Must leave the client as it
+ * was before its first DELE, since each one is refused.
+ */
+#include "pop3-common.h"
+#include "pop3-deleted.h"
+
+void
+pop3_undelete(struct client *client)
+{
+    i_free(client->deleted_bitmask);
+    client->deleted_count = 0;
+    client->deleted_size = 0;
+}
