@@ -2,7 +2,7 @@
 /*
  * plugin: lib95_postroad_plugin, the second line of defence in every mail process: asks policyd when
  * a mailbox is opened, and limits what is done there. Its hooks are forced, so that no userdb field
- * switches it off once it is configured. Deliveries and doveadm pass untouched.
+ * switches it off once it is configured. Deliveries are never refused, and doveadm passes untouched.
  */
 #include "lib.h"
 #include "module-dir.h"
@@ -58,8 +58,10 @@ user_created(struct mail_user *user)
     struct mail_user_vfuncs *v = user->vlast;
     struct postroad_user *puser;
 
-    if (!session_concerns(user))
+    if (!session_concerns(user)) {
+        session_prepare_delivery(user);
         return;
+    }
     puser = p_new(user->pool, struct postroad_user, 1);
     puser->module_ctx.super = *v;
     user->vlast = &puser->module_ctx.super;

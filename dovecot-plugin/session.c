@@ -14,15 +14,23 @@
 #include "plugin.h"
 #include "session.h"
 
+#define DELIVERY_TIMEOUT_MSECS 500
+
 static struct event_category postroad_category = {.name = "postroad"};
+
+static bool
+is_service(const struct mail_user *user, const char *const *services)
+{
+    return !user->autocreated && user->creator == NULL && user->service != NULL &&
+           str_array_find(services, user->service);
+}
 
 bool
 session_concerns(struct mail_user *user)
 {
     static const char *const services[] = {"imap", "pop3", "submission", "sieve", NULL};
 
-    return !user->autocreated && user->creator == NULL && user->service != NULL &&
-           str_array_find(services, user->service);
+    return is_service(user, services);
 }
 
 /*
@@ -45,7 +53,7 @@ is_master_login(const struct mail_user *user)
 static void
 add_field(string_t *line, const char *key, const char *value)
 {
-    if (value == NULL)
+    if (value == NULL || *value == '\0')
         return;
     str_printfa(line, "\t%s=", key);
     str_append_tabescaped(line, t_strndup(value, 1000));
@@ -145,6 +153,16 @@ doubt(struct session *s, const char *error)
             s->target, error);
 }
 
+/* What other plugins do for this user. */
+static void
+apply(struct mail_user *user, const struct answer *answer)
+{
+    if (answer->quota != NULL)
+        compat_set_quota(user, p_strdup(user->pool, answer->quota));
+    if ((answer->withheld & WITHHELD_FORWARD) != 0)
+        compat_forbid_redirect(user);
+}
+
 static void
 admit(struct session *s, struct mail_user *user, const struct answer *answer)
 {
@@ -153,10 +171,7 @@ admit(struct session *s, struct mail_user *user, const struct answer *answer)
 
     s->mode = answer->mode;
     s->withheld = answer->mode == MODE_OWNER ? answer->withheld : 0;
-    if (answer->quota != NULL)
-        compat_set_quota(user, p_strdup(user->pool, answer->quota));
-    if ((answer->withheld & WITHHELD_FORWARD) != 0)
-        compat_forbid_redirect(user);
+    apply(user, answer);
     if (s->mode == MODE_OWNER) {
         question_close(&s->ask);
         e_debug(e->event(), "%s opened his own mailbox", s->actor);
@@ -189,11 +204,9 @@ decide(struct session *s, struct mail_user *user)
         admit(s, user, &answer);
 }
 
-void
-session_begin(struct session *s, struct mail_user *user)
+static void
+introduce(struct session *s, struct mail_user *user, const char *service)
 {
-    const char *error;
-
     i_zero(s);
     s->ask.fd = -1;
     s->event = event_create(user->event);
@@ -202,8 +215,43 @@ session_begin(struct session *s, struct mail_user *user)
     s->master = is_master_login(user);
     s->actor = s->master ? user->auth_user : user->username;
     s->target = user->username;
-    s->service = user->service;
+    s->service = service;
     s->hello = hello_of(s, user);
+}
+
+/* As an owner would who changes his scripts. */
+void
+session_prepare_delivery(struct mail_user *user)
+{
+    static const char *const services[] = {"lmtp", "lda", NULL};
+    struct session s;
+    struct answer answer;
+    struct postroad_settings brief;
+    const char *error = NULL;
+
+    if (!is_service(user, services))
+        return;
+    introduce(&s, user, "sieve");
+    if (compat_settings(user, &s.set, &error) == 0) {
+        brief = *s.set;
+        brief.postroad_timeout = I_MIN(brief.postroad_timeout, DELIVERY_TIMEOUT_MSECS);
+        s.set = &brief;
+        if (say_hello(&s, &answer, &error) == 0) {
+            apply(user, &answer);
+            error = NULL;
+        }
+    }
+    if (error != NULL)
+        e_warning(s.event, "delivering without asking: %s", error);
+    session_end(&s);
+}
+
+void
+session_begin(struct session *s, struct mail_user *user)
+{
+    const char *error;
+
+    introduce(s, user, user->service);
     if (compat_settings(user, &s->set, &error) < 0) {
         s->unavailable = TRUE;
         s->goodbye = "Access can't be decided: the server's configuration is wrong";

@@ -35,6 +35,11 @@ struct session {
 
 /* Whether logins by this service are asked about. */
 bool session_concerns(struct mail_user *user);
+/*
+ * A delivery: the directory's quota and the end of forwards, as far as policyd says so at once. When
+ * it doesn't, the mail is delivered all the same.
+ */
+void session_prepare_delivery(struct mail_user *user);
 /* Always comes back with a decision. */
 void session_begin(struct session *s, struct mail_user *user);
 void session_end(struct session *s);

@@ -17,7 +17,7 @@ use Time::HiRes qw(sleep time);
 use Trial;
 
 our @EXPORT = qw(dovecot_needs dovecot_series dovecot_write dovecot_start dovecot_stop dovecot_log
-    dovecot_pid doveadm imap pop3 sieve talk ask_imap fetch_lines lmtp);
+    dovecot_pid dovecot_check doveadm imap pop3 sieve talk ask_imap fetch_lines lmtp);
 
 my $MODULES = '/usr/lib/dovecot/modules';
 my ($pid, $host);
@@ -75,13 +75,14 @@ login_greeting = ready
 CONF
 }
 
-# More: plugin settings (2.3: inside plugin { }), extra: any lines; plugin: 0 for none of ours.
+# settings: of plugins (2.3: inside plugin { }); extra: any lines; plugins: { all, imap, lmtp => names };
+# plugin: 0 for none of ours; parts: 'storage' for none but lib95; storage: maildir or sdbox; sieve: 1.
 sub conf_23 {
     my (%o) = @_;
     my ($store, $ours) = ($o{storage} // 'maildir', $o{plugin} // 1);
     my %plugins = (all => $o{plugins}{all} // '', imap => $o{plugins}{imap} // '', lmtp => $o{plugins}{lmtp} // '');
     my $all = $ours ? 'postroad' : '';
-    my ($imap, $pop3) = $ours ? ('imap_postroad', 'pop3_postroad') : ('', '');
+    my ($imap, $pop3) = $ours && ($o{parts} // '') ne 'storage' ? ('imap_postroad', 'pop3_postroad') : ('', '');
     my $settings = join '', map { "  $_ = $o{settings}{$_}\n" } sort keys %{ $o{settings} // {} };
     return common(%o) . listeners(%o) . <<"CONF";
 disable_plaintext_auth = no
@@ -128,7 +129,9 @@ sub conf_24 {
     my %plugin;
     push @{ $plugin{$_} }, split ' ', $o{plugins}{$_} // '' for qw(all imap lmtp);
     if ($ours) {
-        push @{ $plugin{all} },  'postroad';
+        push @{ $plugin{all} }, 'postroad';
+    }
+    if ($ours && ($o{parts} // '') ne 'storage') {
         push @{ $plugin{imap} }, 'imap_postroad';
         push @{ $plugin{pop3} }, 'pop3_postroad';
     }
@@ -237,6 +240,13 @@ sub dovecot_stop {
 
 sub dovecot_pid { return $pid }
 sub dovecot_log { return slurp("$dir/dovecot.log") }
+
+# Whether it likes its configuration: (exit code, what it said).
+sub dovecot_check {
+    my $d = "$dir/dovecot";
+    return run('', qw(unshare --mount sh -ec),
+        "mount --bind $MODULES $d/theirs; mount --bind $d/modules $MODULES; exec doveconf -c $dir/dovecot.conf -n");
+}
 
 # (exit code, what it printed)
 sub doveadm {
