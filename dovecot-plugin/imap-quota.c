@@ -10,7 +10,8 @@
 #include "plugin.h"
 #include "imap.h"
 
-#define UNIT 1024 /* of STORAGE, RFC 9208 */
+#define UNIT     1024 /* of STORAGE, RFC 9208 */
+#define PATIENCE 5    /* the directory has to write it */
 
 static bool
 set_quota(struct client_command_context *cmd, struct session *s, uint64_t bytes)
@@ -18,7 +19,7 @@ set_quota(struct client_command_context *cmd, struct session *s, uint64_t bytes)
     struct answer answer;
     const char *line = t_strdup_printf("quota\tbytes=%" PRIu64, bytes);
 
-    if (session_ask(s, line, &answer) < 0 ||
+    if (session_ask(s, line, PATIENCE, &answer) < 0 ||
         (answer.word != ANSWER_OK && answer.word != ANSWER_NO)) {
         client_send_tagline(cmd,
                             "NO [UNAVAILABLE] The quota can't be set at the moment, try later");

@@ -36,7 +36,7 @@ may_let_in(struct session *s, const char *identifier, const char **text_r)
 
     str_append(line, "share\tidentifier=");
     str_append_tabescaped(line, identifier);
-    if (str_len(line) >= QUESTION_MAX / 2 || session_ask(s, str_c(line), &answer) < 0 ||
+    if (str_len(line) >= QUESTION_MAX / 2 || session_ask(s, str_c(line), 1, &answer) < 0 ||
         (answer.word != ANSWER_YES && answer.word != ANSWER_NO))
         return -1;
     *text_r = *answer.text != '\0' ? answer.text : "Sharing with them is not permitted";

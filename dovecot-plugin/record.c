@@ -37,7 +37,7 @@ send_record(struct session *s, const char *action, const char *mailbox, const ch
         str_append(line, "\tdetail=");
         str_append_tabescaped(line, t_strndup(detail, NAME_MAX_LEN));
     }
-    if (session_ask(s, str_c(line), &answer) == 0 && answer.word == ANSWER_OK) {
+    if (session_ask(s, str_c(line), 1, &answer) == 0 && answer.word == ANSWER_OK) {
         e_debug(e->event(), "%s %s in %s", action, uids, mailbox);
         return TRUE;
     }

@@ -18,6 +18,7 @@
 
 static struct event_category postroad_category = {.name = "postroad"};
 
+/* user->service is the name of the process: ManageSieve's is managesieve, in 2.4 sieve. */
 static bool
 is_service(const struct mail_user *user, const char *const *services)
 {
@@ -28,7 +29,8 @@ is_service(const struct mail_user *user, const char *const *services)
 bool
 session_concerns(struct mail_user *user)
 {
-    static const char *const services[] = {"imap", "pop3", "submission", "sieve", NULL};
+    static const char *const services[] = {"imap",  "pop3",        "submission",
+                                           "sieve", "managesieve", NULL};
 
     return is_service(user, services);
 }
@@ -251,7 +253,7 @@ session_begin(struct session *s, struct mail_user *user)
 {
     const char *error;
 
-    introduce(s, user, user->service);
+    introduce(s, user, strcmp(user->service, "managesieve") == 0 ? "sieve" : user->service);
     if (compat_settings(user, &s->set, &error) < 0) {
         s->unavailable = TRUE;
         s->goodbye = "Access can't be decided: the server's configuration is wrong";
@@ -270,7 +272,8 @@ session_end(struct session *s)
 
 /* The old connection may have gone with a policyd that was started anew meanwhile. */
 static int
-ask_once_more(struct session *s, const char *line, const char **answer_r, const char **error_r)
+ask_once_more(struct session *s, const char *line, unsigned int timeout, const char **answer_r,
+              const char **error_r)
 {
     struct answer answer;
 
@@ -281,18 +284,18 @@ ask_once_more(struct session *s, const char *line, const char **answer_r, const 
         *error_r = "the rights have changed since the session was opened";
         return -1;
     }
-    return question_line(&s->ask, line, s->set->postroad_timeout, answer_r, error_r);
+    return question_line(&s->ask, line, timeout, answer_r, error_r);
 }
 
 int
-session_ask(struct session *s, const char *line, struct answer *answer_r)
+session_ask(struct session *s, const char *line, unsigned int patience, struct answer *answer_r)
 {
+    unsigned int timeout = s->set->postroad_timeout * patience;
     const char *answer, *error = NULL;
-    bool asked = s->ask.fd != -1 &&
-                 question_line(&s->ask, line, s->set->postroad_timeout, &answer, &error) == 0;
+    bool asked = s->ask.fd != -1 && question_line(&s->ask, line, timeout, &answer, &error) == 0;
 
     if (!asked && (error == NULL || s->ask.gone))
-        asked = ask_once_more(s, line, &answer, &error) == 0;
+        asked = ask_once_more(s, line, timeout, &answer, &error) == 0;
     if (s->mode == MODE_OWNER)
         question_close(&s->ask);
     if (!asked) {

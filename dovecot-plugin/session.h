@@ -50,8 +50,12 @@ session_is_foreign(const struct session *s)
     return s->mode == MODE_READ || s->mode == MODE_WRITE;
 }
 
-/* Within the session, connecting and opening it anew if need be. 0, or -1: no answer, logged. */
-int session_ask(struct session *s, const char *line, struct answer *answer_r);
+/*
+ * Within the session, connecting and opening it anew if need be. 0, or -1: no answer, logged.
+ * patience: how many times postroad_timeout the answer may take.
+ */
+int session_ask(struct session *s, const char *line, unsigned int patience,
+                struct answer *answer_r);
 /* TRUE: it is on record, or need not be. uids and detail may be NULL. */
 bool session_record(struct session *s, const char *action, const char *mailbox,
                     const ARRAY_TYPE(seq_range) * uids, const char *detail);

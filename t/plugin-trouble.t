@@ -101,9 +101,8 @@ fake_rules(@fine);
 
 # --- hibernation: who idles gives his process away, and is asked about again when he comes back
 sub sleeps {
-    return wait_for(20, sub {
-        !grep { slurp("$_/cmdline") =~ m{^(\S*/)?imap\0} && ((slurp("$_/stat") =~ /^\d+ \(.*?\) \S (\d+)/)[0] // 0) == dovecot_pid() } glob '/proc/[0-9]*';
-    });
+    my $ours = dovecot_pid();
+    return wait_for(20, sub { !grep { slurp("$_/stat") =~ /^\d+ \(imap\) [^Z] $ours / } glob '/proc/[0-9]*' });
 }
 dovecot_stop();
 {

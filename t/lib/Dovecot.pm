@@ -360,7 +360,7 @@ sub sieve_answer {
 
 sub Dovecot::put_script {
     my ($c, $verb, $script) = @_;
-    $c->say("$verb {" . length($script) . "+}\r\n$script\r\n");
+    $c->say(defined $script ? "$verb {" . length($script) . "+}\r\n$script\r\n" : "$verb\r\n");
     my $answer = sieve_answer($c);
     if ($answer =~ /\{(\d+)\}$/) {
         my $text = '';
