@@ -53,7 +53,7 @@ struct conf {
         int workers, max_connections, max_parked, idle_timeout, write_timeout; /* seconds */
     } answer;
     struct {
-        char *socket_group, *share;
+        char *socket_group, *share, *owner_on_doubt, *record_logins, *http_key_file;
         int require_reason; /* bool */
         int max_connections;
     } access;

@@ -70,7 +70,8 @@ check_paths(struct conf_load *l)
                                        "directory.tls_ca_file",
                                        "directory.tls_cert_file",
                                        "directory.tls_key_file",
-                                       "edit.password_file"};
+                                       "edit.password_file",
+                                       "access.http_key_file"};
 
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         const char *value = conf_string(l, keys[i]);

@@ -177,6 +177,15 @@ const struct conf_row conf_rows[] = {
         "access.require_reason", access.require_reason, "false",
         "Whether nobody opens another's mailbox without having given a reason first, with postroad "
         "access open."),
+    WORD("access.owner_on_doubt", access.owner_on_doubt, "allow", "allow refuse",
+         "What becomes of owners' logins that Dovecot's auth policy asks about while nobody can "
+         "say; administrators are refused."),
+    WORD("access.record_logins", access.record_logins, "all", "all administrators none",
+         "Which logins that Dovecot's auth policy reports are in the audit log: all, those into "
+         "somebody else's mailbox, or none."),
+    STRING("access.http_key_file", access.http_key_file, "", 0, PATH_LEN,
+           "File with a key that Dovecot's auth policy has to show in the header X-API-Key. Empty: "
+           "none is asked for."),
 
     STRING(
         "cold.dir", cold.dir, "", 0, PATH_LEN,

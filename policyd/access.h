@@ -67,7 +67,7 @@ struct access {
     uint64_t session_number;
     int not_accepting, ending;
     struct log_limit bad_limit, slow_limit, full_limit, accept_limit, refused_limit, audit_limit,
-        openings_limit;
+        openings_limit, failed_limit;
     struct rights_answer *work;
     char in[ACCESS_IN_MAX], out[ACCESS_OUT_MAX];
 };
@@ -99,6 +99,8 @@ const struct access_session *access_session_after(const struct access *a, uint64
 int access_log_open(struct access *a);
 void access_log_tick(struct access *a, int64_t now_ms);
 int access_log_add(struct access *a, const struct audit_record *r);
+/* The same of a login, if it is to be recorded; good: it succeeded; own: into one's own mailbox. */
+int access_log_login(struct access *a, const struct audit_record *r, int good, int own);
 
 /* access_words.c: who may open what, out of the mirror. */
 void access_ask(struct access *a, const struct access_question *q, struct access_answer *answer);

@@ -155,6 +155,7 @@ static const struct service services[] = {
     {"imap", "imap", "IMAP", 0},
     {"pop3", "pop", "POP3", 0},
     {"submission", "submission", "submission of mail", 1},
+    {"smtp", "submission", "submission of mail", 1}, /* Postfix asks Dovecot about passwords */
     {"sieve", NULL, "ManageSieve", 1},
 };
 static const struct service other_service = {"", NULL, "this service", 1};

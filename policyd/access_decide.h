@@ -15,7 +15,7 @@ enum access_mode { ACCESS_OWNER, ACCESS_READ, ACCESS_WRITE };
 
 struct access_question {
     struct span actor, target; /* names as Dovecot has them, in any form rights_find knows */
-    struct span service;       /* imap, pop3, submission, sieve; another one is let the least */
+    struct span service; /* imap, pop3, submission or smtp, sieve; another one is let the least */
 };
 
 struct access_answer {

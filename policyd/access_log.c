@@ -7,11 +7,13 @@
  * a role that stands still. Must not decide what a missing record means.
  */
 #include <stdio.h>
+#include <string.h>
 
 #include "access.h"
 #include "beat.h"
 
-#define RETRY_MS 5000
+#define RETRY_MS      5000
+#define FAILED_LOGINS 60 /* recorded in a minute: wrong passwords are strangers' doing */
 
 static void
 failed(struct access *a, const char *error)
@@ -90,4 +92,16 @@ access_log_add(struct access *a, const struct audit_record *r)
     }
     failed(a, error);
     return -1;
+}
+
+int
+access_log_login(struct access *a, const struct audit_record *r, int good, int own)
+{
+    const char *which = a->env->conf->access.record_logins;
+    unsigned skipped;
+
+    if (strcmp(which, "none") == 0 || (own && strcmp(which, "all") != 0) ||
+        (!good && !log_limit(&a->failed_limit, FAILED_LOGINS, 60, &skipped)))
+        return 0;
+    return access_log_add(a, r);
 }

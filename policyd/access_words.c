@@ -216,8 +216,6 @@ word_allow(struct request *r)
     if (answer.verdict == ACCESS_NO)
         record_decision(r, "refused", &answer, &opening);
     say_answer(r, &answer);
-    if (answer.verdict == ACCESS_UNSURE && answer.own)
-        request_text(r, "own", "yes");
 }
 
 static void
@@ -237,7 +235,9 @@ word_report(struct request *r)
         r->bad = "only policyd itself asks that";
     if (r->bad)
         return;
-    if (access_log_add(r->access, &record) < 0)
+    if (span_same(request_field(r, "refused"), span_of("yes")))
+        record.detail = span_of("refused by us");
+    if (access_log_login(r->access, &record, good, master.n == 0) < 0)
         request_unsure(r, "the audit log can't be written");
     else
         request_ok(r);

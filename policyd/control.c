@@ -19,6 +19,7 @@
 
 #include "control.h"
 #include "http.h"
+#include "http_auth.h"
 #include "log.h"
 #include "status.h"
 #include "trouble.h"
@@ -53,7 +54,12 @@ control_prepare(struct role_env *env)
 {
     const char *name = env->conf->group;
     struct group *gr;
+    char error[512];
 
+    if (http_auth_setup(env->conf, error, sizeof error) < 0) {
+        log_error("the key for Dovecot's auth policy can't be read: %s", error);
+        return -1;
+    }
     if (!name || !*name)
         return 0;
     gr = getgrnam(name);

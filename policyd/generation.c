@@ -176,7 +176,8 @@ check_files(const struct check *c)
                  {"directory.tls_ca_file", f->directory.tls_ca_file, 0},
                  {"directory.tls_cert_file", f->directory.tls_cert_file, 0},
                  {"directory.tls_key_file", f->directory.tls_key_file, 0},
-                 {"edit.password_file", f->edit.password_file, 0}};
+                 {"edit.password_file", f->edit.password_file, 0},
+                 {"access.http_key_file", f->access.http_key_file, 0}};
     int rc = 0;
 
     for (size_t i = 0; i < sizeof(files) / sizeof(files[0]) && rc == 0; i++)
@@ -310,15 +311,38 @@ socket_at(struct listen_set *s, const char *address, const char *group, char *er
     return i < 0 ? -1 : s->at[i].fd;
 }
 
-/* Without the group, as on a machine that has no Dovecot, nobody but root may connect: see access.c. */
+/*
+ * Who may give a socket to this group: root, and who is a member. Without such a group, as on a machine
+ * that has no Dovecot, or without being a member, nobody but ourselves may connect.
+ */
+static gid_t
+access_group(const char *name)
+{
+    const struct group *gr = *name ? getgrnam(name) : NULL;
+    gid_t groups[256];
+    int n = geteuid() == 0 ? 0 : getgroups(256, groups);
+
+    for (int i = 0; gr && i < n; i++)
+        if (groups[i] == gr->gr_gid)
+            return gr->gr_gid;
+    return gr && geteuid() == 0 ? gr->gr_gid : (gid_t)-1;
+}
+
+/* Role control asks there too, so the socket belongs to the user it runs as. */
 static int
 access_socket(const struct conf *conf, struct listen_set *s, char *error, size_t error_n)
 {
-    const char *group = conf->access.socket_group;
+    const char *address = conf->sockets.access;
+    const struct passwd *pw = geteuid() == 0 ? getpwnam(conf->user) : NULL;
+    int i = listen_at(s, address, access_group(conf->access.socket_group), error, error_n);
 
-    if (geteuid() == 0 && *group && !getgrnam(group))
-        group = "";
-    return socket_at(s, conf->sockets.access, group, error, error_n);
+    if (i < 0)
+        return -1;
+    if (pw && !s->at[i].inherited && lchown(address + 5, pw->pw_uid, (gid_t)-1) < 0) {
+        snprintf(error, error_n, "%s: %s", address, strerror(errno));
+        return -1;
+    }
+    return s->at[i].fd;
 }
 
 /* The pair outlives both roles, so neither has to notice that the other was started anew. */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * http: the loopback endpoints for monitoring: /metrics, /healthz, /readyz.
+ * http: the loopback endpoints for monitoring, /metrics, /healthz and /readyz, and the
+ * one for Dovecot's auth policy, see http_auth.c.
  *
- * Promises: small headers, no bodies, at most WEB_CONNECTIONS connections: for one
+ * Promises: small headers, small bodies, at most WEB_CONNECTIONS connections: for one
  * more the oldest is cut off, so that idle or slow ones can't keep monitoring out.
  * Must not answer anything that needs authority: whoever may connect to the port
  * may read this.
@@ -18,6 +19,7 @@
 #include <event2/listener.h>
 
 #include "http.h"
+#include "http_auth.h"
 
 #define WEB_CONNECTIONS 128
 #define WEB_TIMEOUT_S   5 /* between two bytes */
@@ -26,6 +28,7 @@
 struct web {
     struct control *control;
     struct evhttp *http;
+    struct http_auth *auth;
     struct bufferevent *conn[WEB_CONNECTIONS]; /* a reference to each, oldest first */
     unsigned n;
 };
@@ -54,12 +57,33 @@ on_other(struct evhttp_request *req, void *ctx)
 }
 
 static void
+on_auth(struct evhttp_request *req, void *ctx)
+{
+    struct web *w = ctx;
+
+    if (!http_auth_request(w->auth, req))
+        on_other(req, NULL);
+}
+
+/* What is only read takes no body. 1: that was said. */
+static int
+refuse_post(struct evhttp_request *req)
+{
+    if (evhttp_request_get_command(req) != EVHTTP_REQ_POST)
+        return 0;
+    answer(req, HTTP_BADMETHOD, "Method Not Allowed", "nothing can be posted here");
+    return 1;
+}
+
+static void
 on_healthz(struct evhttp_request *req, void *ctx)
 {
     struct control *c = ctx;
     struct moment now = control_now();
     char why[256];
 
+    if (refuse_post(req))
+        return;
     if (vitals_alive(&c->env->board, c->env->conf->answer.workers, *c->env->conf->sockets.policy,
                      *c->env->conf->sockets.access, &now, why, sizeof why))
         answer(req, HTTP_OK, "OK", "ok");
@@ -89,6 +113,8 @@ on_readyz(struct evhttp_request *req, void *ctx)
     struct moment now = control_now();
     char why[256];
 
+    if (refuse_post(req))
+        return;
     if (vitals_ready(&c->env->board, mirror_complete(c), &now, why, sizeof why))
         answer(req, HTTP_OK, "OK", "ok");
     else
@@ -102,6 +128,11 @@ on_metrics(struct evhttp_request *req, void *ctx)
     struct evbuffer *body = evbuffer_new();
     struct evkeyvalq *headers = evhttp_request_get_output_headers(req);
 
+    if (refuse_post(req)) {
+        if (body)
+            evbuffer_free(body);
+        return;
+    }
     if (!body) {
         answer(req, HTTP_SERVUNAVAIL, "Service Unavailable", "out of memory");
         return;
@@ -196,17 +227,19 @@ web_open(struct control *c)
         return NULL;
     w->control = c;
     w->http = evhttp_new(c->base);
-    if (!w->http) {
-        free(w);
+    w->auth = http_auth_open(c);
+    if (!w->http || !w->auth) {
+        web_close(&w);
         return NULL;
     }
     evhttp_set_timeout(w->http, WEB_TIMEOUT_S);
     evhttp_set_max_headers_size(w->http, WEB_HEADERS_MAX);
-    evhttp_set_max_body_size(w->http, 0);
-    evhttp_set_allowed_methods(w->http, EVHTTP_REQ_GET | EVHTTP_REQ_HEAD);
+    evhttp_set_max_body_size(w->http, HTTP_AUTH_BODY_MAX);
+    evhttp_set_allowed_methods(w->http, EVHTTP_REQ_GET | EVHTTP_REQ_HEAD | EVHTTP_REQ_POST);
     evhttp_set_bevcb(w->http, on_connection, w);
     evhttp_set_gencb(w->http, on_other, c);
-    if (evhttp_set_cb(w->http, "/metrics", on_metrics, c) < 0 ||
+    if (evhttp_set_cb(w->http, "/", on_auth, w) < 0 ||
+        evhttp_set_cb(w->http, "/metrics", on_metrics, c) < 0 ||
         evhttp_set_cb(w->http, "/healthz", on_healthz, c) < 0 ||
         evhttp_set_cb(w->http, "/readyz", on_readyz, c) < 0)
         web_close(&w);
@@ -229,7 +262,9 @@ web_close(struct web **web)
 
     if (!w)
         return;
-    evhttp_free(w->http);
+    http_auth_close(&w->auth);
+    if (w->http)
+        evhttp_free(w->http);
     forget_closed(w);
     free(w);
     *web = NULL;
