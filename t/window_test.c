@@ -45,8 +45,8 @@ test_bounds(void)
 
     for (size_t n = 0; n < 6000;) {
         uint64_t sums[WINDOW_WHAT_N], m, r;
-        static const int64_t length[2] = {3600, 86400}, slot[2] = {WINDOW_HOUR_SLOT,
-                                                                   WINDOW_DAY_SLOT};
+        static const int64_t length[2] = {3600, 86400},
+                             slot[2] = {WINDOW_HOUR_SLOT, WINDOW_DAY_SLOT};
 
         now += draw(8) == 0 ? draw(20000) : draw(60);
         s[n] = (struct sent){now, 1, draw(50)};
