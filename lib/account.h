@@ -67,7 +67,9 @@ enum record_tag {
     TAG_OWNER_DN = 20,    /* list's owner, normalised DN; repeated */
     TAG_NAME = 21,        /* cn or displayName, UTF-8, for people to read */
     TAG_HOST = 22,        /* server's host name or address, lower case */
-    TAG_LAST = TAG_HOST
+    TAG_LIMIT = 23,       /* how much may be sent, see limits.h; repeated */
+    TAG_DELEGATE = 24,    /* canonical address of an account that may send as this one; repeated */
+    TAG_LAST = TAG_DELEGATE
 };
 
 struct record {

@@ -197,6 +197,8 @@ static const char *const fixed[] = {
     "postroadNextHop",
     "postroadCertFingerprint",
     "postroadHost",
+    "postroadLimit",
+    "postroadDelegate",
 };
 
 /* First counts, then writes: names is NULL while counting. */

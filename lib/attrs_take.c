@@ -12,6 +12,7 @@
 
 #include "addr.h"
 #include "attrs_text.h"
+#include "limits.h"
 #include "site.h"
 
 #define NAME_TEXT_MAX 1024 /* bytes of a name for people */
@@ -237,6 +238,19 @@ take_quota(struct pack *p, struct span v)
     }
     snprintf(text, sizeof text, "%llu", (unsigned long long)(n * unit));
     pack_add(p, p->tag, span_of(text));
+}
+
+void
+take_limit(struct pack *p, struct span v)
+{
+    enum limit_kind kind;
+    uint64_t n;
+    int total;
+
+    if (limit_parse(v, &kind, &n, &total))
+        pack_add(p, p->tag, v);
+    else
+        pack_complain(p, v, "is no limit like 'messages/hour 100'");
 }
 
 void

@@ -40,6 +40,7 @@ taker take_text; /* UTF-8 for people */
 taker take_host;
 taker take_dn;
 taker take_quota;
+taker take_limit;
 taker take_hop;
 taker take_print;
 taker take_domain;

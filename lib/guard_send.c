@@ -73,9 +73,8 @@ by_limits(const struct guard_sending *s)
 {
     if (s->size_most > 0 && s->size > s->size_most)
         return REJECT(9, "552 5.3.4", "size", "the message is larger than the account may send");
-    /* RFC 5321, 4.5.3.1.10: the rest goes in another message */
     if (s->recipients_most > 0 && s->recipients > s->recipients_most)
-        return DEFER(10, "452 4.5.3", "recipients/message", "too many recipients in one message");
+        return REJECT(10, "554 5.5.3", "recipients/message", "too many recipients in one message");
     if (s->own_room == GUARD_UNSURE || s->total_room == GUARD_UNSURE)
         return DEFER(11, "451 4.3.0", "rate", "can't tell how much was sent");
     if (s->own_room == GUARD_NO)

@@ -18,6 +18,7 @@ struct policy_request {
     struct span request; /* "smtpd_access_policy"; never NULL after a successful parse */
     struct span protocol_state, policy_context;
     struct span client_address, sender, recipient, ccert_fingerprint;
+    struct span sasl_username, size, recipient_count;
 };
 
 /*

@@ -172,6 +172,29 @@ window_add(struct window *w, int64_t now, uint32_t messages, uint32_t recipients
     ring_add(&day, messages, recipients);
 }
 
+static void
+ring_merge(struct ring *r, const struct ring *more)
+{
+    for (int k = 0; k < 2; k++)
+        for (uint32_t i = 0; i < r->slots; i++)
+            r->counts[k][i] = sum32(r->counts[k][i], more->counts[k][i]);
+}
+
+void
+window_merge(struct window *w, int64_t now, const struct window *more)
+{
+    struct window copy = *more;
+    struct ring a = hour_of(w), b = hour_of(&copy), c = day_of(w), d = day_of(&copy);
+    int64_t then = (int64_t)(w->hour_slot > more->hour_slot ? w->hour_slot : more->hour_slot) *
+                   WINDOW_HOUR_SLOT;
+
+    now = now > then ? now : then;
+    window_turn(w, now);
+    window_turn(&copy, now);
+    ring_merge(&a, &b);
+    ring_merge(&c, &d);
+}
+
 int
 window_idle(const struct window *w, int64_t now)
 {

@@ -54,6 +54,9 @@ int window_over(const struct window *w, int64_t now, const struct window_limits 
  */
 void window_add(struct window *w, int64_t now, uint32_t messages, uint32_t recipients);
 
+/* Add what another one has counted, of the same sender in another process. */
+void window_merge(struct window *w, int64_t now, const struct window *more);
+
 /* 1 when nothing in it counts any more, so that it need not be kept. */
 int window_idle(const struct window *w, int64_t now);
 

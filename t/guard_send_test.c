@@ -127,7 +127,7 @@ static int
 forbidden(const struct guard_sending *s)
 {
     return s->state == STATE_SUSPENDED || s->state == STATE_DISABLED || s->submission_withheld ||
-           s->sender == GUARD_NO || s->may_list == GUARD_NO ||
+           s->sender == GUARD_NO || s->may_list == GUARD_NO || s->recipients > s->recipients_most ||
            (s->send_withheld && s->inside == GUARD_NO) || s->size > s->size_most;
 }
 

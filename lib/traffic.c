@@ -1,0 +1,434 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * traffic: windows in chunks that never move, found by a table of numbers; behind
+ * it a file with a slot for each, read at the start and written once a second.
+ *
+ * Promises: memory by the number of those who sent within a day, not by what they
+ * sent; a slot that a crash has torn is noticed by its sum and costs that counter,
+ * never mail. A file of slots, for no reader needs a snapshot of it, and unlike a
+ * mapped store it can't end the process when the disk is full or the file cut short.
+ * Must not: write while another process holds the lock; what it has counted is taken
+ * over when it ends, so that a reload forgets nothing.
+ */
+#include "traffic.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define CHUNK      4096 /* entries allocated at once */
+#define SWEEP_STEP 2048 /* entries looked at for idleness in one flush */
+#define DIRTY_MAX  65536
+
+struct entry {
+    unsigned char uuid[UUID_LEN];
+    struct window w;
+};
+
+struct traffic {
+    struct entry **chunks;
+    unsigned char *marks; /* a byte for each entry: enum mark */
+    uint32_t n, cap;      /* entries; room in marks */
+    uint32_t *table;      /* number + 1 of an entry, open addressing; 0 empty */
+    uint32_t slots;
+    uint32_t dirty[DIRTY_MAX], ndirty; /* more than that: all are looked at */
+    uint32_t swept;                    /* where the next look for idle ones begins */
+    int fd, owner, whole;              /* whole: the file holds all that is not marked */
+    char *path;
+};
+
+enum mark { CLEAN, DIRTY };
+
+static struct entry *
+entry_at(const struct traffic *t, uint32_t i)
+{
+    return &t->chunks[i / CHUNK][i % CHUNK];
+}
+
+/* entryUUIDs are random enough, whoever made them; the store belongs to us. */
+static uint32_t
+hash_of(const unsigned char uuid[UUID_LEN])
+{
+    uint64_t a, b;
+
+    memcpy(&a, uuid, 8);
+    memcpy(&b, uuid + 8, 8);
+    a = (a ^ (b * UINT64_C(0x9e3779b97f4a7c15))) * UINT64_C(0xff51afd7ed558ccd);
+    return (uint32_t)(a >> 32);
+}
+
+/* The slot where it is, or would be. */
+static uint32_t
+slot_of(const struct traffic *t, const unsigned char uuid[UUID_LEN])
+{
+    uint32_t i = hash_of(uuid) & (t->slots - 1);
+
+    while (t->table[i] && memcmp(entry_at(t, t->table[i] - 1)->uuid, uuid, UUID_LEN) != 0)
+        i = (i + 1) & (t->slots - 1);
+    return i;
+}
+
+static int
+table_grow(struct traffic *t)
+{
+    uint32_t slots = t->slots ? t->slots * 2 : 8192, *table = calloc(slots, sizeof *table);
+
+    if (!table)
+        return -1;
+    free(t->table);
+    t->table = table;
+    t->slots = slots;
+    for (uint32_t i = 0; i < t->n; i++)
+        table[slot_of(t, entry_at(t, i)->uuid)] = i + 1;
+    return 0;
+}
+
+static int
+chunk_add(struct traffic *t)
+{
+    size_t nchunks = t->cap / CHUNK;
+    struct entry **chunks = realloc(t->chunks, (nchunks + 1) * sizeof *chunks);
+    unsigned char *marks = chunks ? realloc(t->marks, t->cap + CHUNK) : NULL;
+
+    t->chunks = chunks ? chunks : t->chunks;
+    t->marks = marks ? marks : t->marks;
+    if (!marks || !(t->chunks[nchunks] = malloc(CHUNK * sizeof **chunks)))
+        return -1;
+    t->cap += CHUNK;
+    return 0;
+}
+
+/* The entry, made when it is not there. NULL: no memory. */
+static struct entry *
+entry_for(struct traffic *t, const unsigned char uuid[UUID_LEN], uint32_t *number_r)
+{
+    uint32_t slot = slot_of(t, uuid);
+
+    if (!t->table[slot]) {
+        if (t->n == t->cap && chunk_add(t) < 0)
+            return NULL;
+        if (t->n >= t->slots / 8 * 7) {
+            if (table_grow(t) < 0)
+                return NULL;
+            slot = slot_of(t, uuid);
+        }
+        memset(entry_at(t, t->n), 0, sizeof(struct entry));
+        memcpy(entry_at(t, t->n)->uuid, uuid, UUID_LEN);
+        t->marks[t->n] = CLEAN;
+        t->table[slot] = ++t->n;
+    }
+    *number_r = t->table[slot] - 1;
+    return entry_at(t, *number_r);
+}
+
+static void
+mark_dirty(struct traffic *t, uint32_t i)
+{
+    if (t->marks[i] == DIRTY)
+        return;
+    t->marks[i] = DIRTY;
+    if (t->ndirty < DIRTY_MAX)
+        t->dirty[t->ndirty] = i;
+    t->ndirty += t->ndirty <= DIRTY_MAX;
+}
+
+/* Take the i-th out: the last one moves to its place. */
+static void
+entry_drop(struct traffic *t, uint32_t i)
+{
+    uint32_t hole = slot_of(t, entry_at(t, i)->uuid), last = t->n - 1;
+
+    if (i != last) {
+        t->table[slot_of(t, entry_at(t, last)->uuid)] = i + 1;
+        *entry_at(t, i) = *entry_at(t, last);
+        t->marks[i] = CLEAN;
+    }
+    t->n--;
+    if (i != last)
+        mark_dirty(t, i);
+    /* Close the gap, so that those behind it are found again. */
+    for (uint32_t j = (hole + 1) & (t->slots - 1);; j = (j + 1) & (t->slots - 1)) {
+        uint32_t home;
+
+        t->table[hole] = 0;
+        if (!t->table[j])
+            return;
+        home = hash_of(entry_at(t, t->table[j] - 1)->uuid) & (t->slots - 1);
+        if (((j - home) & (t->slots - 1)) >= ((j - hole) & (t->slots - 1))) {
+            t->table[hole] = t->table[j];
+            hole = j;
+        }
+    }
+}
+
+struct window
+traffic_find(const struct traffic *t, const unsigned char uuid[UUID_LEN])
+{
+    uint32_t i = t->table[slot_of(t, uuid)];
+
+    return i ? entry_at(t, i - 1)->w : (struct window){0};
+}
+
+int
+traffic_add(struct traffic *t, const unsigned char uuid[UUID_LEN], int64_t now, uint32_t messages,
+            uint32_t recipients)
+{
+    uint32_t i;
+    struct entry *e = entry_for(t, uuid, &i);
+
+    if (!e)
+        return -1;
+    window_add(&e->w, now, messages, recipients);
+    mark_dirty(t, i);
+    return 0;
+}
+
+size_t
+traffic_count(const struct traffic *t, size_t *bytes_r)
+{
+    if (bytes_r)
+        *bytes_r =
+            (size_t)t->cap * (sizeof(struct entry) + 1) + (size_t)t->slots * sizeof *t->table;
+    return t->n;
+}
+
+/* --- the file --- */
+
+#define MAGIC "postroad traffic 1\n"
+#define HEAD  64
+
+/* One entry in the file: its place is its number here. */
+struct slot {
+    struct entry e;
+    uint64_t sum;
+};
+
+static uint64_t
+sum_of(const struct entry *e)
+{
+    const unsigned char *p = (const unsigned char *)e;
+    uint64_t h = UINT64_C(0xcbf29ce484222325); /* FNV-1a: against torn writes, not against people */
+
+    for (size_t i = 0; i < sizeof *e; i++)
+        h = (h ^ p[i]) * UINT64_C(0x100000001b3);
+    return h;
+}
+
+static off_t
+place_of(uint32_t i)
+{
+    return HEAD + (off_t)i * (off_t)sizeof(struct slot);
+}
+
+static int
+complain(char *error, size_t error_n, const char *what, const char *path, int rc)
+{
+    snprintf(error, error_n, "%s %s: %s", what, path, strerror(rc));
+    return -1;
+}
+
+/* All n bytes at that place: 0, or errno; what can't be had whole is EIO. */
+static int
+read_at(int fd, void *p, size_t n, off_t at)
+{
+    ssize_t got = pread(fd, p, n, at);
+
+    return got == (ssize_t)n ? 0 : got < 0 ? errno : EIO;
+}
+
+static int
+write_at(int fd, const void *p, size_t n, off_t at)
+{
+    ssize_t put = pwrite(fd, p, n, at);
+
+    return put == (ssize_t)n ? 0 : put < 0 ? errno : ENOSPC;
+}
+
+/* One of the file's entries, added to what was counted since. */
+static int
+merge(struct traffic *t, const struct slot *s, int64_t now, uint32_t *bad)
+{
+    uint32_t i;
+    struct entry *e;
+
+    if (s->sum != sum_of(&s->e)) {
+        ++*bad;
+        return 0;
+    }
+    if (!(e = entry_for(t, s->e.uuid, &i)))
+        return ENOMEM;
+    window_merge(&e->w, now, &s->e.w);
+    return 0;
+}
+
+static int
+load_slots(struct traffic *t, int64_t now, uint32_t *bad)
+{
+    static struct slot slots[256];
+    struct stat st;
+    int rc = fstat(t->fd, &st) < 0 ? errno : 0;
+    off_t size = rc == 0 ? st.st_size : 0;
+
+    for (off_t at = HEAD; rc == 0 && at < size;) {
+        size_t n = (size_t)(size - at) < sizeof slots ? (size_t)(size - at) : sizeof slots;
+
+        rc = read_at(t->fd, slots, n, at);
+        for (size_t i = 0; rc == 0 && i < n / sizeof *slots; i++)
+            rc = merge(t, &slots[i], now, bad);
+        *bad += n % sizeof *slots > 0;
+        at += (off_t)n;
+    }
+    return rc;
+}
+
+static int
+load(struct traffic *t, int64_t now, char *error, size_t error_n)
+{
+    char head[HEAD] = "";
+    uint32_t bad = 0, before = t->n;
+    struct stat st = {0};
+    int rc = read_at(t->fd, head, HEAD, 0), ours = rc == 0 && strcmp(head, MAGIC) == 0;
+
+    if (ours)
+        rc = load_slots(t, now, &bad);
+    else if (rc == 0 || rc == EIO)
+        bad += rc == 0, rc = 0; /* not ours, or new */
+    if (rc != 0)
+        return complain(error, error_n, "can't read", t->path, rc);
+    if (bad > 0)
+        snprintf(error, error_n, "%u of the counters in %s can't be read, and begin anew", bad,
+                 t->path);
+    /* Otherwise numbers here are not places there, and all of it is written once. */
+    t->whole =
+        ours && bad == 0 && before == 0 && fstat(t->fd, &st) == 0 && st.st_size == place_of(t->n);
+    return 0;
+}
+
+/* Whoever ends at a reload still writes: 1 it is ours, 0 not yet, -1. */
+static int
+take_over(struct traffic *t, int64_t now, char *error, size_t error_n)
+{
+    if (t->owner)
+        return 1;
+    if (flock(t->fd, LOCK_EX | LOCK_NB) < 0)
+        return errno == EWOULDBLOCK ? 0 : complain(error, error_n, "can't lock", t->path, errno);
+    t->owner = 1;
+    return load(t, now, error, error_n) < 0 ? -1 : 1;
+}
+
+static int
+write_slot(struct traffic *t, uint32_t i)
+{
+    struct slot s = {*entry_at(t, i), 0};
+
+    s.sum = sum_of(&s.e);
+    return write_at(t->fd, &s, sizeof s, place_of(i));
+}
+
+static int
+write_dirty(struct traffic *t)
+{
+    int few = t->whole && t->ndirty <= DIRTY_MAX, rc = 0;
+    uint32_t n = few ? t->ndirty : t->n;
+
+    for (uint32_t k = 0; rc == 0 && k < n; k++) {
+        uint32_t i = few ? t->dirty[k] : k;
+
+        if (i < t->n && (!t->whole || t->marks[i] == DIRTY))
+            rc = write_slot(t, i);
+    }
+    return rc;
+}
+
+static int
+write_all(struct traffic *t)
+{
+    char head[HEAD] = MAGIC;
+    struct stat st;
+    int rc = t->whole ? 0 : write_at(t->fd, head, HEAD, 0);
+
+    if (rc == 0)
+        rc = write_dirty(t);
+    if (rc == 0 && fstat(t->fd, &st) == 0 && st.st_size > place_of(t->n))
+        rc = ftruncate(t->fd, place_of(t->n)) < 0 ? errno : 0;
+    return rc == 0 && fdatasync(t->fd) < 0 ? errno : rc;
+}
+
+/* Some of those who sent nothing for a day; 1 when there were any. */
+static int
+forget_idle(struct traffic *t, int64_t now)
+{
+    uint32_t i = t->swept < t->n ? t->swept : 0, before = t->n;
+
+    for (uint32_t k = 0; k < SWEEP_STEP && i < t->n; k++)
+        if (window_idle(&entry_at(t, i)->w, now))
+            entry_drop(t, i);
+        else
+            i++;
+    t->swept = i;
+    return t->n < before;
+}
+
+int
+traffic_flush(struct traffic *t, int64_t now, char *error, size_t error_n)
+{
+    int rc, owner;
+
+    if (error_n > 0)
+        *error = '\0';
+    if ((owner = take_over(t, now, error, error_n)) <= 0)
+        return owner;
+    if (!forget_idle(t, now) && t->whole && t->ndirty == 0)
+        return 0;
+    if ((rc = write_all(t)) != 0)
+        return complain(error, error_n, "can't write", t->path, rc);
+    memset(t->marks, CLEAN, t->n);
+    t->ndirty = 0;
+    t->whole = 1;
+    return 0;
+}
+
+struct traffic *
+traffic_open(const char *path, int64_t now, char *error, size_t error_n)
+{
+    struct traffic *t = calloc(1, sizeof *t);
+
+    *error = '\0';
+    if (!t || table_grow(t) < 0 || chunk_add(t) < 0 || !(t->path = strdup(path))) {
+        complain(error, error_n, "can't keep counters of", path, ENOMEM);
+        if (t)
+            t->fd = -1;
+        traffic_close(&t);
+        return NULL;
+    }
+    t->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (t->fd < 0)
+        complain(error, error_n, "can't open", path, errno);
+    if (t->fd < 0 || take_over(t, now, error, error_n) < 0)
+        traffic_close(&t);
+    return t;
+}
+
+void
+traffic_close(struct traffic **tp)
+{
+    struct traffic *t = *tp;
+
+    if (!t)
+        return;
+    for (uint32_t i = 0; i < t->cap / CHUNK; i++)
+        free(t->chunks[i]);
+    free(t->chunks);
+    free(t->marks);
+    free(t->table);
+    if (t->fd >= 0)
+        close(t->fd);
+    free(t->path);
+    free(t);
+    *tp = NULL;
+}
