@@ -82,6 +82,9 @@ struct conf {
         int max_age;            /* seconds; 0: whatever its age */
     } rights;
     struct {
+        char *contact; /* a sentence for those who are refused; "" */
+    } sending;
+    struct {
         struct conf_list first_command, copy_command, close_command; /* words; n 0: none */
         int settle;                                                  /* seconds */
     } move_site;

@@ -236,6 +236,9 @@ const struct conf_row conf_rows[] = {
     INT("edit.timeout", edit.timeout, "5", 1, 30,
         "Seconds to wait for a server to connect, bind or answer."),
 
+    STRING("sending.contact", sending.contact, "Ask your mail administrator.", 0, 160,
+           "What those read last whose mail is refused: whom to ask."),
+
     STRING("rights.admins", rights.admins, "", 0, DN_LEN,
            "Group whose members' roles count; the directory's access rules look at it, too. Empty: "
            "cn=admins,cn=roles below the mirror's base."),

@@ -23,6 +23,9 @@ attribute(struct policy_request *req, struct span name)
         {"sender", &req->sender},
         {"recipient", &req->recipient},
         {"ccert_fingerprint", &req->ccert_fingerprint},
+        {"sasl_username", &req->sasl_username},
+        {"size", &req->size},
+        {"recipient_count", &req->recipient_count},
     };
 
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)

@@ -117,7 +117,7 @@ answer_prepare(struct role_env *env)
 static int
 answer_run(struct role_env *env)
 {
-    static const struct service lookups = {answer_requests, "no netstring"};
+    static const struct service lookups = {.requests = answer_requests, .bad = "no netstring"};
 
     return serve_run(env, &lookups);
 }

@@ -439,6 +439,27 @@ add_owners(struct maps *m, struct listing *l, const unsigned char uuid[UUID_LEN]
     return found < 0 ? -1 : 0;
 }
 
+/* Those whom the entry lets send as itself, by their addresses. */
+static int
+add_delegates(struct maps *m, struct listing *l, const unsigned char uuid[UUID_LEN])
+{
+    enum record_tag tag;
+    struct span value;
+    struct record r;
+    struct addr a;
+    struct hit h;
+    size_t pos = 0;
+    int found = mirror_entry(m->mirror, uuid, &r);
+
+    while (found == 1 && record_next(&r, &pos, &tag, &value)) {
+        if (tag != TAG_DELEGATE || addr_parse(&a, value.p, value.n, "") != 1)
+            continue;
+        if (maps_resolve(m, &a, &h) < 0 || (h.found && add_login(m, l, h.claim.uuid) < 0))
+            return -1;
+    }
+    return found < 0 ? -1 : 0;
+}
+
 enum socketmap_status
 maps_logins(struct maps *m, char *out, size_t *len_r)
 {
@@ -451,6 +472,8 @@ maps_logins(struct maps *m, char *out, size_t *len_r)
         rc = m->in.state == STATE_SUSPENDED ? 0 : add_owners(m, &l, uuid);
     else
         rc = add_login(m, &l, uuid);
+    if (rc == 0 && m->in.state != STATE_SUSPENDED && add_delegates(m, &l, uuid) < 0)
+        rc = -1;
     m->why = "the mirror can't be read";
     if (rc < 0)
         return SOCKETMAP_TEMP;

@@ -2,15 +2,16 @@
 /*
  * policy_role: the policy delegation server, in one process.
  *
- * Promises: every whole request gets one answer, in order; only RCPT in the context
- * "handoff" is judged, all else is DUNNO, so trouble here never blocks a port that
- * is open to the public. What is no request ends the connection without an answer:
- * Postfix asks once more, then takes its default_action. Holds no state.
+ * Promises: every whole request gets one answer, in order. What a peer hands over (the
+ * context "handoff") is judged at RCPT, everything else at RCPT, DATA and
+ * END-OF-MESSAGE; other states are DUNNO. What is no request ends the connection
+ * without an answer: Postfix asks once more, then takes its default_action.
  */
 #include "policy_role.h"
 
 #include <stdio.h>
 
+#include "send.h"
 #include "serve.h"
 
 _Static_assert(POLICY_REQUEST_MAX <= SERVE_IN_MAX, "a whole request must fit");
@@ -19,11 +20,11 @@ _Static_assert(POLICY_ACTION_MAX < SERVE_OUT_MAX - SERVE_OUT_HIGH - 16, "so must
 const char *
 policy_answer_word(enum policy_answer a)
 {
-    static const char *const words[POLICY_ANSWER_N] = {[POLICY_DUNNO] = "dunno",
-                                                       [POLICY_TAKEN] = "taken",
-                                                       [POLICY_DEFERRED] = "deferred",
-                                                       [POLICY_STRANGER] = "stranger",
-                                                       [POLICY_TROUBLE] = "trouble"};
+    static const char *const words[POLICY_ANSWER_N] = {
+        [POLICY_DUNNO] = "dunno",       [POLICY_TAKEN] = "taken",
+        [POLICY_DEFERRED] = "deferred", [POLICY_STRANGER] = "stranger",
+        [POLICY_TROUBLE] = "trouble",   [POLICY_REFUSED] = "refused",
+        [POLICY_LATER] = "later"};
 
     return (unsigned)a < POLICY_ANSWER_N ? words[a] : "";
 }
@@ -49,8 +50,9 @@ answer_one(struct worker *w, const struct policy_request *req, char *out, size_t
     char action[POLICY_ACTION_MAX] = "DUNNO";
     int n;
 
-    if (span_same(req->policy_context, span_of("handoff")) &&
-        span_same(req->protocol_state, span_of("RCPT")))
+    if (!span_same(req->policy_context, span_of("handoff")))
+        answer = policy_send(w, req, action, sizeof(action));
+    else if (span_same(req->protocol_state, span_of("RCPT")))
         answer = policy_handoff(w, req, action, sizeof(action));
     board_add(w->board, BOARD_POLICY_ANSWERS + (int)answer, 1);
     if (w->env->conf->log.lookups)
@@ -94,7 +96,11 @@ policy_prepare(struct role_env *env)
 static int
 policy_run(struct role_env *env)
 {
-    static const struct service policy = {policy_requests, "no policy request"};
+    static const struct service policy = {.requests = policy_requests,
+                                          .bad = "no policy request",
+                                          .open = policy_send_open,
+                                          .tick = policy_send_tick,
+                                          .close = policy_send_close};
 
     return serve_run(env, &policy);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * policy_role: what the role policy says to Postfix's smtpd. policy_role.c speaks
- * the protocol, policy_handoff.c judges what a peer hands over.
+ * the protocol, policy_handoff.c judges what a peer hands over, policy_send.c all else.
  */
 #ifndef POSTROAD_POLICY_ROLE_H
 #define POSTROAD_POLICY_ROLE_H
@@ -19,10 +19,12 @@ enum policy_answer {
     POLICY_DEFERRED, /* handed over to us, but it does not stay here */
     POLICY_STRANGER, /* on the hand-off port, but no site's certificate */
     POLICY_TROUBLE,  /* could not look */
+    POLICY_REFUSED,  /* may not be sent, or not to there */
+    POLICY_LATER,    /* not now: no room for it, or it can't be told */
     POLICY_ANSWER_N
 };
 
-/* "dunno", "taken", "deferred", "stranger", "trouble" */
+/* "dunno", "taken", "deferred", "stranger", "trouble", "refused", "later" */
 const char *policy_answer_word(enum policy_answer a);
 
 struct worker;

@@ -131,6 +131,8 @@ on_tick(evutil_socket_t fd, short what, void *ctx)
         return;
     w->tick++;
     board_beat(w->board);
+    if (w->service->tick)
+        w->service->tick(w);
     maps_rest(w->maps);
     if (w->draining) {
         drain_advance(w);
@@ -258,6 +260,8 @@ serve_run(struct role_env *env, const struct service *service)
             close_worker(w);
         return 75;
     }
+    if (service->open)
+        service->open(w);
     on_tick(-1, 0, w);
     event_base_dispatch(w->base);
     if (w->draining) {
@@ -267,6 +271,8 @@ serve_run(struct role_env *env, const struct service *service)
         if (w->nconns > 0)
             event_base_dispatch(w->base);
     }
+    if (service->close)
+        service->close(w);
     close_worker(w);
     return 0;
 }

@@ -37,6 +37,10 @@ struct service {
      */
     long (*requests)(struct worker *w, const char *in, size_t n, int64_t *asked_ms, size_t *out_n);
     const char *bad; /* why a connection is closed on -1 */
+    /* Any may be NULL: before the first request (-1 is no reason to stop), twice a second, at the end. */
+    int (*open)(struct worker *w);
+    void (*tick)(struct worker *w);
+    void (*close)(struct worker *w);
 };
 
 enum conn_state {
