@@ -9,6 +9,8 @@
  */
 #include "guard_send.h"
 
+#include <stddef.h>
+
 #define ACCEPT(rule, why)          \
     (struct guard_send)            \
     {                              \
@@ -100,4 +102,32 @@ guard_send(const struct guard_sending *s)
         return g;
     return s->login == LOGIN_NONE ? ACCEPT(13, "nobody logged in, and nothing speaks against it")
                                   : ACCEPT(14, "within what the account may");
+}
+
+const char *
+guard_send_rule_text(int rule)
+{
+    static const char *const texts[GUARD_SEND_RULES] = {
+        "who is logged in can't be told now: later",
+        "the directory has no account of that login: refused",
+        "the account, its department or domain is suspended or disabled: refused",
+        "the function submission is withheld from the account: refused",
+        "the sender's address is not the account's to use: refused; whose it is can't be told: "
+        "later",
+        "the function send-external is withheld from the account and the recipient is outside: "
+        "refused; whether he is can't be told: later",
+        "the recipient is a list and this is not one of those who may write to it: refused; who "
+        "may can't be told: later",
+        "nobody is logged in and the function receive-external is withheld from the recipient: "
+        "refused; whether it is can't be told: later",
+        "the message is larger than the limit size: refused",
+        "it has more recipients than the limit recipients/message: refused",
+        "the account has no room in one of its limits: later; what it has sent can't be told: "
+        "later",
+        "a department or domain above has no room in one of its limits for all: later",
+        "nobody is logged in: nothing is said",
+        "everybody else: nothing is said",
+    };
+
+    return rule >= 1 && rule <= GUARD_SEND_RULES ? texts[rule - 1] : NULL;
 }

@@ -59,4 +59,7 @@ struct guard_send {
 
 struct guard_send guard_send(const struct guard_sending *s);
 
+/* The rule in words, as the manual has it; NULL outside 1..GUARD_SEND_RULES. */
+const char *guard_send_rule_text(int rule);
+
 #endif

@@ -278,7 +278,8 @@ log_refusal(const struct question *q, const struct guard_send *g, const char *wh
 
     /* The recipient stands last: behind it nothing can be forged. */
     if (log_limit(&limit, 300, 60, &skipped))
-        log_notice("sending %s rule=%d name=%s why=\"%s%s\" login=%.*s sender=%.*s skipped=%u "
+        log_notice("mail not let pass verdict=%s rule=%d name=%s why=\"%s%s\" login=%.*s "
+                   "sender=%.*s skipped=%u "
                    "recipient=%.*s",
                    g->verdict == SEND_DEFER ? "deferred" : "refused", g->rule, g->name, g->why,
                    where, (int)(r->sasl_username.n < 320 ? r->sasl_username.n : 320),

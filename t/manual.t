@@ -28,12 +28,13 @@ sub plain {
 -e $_ or plan skip_all => "no $_" for qw(policyd/main.c policyd/maps_answer.c);
 -x 't/tools/conf_dump' or plan skip_all => 't/tools/conf_dump is not built: make tests';
 
-my (%setting, %rule, %right, %action, %dir);
+my (%setting, %rule, %right, %send, %action, %dir);
 for (split /\n/, `t/tools/conf_dump`) {
     my ($what, @f) = split /\t/, $_, -1;
     $dir{ $f[0] } = $f[1] if $what eq 'dir';
     $rule{ $f[0] } = $f[1] if $what eq 'rule';
     $right{ $f[0] } = $f[1] if $what eq 'right';
+    $send{ $f[0] } = $f[1] if $what eq 'send';
     $action{ $f[0] } = $f[1] if $what eq 'action';
     $setting{ $f[0] } = [@f[1 .. 6]] if $what eq 'setting';
 }
@@ -91,6 +92,11 @@ my $rights = slurp('man/postroad-rights.7');
 %said = ();
 $said{$1} = plain($2) while $rights =~ /^\.It Sy (\d+)\n(.*?)(?=^\.(?:It|El))/msg;
 is_deeply(\%said, \%right, 'the rules of rights are those of rights_rule_text()');
+my $sending = slurp('man/postroad-sending.7');
+%said = ();
+$said{$1} = plain($2) while $sending =~ /^\.It Sy (\d+)\n(.*?)(?=^\.(?:It|El))/msg;
+is_deeply(\%said, \%send, 'the rules of sending are those of guard_send_rule_text()');
+
 my ($table)  = $rights =~ /^\.Ss Actions\n(.*?)^\.Ss /ms;
 my ($in_directory, $with_mail) = split /^With mail only:\n/m, $table;
 my %acts = map { $_ => 0 } $with_mail =~ /^\.It Cm ([\w:-]+) Ta /mg;

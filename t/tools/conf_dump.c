@@ -4,13 +4,14 @@
  * t/manual.t, which compares them with the manual. No other use.
  *
  * setting TAB key TAB type TAB "=" default, or "-" TAB min TAB max TAB words TAB help
- * rule TAB number TAB text, right TAB number TAB text: of routing, and of rights
+ * rule TAB number TAB text, right TAB number TAB text, send TAB number TAB text: of routing, rights, sending
  * action TAB word TAB whether the directory decides it
  * dir TAB name TAB path, as built
  */
 #include <stdio.h>
 
 #include "conf.h"
+#include "guard_send.h"
 #include "rights.h"
 #include "route.h"
 
@@ -40,6 +41,8 @@ main(void)
         printf("rule\t%d\t%s\n", n, route_rule_text(n));
     for (int n = 1; rights_rule_text(n); n++)
         printf("right\t%d\t%s\n", n, rights_rule_text(n));
+    for (int n = 1; guard_send_rule_text(n); n++)
+        printf("send\t%d\t%s\n", n, guard_send_rule_text(n));
     for (int a = 0; a <= ACT_LAST; a++)
         printf("action\t%s\t%d\n", rights_action_word((enum rights_action)a),
                rights_in_directory((enum rights_action)a));
