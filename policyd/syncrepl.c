@@ -228,7 +228,14 @@ syncrepl_prove(struct syncrepl *y)
 static void
 watch(struct sync *s)
 {
-    syncrepl_prove(s->watch_ctx);
+    struct syncrepl *y = s->watch_ctx;
+    const char *hung = syncrepl_polls_hung(y->polls);
+
+    syncrepl_prove(y);
+    if (!hung || s->stop)
+        return;
+    log_error("asking a provider hangs, sync begins anew uri=%s", hung);
+    s->stop = y->hung = 1;
 }
 
 static int
@@ -279,5 +286,5 @@ syncrepl_run(struct sync *s)
         after(&y, &r, s->stop ? END_STOP : end, beat_now() - start);
     }
     polls_stop(&y);
-    return 0;
+    return y.hung ? -1 : 0;
 }

@@ -31,6 +31,7 @@ struct syncrepl {
     struct cookie visible; /* what readers of the mirror see by now */
     int follows;           /* visible holds: changes arrive and are applied as they happen */
     struct syncrepl_polls *polls;
+    int hung;                  /* a thread that asks a provider does not come back */
     int64_t stall_ms;          /* so long a change that is known may take to come */
     char error[512];           /* why it ended */
     char told[BOARD_TEXT_MAX]; /* that, with the URI, until all is well again */

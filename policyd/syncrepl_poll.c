@@ -4,7 +4,9 @@
  *
  * Everything shared stands behind one lock, held for moments only. A thread has its
  * connection for itself; every wait of it but those inside the library (connect, TLS,
- * bind: within directory.timeout each, and name look-ups) ends when it is told to.
+ * bind: within directory.timeout each, and name look-ups) ends when it is told to. One
+ * that does not come back out of the library is seen by the main thread: what the library
+ * holds meanwhile nobody can give back but the end of the process.
  * A question is dated before it is sent: the answer holds for that moment. Addresses
  * are looked for first and contextCSN is asked for then, so a mirror that covers that
  * should have what was found. Threads do not log: what happened is shown and logged by
@@ -16,6 +18,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -34,7 +37,9 @@
 #define RETRY_MIN_MS 500 /* before a connection is tried again; doubled each time */
 #define RETRY_MAX_MS 5000
 #define STACK_BYTES  (512u << 10)
-#define SEARCHES_MAX 4 /* for addresses, in one turn */
+#define SEARCHES_MAX 4    /* for addresses, in one turn */
+#define HUNG_TIMES   20   /* directory.timeout: longer than this no call of the library takes */
+#define HUNG_WORK_MS 5000 /* nor so much of the processor's time */
 
 struct poller {
     struct syncrepl_polls *polls;
@@ -42,6 +47,8 @@ struct poller {
     const char *uri;
     pthread_t thread;
     int started;
+    _Atomic int64_t due_ms,
+        work_due_ms; /* when it waits for something again: clock, and CPU time */
     /* the thread's own */
     LDAP *ld;
     struct syncrepl_find *find; /* NULL: addresses are not looked for */
@@ -79,13 +86,34 @@ tell(struct syncrepl_polls *p)
 
 /* --- a thread: waiting --- */
 
+static int64_t
+work_ms(clockid_t clock)
+{
+    struct timespec ts = {0, 0};
+
+    clock_gettime(clock, &ts);
+    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+/* A sign of life: it goes on after waiting for at most ms. */
+static void
+alive(struct poller *t, clockid_t clock, int64_t ms)
+{
+    atomic_store(&t->work_due_ms, work_ms(clock) + HUNG_WORK_MS);
+    atomic_store(&t->due_ms,
+                 now_ms() + ms + t->polls->conf->directory.timeout * 1000LL * HUNG_TIMES);
+}
+
 /* Until fd (-1: none) is readable or ms passed. 1 go on, 0 we are told to end. */
 static int
-wait_for(const struct poller *t, int fd, int64_t ms)
+wait_for(struct poller *t, int fd, int64_t ms)
 {
     struct pollfd fds[2] = {{t->polls->stop_fd, POLLIN, 0}, {fd, POLLIN, 0}};
 
-    poll(fds, 2, ms > 0 ? (int)ms : 0);
+    ms = ms > 0 ? ms : 0;
+    alive(t, CLOCK_THREAD_CPUTIME_ID, ms);
+    poll(fds, 2, (int)ms);
+    alive(t, CLOCK_THREAD_CPUTIME_ID, 0);
     return fds[0].revents == 0;
 }
 
@@ -307,6 +335,8 @@ start_thread(struct syncrepl_polls *p, unsigned i)
     t->uri = conf_providers(p->conf)->v[i];
     t->retry_ms = RETRY_MIN_MS / 2;
     memcpy(t->dn, p->base, sizeof t->dn);
+    atomic_store(&t->work_due_ms, HUNG_WORK_MS);
+    atomic_store(&t->due_ms, now_ms() + p->conf->directory.timeout * 1000LL * HUNG_TIMES);
     if (p->look && !(t->find = syncrepl_find_new(p->conf))) {
         errno = ENOMEM;
         return -1;
@@ -469,6 +499,22 @@ syncrepl_polls_update(struct syncrepl_polls *p, const struct cookie *visible, st
     pthread_mutex_unlock(&p->lock);
     if (p->look)
         look_settle(p->look, visible ? m : NULL, covered, now);
+}
+
+const char *
+syncrepl_polls_hung(const struct syncrepl_polls *p)
+{
+    int64_t now = now_ms();
+
+    for (unsigned i = 0; i < p->n; i++) {
+        const struct poller *t = &p->poller[i];
+        clockid_t clock;
+
+        if (now > atomic_load(&t->due_ms) || (pthread_getcpuclockid(t->thread, &clock) == 0 &&
+                                              work_ms(clock) > atomic_load(&t->work_due_ms)))
+            return t->uri;
+    }
+    return NULL;
 }
 
 void

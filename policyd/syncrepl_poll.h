@@ -33,6 +33,12 @@ int syncrepl_polls_fd(const struct syncrepl_polls *p);
 void syncrepl_polls_update(struct syncrepl_polls *p, const struct cookie *visible, struct mirror *m,
                            struct board *b);
 
+/*
+ * The URI of a provider whose thread is stuck in the library, waiting or running in a circle; NULL:
+ * none is. It does not come back: the process has to end.
+ */
+const char *syncrepl_polls_hung(const struct syncrepl_polls *p);
+
 /* The mirror's content is going to be another one: nothing is proven any more. */
 void syncrepl_polls_forget(struct syncrepl_polls *p, struct board *b);
 

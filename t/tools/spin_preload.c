@@ -4,10 +4,12 @@
  *
  * The file named in SPIN_BLOCK is mapped by every process: a test writes there a place for a role,
  * in the order of the tables below. The first process of that role that comes there, in its main
- * thread, writes its number and never leaves again; those that follow it pass.
+ * thread, writes its number and never leaves again; those that follow it pass. Looking for a name
+ * is for the other threads; there one may sleep as well.
  */
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <netdb.h>
 #include <poll.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -21,8 +23,8 @@
 
 static const char *const roles[] = {"", "answer", "sync", "control", "policy"};
 enum { ROLE_N = sizeof roles / sizeof *roles };
-/* Waiting for something to do, reading the mirror, writing to it. */
-enum place { NOWHERE, WAITS, READS, WRITES };
+/* Waiting for something to do, reading the mirror, writing to it, looking for a name: spins or sleeps. */
+enum place { NOWHERE, WAITS, READS, WRITES, NAMES, NAMES_ASLEEP };
 
 struct order {
     _Atomic uint32_t place, taken;
@@ -65,13 +67,16 @@ static void
 pass(enum place place)
 {
     uint32_t nobody = 0;
+    int is_main = syscall(SYS_gettid) == getpid();
 
-    if (!order || atomic_load(&order->place) != (uint32_t)place ||
-        syscall(SYS_gettid) != getpid() ||
+    if (!order || atomic_load(&order->place) != (uint32_t)place || is_main != (place < NAMES) ||
         !atomic_compare_exchange_strong(&order->taken, &nobody, (uint32_t)getpid()))
         return;
     for (;;)
-        atomic_load(&order->taken);
+        if (place == NAMES_ASLEEP)
+            pause();
+        else
+            atomic_load(&order->taken);
 }
 
 static void *
@@ -105,3 +110,16 @@ int mdb_put(void *txn, unsigned table, void *key, void *value, unsigned flags);
 WRAP(READS, int, mdb_cursor_get, (void *c, void *k, void *v, int op), (c, k, v, op))
 WRAP(READS, int, mdb_get, (void *txn, unsigned t, void *k, void *v), (txn, t, k, v))
 WRAP(WRITES, int, mdb_put, (void *txn, unsigned t, void *k, void *v, unsigned f), (txn, t, k, v, f))
+
+int
+getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
+            struct addrinfo **out)
+{
+    static int (*next)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+
+    if (!next)
+        *(void **)&next = real("getaddrinfo");
+    pass(NAMES);
+    pass(NAMES_ASLEEP);
+    return next(node, service, hints, out);
+}
