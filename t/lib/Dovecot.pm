@@ -21,6 +21,7 @@ our @EXPORT = qw(dovecot_needs dovecot_series dovecot_write dovecot_start doveco
 
 my $MODULES = '/usr/lib/dovecot/modules';
 my ($pid, $host);
+my $group = getgrgid((getpwnam 'nobody')[3]);
 my %port = (imap => 10143, pop3 => 10110, sieve => 10419);
 
 sub dovecot_series {
@@ -70,6 +71,7 @@ ssl = no
 auth_mechanisms = plain
 auth_master_user_separator = *
 auth_failure_delay = 0
+auth_username_chars = abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_+@
 first_valid_uid = 1
 login_greeting = ready
 CONF
@@ -90,7 +92,7 @@ mail_location = $store:~/mail
 passdb {
   driver = passwd-file
   master = yes
-  args = scheme=plain $dir/dovecot/masters
+  args = scheme=plain username_format=%Lu $dir/dovecot/masters
   result_success = continue
 }
 passdb {
@@ -100,7 +102,7 @@ passdb {
 userdb {
   driver = passwd-file
   args = username_format=%Lu $dir/dovecot/users
-  default_fields = uid=nobody gid=nogroup home=$dir/mail/%Ld/%Ln
+  default_fields = uid=nobody gid=$group home=$dir/mail/%Ld/%Ln
 }
 namespace inbox {
   inbox = yes
@@ -143,11 +145,12 @@ auth_allow_cleartext = yes
 mail_driver = $store
 mail_path = ~/mail
 mail_uid = nobody
-mail_gid = nogroup
+mail_gid = $group
 passdb masters {
   driver = passwd-file
   master = yes
   default_password_scheme = plain
+  auth_username_format = %{user | lower}
   passwd_file_path = $dir/dovecot/masters
   result_success = continue
 }
@@ -212,7 +215,7 @@ sub dovecot_write {
     chown((getpwnam 'nobody')[2, 3], "$dir/mail");
     my %users = %{ $o{users} };
     spew("$dir/dovecot/users", join '', map { "$_:secret::::::$users{$_}\n" } sort keys %users);
-    spew("$dir/dovecot/masters", join '', map { "$_:master\n" } @{ $o{masters} // [] });
+    spew("$dir/dovecot/masters", join '', map { "$_:secret\n" } @{ $o{masters} // [] });
     spew("$dir/dovecot.conf", dovecot_series() eq '2.4' ? conf_24(%o) : conf_23(%o));
     link_modules();
     return;
@@ -303,7 +306,7 @@ sub imap {
     my ($login, $password) = @_;
     my $c = connected_to('imap') or return (undef, 'no connection');
     $c->line;
-    my @lines = $c->imap(qq{LOGIN "$login" @{[ $password // ($login =~ /\*/ ? 'master' : 'secret') ]}});
+    my @lines = $c->imap(qq{LOGIN "$login" @{[ $password // 'secret' ]}});
     my ($bye) = grep { /^\* BYE/ } @lines;
     $lines[-1] =~ s/\[CAPABILITY [^\]]*\] //;
     return ($c, $bye // $lines[-1]);
@@ -314,7 +317,7 @@ sub Dovecot::imap_as {
     my ($target, $actor) = @_;
     my $c = connected_to('imap') or return (undef, 'no connection');
     $c->line;
-    my @lines = $c->imap('AUTHENTICATE PLAIN ' . encode_base64("$target\0$actor\0master", ''));
+    my @lines = $c->imap('AUTHENTICATE PLAIN ' . encode_base64("$target\0$actor\0secret", ''));
     my ($bye) = grep { /^\* BYE/ } @lines;
     $lines[-1] =~ s/\[CAPABILITY [^\]]*\] //;
     return ($c, $bye // $lines[-1]);
@@ -329,7 +332,7 @@ sub pop3 {
     my $c = connected_to('pop3') or return (undef, 'no connection');
     $c->line;
     talk($c, "USER $login");
-    return ($c, talk($c, 'PASS ' . ($password // ($login =~ /\*/ ? 'master' : 'secret'))));
+    return ($c, talk($c, 'PASS ' . ($password // 'secret')));
 }
 
 # One line out, one line back.
@@ -345,7 +348,7 @@ sub sieve {
     my $c = connected_to('sieve') or return (undef, 'no connection');
     sieve_answer($c);
     my ($target, $actor) = split /\*/, $login;
-    my $plain = encode_base64(join("\0", $actor ? ($target, $actor) : ('', $target), $password // ($actor ? 'master' : 'secret')), '');
+    my $plain = encode_base64(join("\0", $actor ? ($target, $actor) : ('', $target), $password // 'secret'), '');
     $c->say(qq{AUTHENTICATE "PLAIN" "$plain"\r\n});
     return ($c, sieve_answer($c));
 }
