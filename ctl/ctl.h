@@ -27,6 +27,8 @@ struct ctl {
         const char *name, *value; /* value: "" for an option without one */
     } options[CTL_OPTIONS_MAX];   /* all that were given, in order */
     size_t noptions;
+    char *said; /* not NULL: what ctl_fail says goes there, said_n bytes */
+    size_t said_n;
 };
 
 /* Each verb in a file of its own; returns an enum ctl_exit. See verbs.c. */

@@ -449,6 +449,24 @@ report(const struct ctl *ctl, const struct ldap_change *first, int applies)
     return changes ? CTL_NO : CTL_DONE;
 }
 
+int
+ldap_config_missing(struct ctl *ctl, struct dir *d, int *n_r)
+{
+    struct ldap_change *first = NULL;
+    struct ldap_request r;
+    int code = request_read(ctl, &r);
+
+    *n_r = 0;
+    if (code != CTL_DONE)
+        return code;
+    code = ldap_diff(d, &r, &first);
+    for (const struct ldap_change *c = first; c; c = c->next)
+        ++*n_r;
+    ldap_change_free(&first);
+    request_free(&r);
+    return code;
+}
+
 static int
 live(struct ctl *ctl, int applies)
 {

@@ -40,6 +40,10 @@ ctl_fail(const struct ctl *ctl, int code, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
+    if (ctl->said) {
+        snprintf(ctl->said, ctl->said_n, "%s", text);
+        return code;
+    }
     if (ctl->json) {
         json_t *j = json_pack("{s:b, s:s, s:i}", "ok", 0, "error", text, "code", code);
 

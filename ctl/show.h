@@ -7,6 +7,7 @@
 #define POSTROAD_SHOW_H
 
 #include <jansson.h>
+#include <stdio.h>
 
 static inline const char *
 show_text(json_t *o, const char *key)
@@ -40,5 +41,7 @@ void show_proof(json_t *proof, const char *indent);
 /* status_trouble.c: addresses several entries claim, and accounts in state moving; nothing when there are none. */
 void show_duplicates(json_t *dups);
 void show_moving(json_t *moving);
+/* The command that takes name away from an entry that does not get it, for a shell; no newline. */
+void show_mend(FILE *f, const char *name, json_t *loser);
 
 #endif

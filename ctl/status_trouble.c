@@ -12,51 +12,47 @@
 
 /* For a shell: in quotes when it holds more than an address may. */
 static void
-put_word(const char *s)
+put_word(FILE *f, const char *s)
 {
     int plain = *s != '\0';
 
     for (const char *p = s; *p; p++)
         plain &= strchr("\"'\\ $`!*?<>|&;()[]{}~#", *p) == NULL;
     if (!plain)
-        putchar('\'');
+        putc('\'', f);
     for (; *s; s++) {
         char one[2] = {*s, '\0'};
 
         if (*s == '\'')
-            fputs("'\\''", stdout);
+            fputs("'\\''", f);
         else if ((unsigned char)*s < 0x80)
-            text_put(stdout, one);
+            text_put(f, one);
         else
-            putchar(*s);
+            putc(*s, f);
     }
     if (!plain)
-        putchar('\'');
+        putc('\'', f);
 }
 
-/* What takes the name away from an entry that does not get it. */
-static void
-print_mend(const char *name, json_t *loser)
+void
+show_mend(FILE *f, const char *name, json_t *loser)
 {
     const char *kind = show_text(loser, "kind"), *own = show_text(loser, "name");
     int same = strcasecmp(own, name) == 0; /* it has no other name to be called by */
 
     if (same && strcmp(kind, "domain") == 0) {
-        printf("      mend it: move what is in one of them to the other, then: postroad domain "
-               "delete ");
-        put_word(show_text(loser, "dn"));
-        putchar('\n');
+        fputs("move what is in one of them to the other, then: postroad domain delete ", f);
+        put_word(f, show_text(loser, "dn"));
         return;
     }
-    printf("      mend it: postroad %s modify ", strcmp(kind, "account") == 0 ? "user" : kind);
-    put_word(same || !*own ? show_text(loser, "dn") : own);
+    fprintf(f, "postroad %s modify ", strcmp(kind, "account") == 0 ? "user" : kind);
+    put_word(f, same || !*own ? show_text(loser, "dn") : own);
     if (same) {
-        puts(" --mail ANOTHER-ADDRESS");
+        fputs(" --mail ANOTHER-ADDRESS", f);
         return;
     }
-    fputs(" --remove-alias ", stdout);
-    put_word(name);
-    putchar('\n');
+    fputs(" --remove-alias ", f);
+    put_word(f, name);
 }
 
 static void
@@ -76,7 +72,9 @@ print_dup(json_t *row)
     }
     json_array_foreach(json_object_get(row, "losers"), i, loser)
     {
-        print_mend(show_text(row, "address"), loser);
+        fputs("      mend it: ", stdout);
+        show_mend(stdout, show_text(row, "address"), loser);
+        putchar('\n');
     }
 }
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "addressbook.h"
+#include "doctor.h"
 #include "move_site.h"
 #include "org.h"
 #include "user.h"
@@ -31,6 +32,8 @@ static const struct verb verbs[] = {
     {"may", "ACTOR ACTION TARGET [VALUE]", "whether one may do it to the other, by which rule", "",
      verb_may},
     {"status", "", "source, mirror, roles, rates, and what needs attention", "", verb_status},
+    {"doctor", "", "look at everything a site needs, and say what to do", LDAP_TAKES DIR_TAKES,
+     verb_doctor},
     {"config", "[-a]", "settings that differ from the default; -a all", "a n", verb_config},
     {"sweep", "accept --reason TEXT", "let a refresh remove the entries it was held back from",
      "reason", verb_sweep},

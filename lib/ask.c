@@ -308,21 +308,35 @@ ask_line_reply(struct asking *a, char **reply_r)
     return 0;
 }
 
-int
-ask_line(const char *path, const char *line, int timeout_ms, char **reply_r, char *error,
-         size_t error_n)
+/* end: what is sent behind it; NULL: text is no question. */
+static int
+ask_words(const char *path, const char *text, const char *end, int timeout_ms, char **reply_r,
+          char *error, size_t error_n)
 {
     struct asking a = {-1, now_ms() + timeout_ms, NULL, 0, 0, error, error_n};
-    int r = strchr(line, '\n') ? ask_fail(&a, "a question is one line") : 0;
+    int r = end ? ask_connect(&a, path) : ask_fail(&a, "a question is one line");
 
     if (r == 0)
-        r = ask_connect(&a, path);
+        r = ask_send(&a, text, strlen(text));
     if (r == 0)
-        r = ask_send(&a, line, strlen(line));
-    if (r == 0)
-        r = ask_send(&a, "\n", 1);
+        r = ask_send(&a, end, strlen(end));
     if (r == 0)
         r = ask_line_reply(&a, reply_r);
     ask_end(&a);
     return r;
+}
+
+int
+ask_text(const char *path, const char *text, int timeout_ms, char **reply_r, char *error,
+         size_t error_n)
+{
+    return ask_words(path, text, "", timeout_ms, reply_r, error, error_n);
+}
+
+int
+ask_line(const char *path, const char *line, int timeout_ms, char **reply_r, char *error,
+         size_t error_n)
+{
+    return ask_words(path, line, strchr(line, '\n') ? NULL : "\n", timeout_ms, reply_r, error,
+                     error_n);
 }

@@ -26,5 +26,8 @@ int ask_map(const char *path, const char *map, const char *key, int timeout_ms,
  */
 int ask_line(const char *path, const char *line, int timeout_ms, char **reply_r, char *error,
              size_t error_n);
+/* The same for a question of several lines, each with its newline: the first line of the answer. */
+int ask_text(const char *path, const char *text, int timeout_ms, char **reply_r, char *error,
+             size_t error_n);
 
 #endif

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * doctor: the checks of `postroad doctor`, each in a file by what it looks at, and
+ * what they have found, in order. A check says something about each thing it has
+ * looked at, also that it is well.
+ */
+#ifndef POSTROAD_DOCTOR_H
+#define POSTROAD_DOCTOR_H
+
+#include "ctl.h"
+
+/* Worse ones are larger. SKIPPED: it could not be looked at, and why. */
+enum doctor_mark { DOCTOR_OK, DOCTOR_SKIPPED, DOCTOR_WARNING, DOCTOR_TROUBLE };
+
+struct doctor {
+    struct ctl *ctl;
+    json_t *findings;
+    json_t *status; /* what the daemon says; NULL: it does not answer */
+    int count[DOCTOR_TROUBLE + 1];
+};
+
+/* id: one word, the same in every version; todo: what mends it, or NULL. */
+void doctor_say(struct doctor *d, enum doctor_mark mark, const char *id, const char *todo,
+                const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+/*
+ * What a program prints, at most cap - 1 bytes, without the last newline. Its exit code, or -1: it
+ * could not be run. What it says on stderr is lost.
+ */
+int doctor_run(char *const argv[], char *out, size_t cap);
+
+/* doctor_files.c: the configuration's and the secrets' permissions; room on disk. */
+void doctor_files(struct doctor *d);
+/* doctor_sockets.c: each socket is there, the right people may use it, and it answers. */
+void doctor_sockets(struct doctor *d);
+/* doctor_daemon.c: what the daemon says of itself, of its providers and of what it read there. */
+void doctor_daemon(struct doctor *d);
+/* doctor_postfix.c: main.cf asks our maps. */
+void doctor_postfix(struct doctor *d);
+/* doctor_cert.c: certificates, ours and Postfix's. */
+void doctor_certificates(struct doctor *d);
+/* One file: until when it is valid; with hand_off also whether the directory has its fingerprint. */
+void doctor_certificate(struct doctor *d, const char *path, int hand_off);
+/* doctor_directory.c: the directory servers: their clocks, indices and limits. */
+void doctor_directory(struct doctor *d);
+
+int verb_doctor(struct ctl *ctl);
+
+#endif
