@@ -32,12 +32,13 @@ PURE_SRCS    := $(wildcard $(addprefix lib/,account.c addr.c attrs.c csv.c diges
 LIB_SRCS     := $(wildcard lib/*.c)
 POLICYD_SRCS := $(wildcard policyd/*.c)
 CTL_SRCS     := $(wildcard ctl/*.c)
+MILTER_SRCS  := $(wildcard milter/*.c)
 TEST_SRCS    := $(wildcard t/*_test.c)
 PRELOAD_SRCS := $(wildcard t/tools/*_preload.c)
 TOOL_SRCS    := $(filter-out $(PRELOAD_SRCS),$(wildcard t/tools/*.c))
 BENCH_SRCS   := $(wildcard bench/*.c)
 FUZZ_SRCS    := $(wildcard t/fuzz/*.c)
-ALL_SRCS     := $(LIB_SRCS) $(POLICYD_SRCS) $(CTL_SRCS) $(TEST_SRCS) $(TOOL_SRCS) $(BENCH_SRCS)
+ALL_SRCS     := $(LIB_SRCS) $(POLICYD_SRCS) $(CTL_SRCS) $(MILTER_SRCS) $(TEST_SRCS) $(TOOL_SRCS) $(BENCH_SRCS)
 TESTS        := $(TEST_SRCS:.c=)
 TOOLS        := $(TOOL_SRCS:.c=)
 PRELOADS     := $(PRELOAD_SRCS:.c=.so)
@@ -54,6 +55,7 @@ UNCONFIGURED := schema clean distclean format format-check help check-debian12 c
 ifneq ($(filter-out $(UNCONFIGURED),$(or $(MAKECMDGOALS),all)),)
 include config.mk
 endif
+PROGRAMS += $(if $(MILTER),milter/postroad-milter)
 
 configure config.h.in &: configure.ac
 	autoconf -f
@@ -92,6 +94,10 @@ policyd/postroad-policyd: $(POLICYD_SRCS:.c=.o) lib/libpostroad.a
 ctl/postroad: $(CTL_SRCS:.c=.o) lib/libpostroad.a
 	$(call say,LD)
 	$(Q)$(LINK) -o $@ $^ $(LIB_LIBS) $(CTL_LIBS)
+
+milter/postroad-milter: $(MILTER_SRCS:.c=.o) lib/libpostroad.a
+	$(call say,LD)
+	$(Q)$(LINK) -o $@ $^ $(LIB_LIBS) $(MILTER_LIBS) $(POLICYD_LIBS)
 
 # --- Dovecot's plugins ---
 
@@ -196,7 +202,7 @@ ldap-config: ctl/postroad
 
 # --- format ---
 
-FORMAT_FILES = $(wildcard dovecot-plugin/*.[ch] lib/*.[ch] policyd/*.[ch] ctl/*.[ch] t/*.[ch] t/*/*.[ch] bench/*.[ch])
+FORMAT_FILES = $(wildcard dovecot-plugin/*.[ch] lib/*.[ch] policyd/*.[ch] ctl/*.[ch] milter/*.[ch] t/*.[ch] t/*/*.[ch] bench/*.[ch])
 .PHONY: format format-check
 format:
 	clang-format -i $(FORMAT_FILES)
@@ -207,7 +213,7 @@ format-check:
 
 MAN_PAGES   := $(wildcard man/*.[1-8])
 COMPLETIONS := $(wildcard ctl/*.bash-completion)
-UNITS       := $(wildcard examples/systemd/*.service examples/systemd/*.socket)
+UNITS       := $(filter-out $(if $(MILTER),,%/postroad-milter.service),$(wildcard examples/systemd/*.service examples/systemd/*.socket))
 SAMPLE_CONF := examples/postroad.conf
 EXAMPLES     = $(shell find examples -type f ! -path 'examples/systemd/*' | LC_ALL=C sort)
 SCHEMA       = $(shell find ldap-schema -maxdepth 1 -type f | LC_ALL=C sort)
@@ -216,6 +222,7 @@ confdir      = $(sysconfdir)/postroad
 # FILE:TARGET, put there by a rename, as Dovecot may have its plugins mapped; what is executable stays so. An administrator's postroad.conf is never among them.
 AS_IT_IS = policyd/postroad-policyd:$(sbindir)/postroad-policyd ctl/postroad:$(bindir)/postroad \
 	$(foreach f,$(PLUGINS),dovecot-plugin/$(notdir $f):$(dovecot_moduledir)/$f) \
+	$(if $(MILTER),milter/postroad-milter:$(sbindir)/postroad-milter) \
 	$(foreach f,README.md FAILURE-MODES.md LICENSE $(EXAMPLES),$f:$(docdir)/$f) \
 	$(foreach f,$(SCHEMA),$f:$(datadir)/postroad/schema/$(notdir $f)) \
 	$(foreach f,$(COMPLETIONS),$f:$(datadir)/bash-completion/completions/$(basename $(notdir $f)))
@@ -260,8 +267,8 @@ dist: configure config.h.in
 
 .PHONY: clean distclean help
 clean:
-	rm -f dovecot-plugin/*.so $(PROGRAMS) $(TESTS) $(TOOLS) $(PRELOADS) $(BENCHES) lib/libpostroad.a policyd/policyd.a
-	rm -f $(foreach d,dovecot-plugin lib policyd ctl t t/tools t/fuzz bench,$d/*.o $d/*.d)
+	rm -f dovecot-plugin/*.so $(PROGRAMS) milter/postroad-milter $(TESTS) $(TOOLS) $(PRELOADS) $(BENCHES) lib/libpostroad.a policyd/policyd.a
+	rm -f $(foreach d,dovecot-plugin lib policyd ctl milter t t/tools t/fuzz bench,$d/*.o $d/*.d)
 distclean: clean
 	rm -f config.mk config.h config.h.in config.log config.status configure configure~ postroad-*.tar.gz
 	rm -rf autom4te.cache

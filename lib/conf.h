@@ -47,7 +47,7 @@ struct conf {
         struct conf_class map[CLASS_N];
     } directory;
     struct {
-        char *map, *policy, *access, *control, *http;
+        char *map, *policy, *access, *control, *http, *milter;
     } sockets;
     struct {
         int workers, max_connections, max_parked, idle_timeout, write_timeout; /* seconds */
@@ -88,6 +88,10 @@ struct conf {
         struct conf_list first_command, copy_command, close_command; /* words; n 0: none */
         int settle;                                                  /* seconds */
     } move_site;
+    struct {
+        char *dir, *on_error; /* dir "": accounting below state_dir */
+        int max_size;         /* MiB */
+    } accounting;
     struct {
         int size; /* MiB of address space the store may grow to */
     } mirror;

@@ -63,6 +63,7 @@ static int
 check_paths(struct conf_load *l)
 {
     static const char *const keys[] = {"state_dir",
+                                       "accounting.dir",
                                        "cold.dir",
                                        "homes.dir",
                                        "directory.ldif",
@@ -176,7 +177,7 @@ static int
 check_sockets(struct conf_load *l)
 {
     static const char *const keys[] = {"sockets.map", "sockets.policy", "sockets.access",
-                                       "sockets.control"};
+                                       "sockets.control", "sockets.milter"};
     const size_t n = sizeof keys / sizeof *keys;
 
     for (size_t i = 0; i < n; i++) {

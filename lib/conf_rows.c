@@ -152,6 +152,20 @@ const struct conf_row conf_rows[] = {
     STRING("sockets.http", sockets.http, "127.0.0.1:8527", 0, 128,
            "Loopback address:port for metrics and health over HTTP. Empty: none."),
 
+    STRING("sockets.milter", sockets.milter,
+           "unix:" POSTROAD_LOCALSTATEDIR "/spool/postfix/postroad/milter", 0, 128,
+           "Socket of postroad-milter for Postfix, unix:/path. Empty: it does not start."),
+
+    STRING("accounting.dir", accounting.dir, "", 0, PATH_LEN,
+           "Folder of postroad-milter's accounting records; one for each milter. Empty: accounting "
+           "below state_dir."),
+    INT("accounting.max_size", accounting.max_size, "64", 1, 65536,
+        "MiB after which a new file of records is begun, as it is each day."),
+    WORD(
+        "accounting.on_error", accounting.on_error, "tempfail", "tempfail continue",
+        "What becomes of mail that can't be counted, as the disk is full: tempfail, it has to come "
+        "again; continue, it goes on and is counted in one record later."),
+
     INT("answer.workers", answer.workers, "2", 1, 64,
         "Processes that answer lookups; about one for each core that is to be used."),
     INT("answer.max_connections", answer.max_connections, "10000", 1, 1000000,

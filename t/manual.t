@@ -28,11 +28,12 @@ sub plain {
 -e $_ or plan skip_all => "no $_" for qw(policyd/main.c policyd/maps_answer.c);
 -x 't/tools/conf_dump' or plan skip_all => 't/tools/conf_dump is not built: make tests';
 
-my (%setting, %rule, %right, %send, %action, %dir);
+my (%setting, %rule, %right, %send, %direction, %action, %dir);
 for (split /\n/, `t/tools/conf_dump`) {
     my ($what, @f) = split /\t/, $_, -1;
     $dir{ $f[0] } = $f[1] if $what eq 'dir';
     $rule{ $f[0] } = $f[1] if $what eq 'rule';
+    $direction{ $f[0] } = $f[1] if $what eq 'direction';
     $right{ $f[0] } = $f[1] if $what eq 'right';
     $send{ $f[0] } = $f[1] if $what eq 'send';
     $action{ $f[0] } = $f[1] if $what eq 'action';
@@ -97,6 +98,9 @@ my $sending = slurp('man/postroad-sending.7');
 $said{$1} = plain($2) while $sending =~ /^\.It Sy (\d+)\n(.*?)(?=^\.(?:It|El))/msg;
 is_deeply(\%said, \%send, 'the rules of sending are those of guard_send_rule_text()');
 
+my ($list) = slurp('man/postroad-accounting.5') =~ /^\.Ss Directions\n.*?^\.Bl -enum[^\n]*\n(.*?)^\.El/ms;
+my @directions = map { plain($_) } grep { /\S/ } split /^\.It\n/m, $list;
+is_deeply(\@directions, [ map { $direction{$_} } sort keys %direction ], 'the rules of directions are those of direction_rule_text()');
 my ($table)  = $rights =~ /^\.Ss Actions\n(.*?)^\.Ss /ms;
 my ($in_directory, $with_mail) = split /^With mail only:\n/m, $table;
 my %acts = map { $_ => 0 } $with_mail =~ /^\.It Cm ([\w:-]+) Ta /mg;
@@ -135,18 +139,27 @@ sub head_of {
     return $format;
 }
 
-my %logged;
-for my $file (glob 'policyd/*.c') {
-    my $code = slurp($file);
-    while ($code =~ /\blog_(?:error|warning|notice)\(\s*((?:"(?:[^"\\]|\\.)*"\s*)+)/g) {
-        my $format = $1 =~ s/"\s*"//gr =~ s/^"|"\s*$//gr;
-        $logged{ head_of($format) } = $file if length head_of($format);
+sub messages {
+    my ($page, $name, @files) = @_;
+    my %logged;
+    for my $file (@files) {
+        my $code = slurp($file);
+        while ($code =~ /\blog_(?:error|warning|notice)\(\s*((?:"(?:[^"\\]|\\.)*"\s*)+)/g) {
+            my $format = $1 =~ s/"\s*"//gr =~ s/^"|"\s*$//gr;
+            $logged{ head_of($format) } = $file if length head_of($format);
+        }
     }
+    my ($diagnostics) = $page =~ /^\.Sh DIAGNOSTICS\n(.*?)^\.Sh /ms;
+    my %explained = map { s/\\-/-/gr =~ s/ ([:;])/$1/gr => 1 } $diagnostics =~ /^\.It Li ([^\n]+)$/mg;
+    is_deeply([grep { !$explained{$_} } sort keys %logged], [], "$name explains all messages")
+        or diag(map { "  $_: $logged{$_}\n" } grep { !$explained{$_} } sort keys %logged);
+    is_deeply([grep { !$logged{$_} } sort keys %explained], [], 'and no others');
 }
-my ($diagnostics) = $policyd =~ /^\.Sh DIAGNOSTICS\n(.*?)^\.Sh /ms;
-my %explained = map { s/\\-/-/gr =~ s/ ([:;])/$1/gr => 1 } $diagnostics =~ /^\.It Li ([^\n]+)$/mg;
-is_deeply([grep { !$explained{$_} } sort keys %logged], [], 'postroad-policyd(8) explains all messages')
-    or diag(map { "  $_: $logged{$_}\n" } grep { !$explained{$_} } sort keys %logged);
-is_deeply([grep { !$logged{$_} } sort keys %explained], [], 'and no others');
+messages($policyd, 'postroad-policyd(8)', glob 'policyd/*.c');
+
+my $milter = slurp('man/postroad-milter.8');
+my ($its_letters) = slurp('milter/main.c') =~ /getopt\(argc, argv, "([^"]+)"/;
+like($milter, qr/^\.It Fl $_\b/m, "postroad-milter(8) has the option -$_") for grep { /\w/ && !/h/ } split //, $its_letters;
+messages($milter, 'postroad-milter(8)', glob 'milter/*.c');
 
 done_testing();

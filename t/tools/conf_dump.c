@@ -5,12 +5,14 @@
  *
  * setting TAB key TAB type TAB "=" default, or "-" TAB min TAB max TAB words TAB help
  * rule TAB number TAB text, right TAB number TAB text, send TAB number TAB text: of routing, rights, sending
+ * direction TAB number TAB text: of which way a message goes
  * action TAB word TAB whether the directory decides it
  * dir TAB name TAB path, as built
  */
 #include <stdio.h>
 
 #include "conf.h"
+#include "direction.h"
 #include "guard_send.h"
 #include "rights.h"
 #include "route.h"
@@ -37,6 +39,8 @@ main(void)
                r->preset ? "=" : "", r->preset ? r->preset : "-", r->min, r->max,
                r->words ? r->words : "", r->help);
     }
+    for (int n = 1; direction_rule_text(n); n++)
+        printf("direction\t%d\t%s\n", n, direction_rule_text(n));
     for (int n = 1; route_rule_text(n); n++)
         printf("rule\t%d\t%s\n", n, route_rule_text(n));
     for (int n = 1; rights_rule_text(n); n++)

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * accounting_line: see accounting_line.h.
+ *
+ * Promises: a line is valid JSON in UTF-8 whatever bytes came in, and never longer than
+ * ACCOUNTING_LINE_MAX; what is counted by (direction, recipients, bytes) is never cut.
+ */
+#include "accounting_line.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "attrs_text.h"
+#include "audit_line.h"
+
+#define TEXT_MAX 512 /* bytes kept of one text; six times that when all of it must be escaped */
+
+struct out {
+    char *p;
+    size_t n;
+};
+
+static void
+put(struct out *o, const char *s, size_t n)
+{
+    memcpy(o->p + o->n, s, n);
+    o->n += n;
+}
+
+/* One character of s; returns how many of its bytes were used. */
+static size_t
+put_character(struct out *o, struct span s)
+{
+    unsigned char c = (unsigned char)*s.p;
+    size_t n = text_utf8(s);
+    char text[8];
+
+    if (n == 0 || c < 0x20 || c == 0x7f) {
+        snprintf(text, sizeof text, "\\u%04x", n == 0 ? 0xfffdu : (unsigned)c);
+        put(o, text, 6);
+        return n ? n : 1;
+    }
+    if (c == '"' || c == '\\')
+        put(o, "\\", 1);
+    put(o, s.p, n);
+    return n;
+}
+
+static void
+put_text(struct out *o, const char *key, struct span s, size_t max)
+{
+    char name[32];
+    int n = snprintf(name, sizeof name, ",\"%s\":\"", key);
+
+    put(o, name, (size_t)n);
+    if (s.n > max)
+        for (s.n = max; s.n > 0 && ((unsigned char)s.p[s.n] & 0xc0) == 0x80;)
+            s.n--;
+    while (s.n > 0) {
+        size_t used = put_character(o, s);
+
+        s.p += used;
+        s.n -= used;
+    }
+    put(o, "\"", 1);
+}
+
+static void
+put_number(struct out *o, const char *key, uint64_t v)
+{
+    char text[64];
+    int n = snprintf(text, sizeof text, ",\"%s\":%" PRIu64, key, v);
+
+    put(o, text, (size_t)n);
+}
+
+static void
+put_head(struct out *o, const struct accounting_head *h, const char *what)
+{
+    char text[128], time[AUDIT_TIME];
+    int n;
+
+    audit_time_write(h->wall_ms, time);
+    n = snprintf(text, sizeof text, "{\"log\":\"%.16s\",\"seq\":%" PRIu64 ",\"time\":\"%s\"",
+                 h->log, h->seq, time);
+    put(o, text, (size_t)n);
+    put_text(o, "site", span_of(h->site), 64);
+    put_text(o, "what", span_of(what), 32);
+}
+
+static size_t
+end(struct out *o)
+{
+    put(o, "}\n", 2);
+    return o->n;
+}
+
+size_t
+accounting_line_mail(char *out, const struct accounting_head *h, const struct accounting_mail *m)
+{
+    struct out o = {out, 0};
+
+    put_head(&o, h, "mail");
+    put_text(&o, "queue", m->queue, ACCOUNTING_QUEUE - 1);
+    put_number(&o, "part", m->part);
+    put_number(&o, "parts", m->parts);
+    put_text(&o, "direction", span_of(direction_word(m->direction)), 32);
+    put_text(&o, "login", m->login, 320);
+    put_text(&o, "account", m->account, 320);
+    put_text(&o, "domain", m->domain, 253);
+    put_text(&o, "department", m->department, TEXT_MAX - 1);
+    put_number(&o, "recipients", m->recipients);
+    put_number(&o, "bytes", m->bytes);
+    put_text(&o, "result", span_of("accepted"), 32);
+    return end(&o);
+}
+
+size_t
+accounting_line_gap(char *out, const struct accounting_head *h, const struct accounting_gap *g)
+{
+    struct out o = {out, 0};
+    char time[AUDIT_TIME];
+
+    audit_time_write(g->since_ms, time);
+    put_head(&o, h, "gap");
+    put_text(&o, "since", span_of(time), AUDIT_TIME);
+    put_number(&o, "messages", g->messages);
+    put_number(&o, "recipients", g->recipients);
+    put_number(&o, "bytes", g->bytes);
+    return end(&o);
+}
+
+size_t
+accounting_line_doubt(char *out, const struct accounting_head *h, const char *what,
+                      const char *queue, uint64_t first, uint64_t last)
+{
+    struct out o = {out, 0};
+
+    put_head(&o, h, what);
+    put_text(&o, "queue", span_of(queue), ACCOUNTING_QUEUE - 1);
+    put_number(&o, "first", first);
+    put_number(&o, "last", last);
+    return end(&o);
+}
+
+int
+accounting_line_head(struct span line, char log_r[ACCOUNTING_LOG], uint64_t *seq_r)
+{
+    char text[64] = "";
+    unsigned long long seq;
+    int used = 0;
+
+    if (line.n < 30 || line.p[line.n - 1] != '}')
+        return -1;
+    memcpy(text, line.p, line.n < sizeof text - 1 ? line.n : sizeof text - 1);
+    if (sscanf(text, "{\"log\":\"%16[0-9a-f]\",\"seq\":%20llu,\"%n", log_r, &seq, &used) != 2 ||
+        used == 0 || strlen(log_r) != ACCOUNTING_LOG - 1 || seq == 0)
+        return -1;
+    *seq_r = seq;
+    return 0;
+}

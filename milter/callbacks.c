@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * callbacks: the only file that speaks with libmilter.
+ *
+ * Each connection of Postfix is a thread of libmilter's; what belongs to it is in struct
+ * session. Callbacks collect; only the end of the message has an answer worth
+ * waiting for, so Postfix is told not to wait for any other.
+ * Promises: no accepted message without a record, unless told to go on. Must not
+ * hold mail back for trouble of any other kind.
+ */
+#include "callbacks.h"
+
+#include <netinet/in.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "libmilter/mfapi.h"
+
+#include "log.h"
+#include "message.h"
+
+/* As milter_macro_daemon_name calls the port where other sites hand mail over. */
+#define HANDOFF_NAME "handoff"
+
+struct session {
+    struct message message;
+    int handed, local;
+    int place;   /* in the accounting; -1 none */
+    int told;    /* 0: an answer is on its way that accounting_told has to be called for */
+    int damaged; /* a recipient could not be counted */
+};
+
+static const struct callbacks_shared *shared;
+static pthread_mutex_t limit_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct log_limit limit;
+
+static int64_t
+wall_ms(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_REALTIME, &ts);
+    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+static const char *
+macro(SMFICTX *ctx, const char *name)
+{
+    const char *value = smfi_getsymval(ctx, (char *)name);
+
+    return value ? value : "";
+}
+
+/* --- the connection --- */
+
+#define NOT_WANTED (SMFIP_NOHELO | SMFIP_NOEOH | SMFIP_NOUNKNOWN | SMFIP_NODATA)
+#define NO_REPLY   (SMFIP_NR_CONN | SMFIP_NR_MAIL | SMFIP_NR_RCPT | SMFIP_NR_HDR | SMFIP_NR_BODY)
+
+static sfsistat
+on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long steps, unsigned long reserved0,
+             unsigned long reserved1, unsigned long *actions_r, unsigned long *steps_r,
+             unsigned long *reserved0_r, unsigned long *reserved1_r)
+{
+    (void)reserved0;
+    (void)reserved1;
+    *actions_r = actions & SMFIF_SETSYMLIST;
+    *steps_r = steps & (NOT_WANTED | NO_REPLY | SMFIP_HDR_LEADSPC);
+    *reserved0_r = *reserved1_r = 0;
+    if (actions & SMFIF_SETSYMLIST) {
+        smfi_setsymlist(ctx, SMFIM_CONNECT, (char *)"{daemon_name}");
+        smfi_setsymlist(ctx, SMFIM_ENVFROM, (char *)"{auth_authen}");
+        smfi_setsymlist(ctx, SMFIM_EOM, (char *)"i");
+    }
+    return SMFIS_CONTINUE;
+}
+
+static int
+is_loopback(const struct sockaddr *a)
+{
+    if (a->sa_family == AF_INET)
+        return ntohl(((const struct sockaddr_in *)(const void *)a)->sin_addr.s_addr) >> 24 == 127;
+    if (a->sa_family == AF_INET6)
+        return IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)(const void *)a)->sin6_addr);
+    return a->sa_family == AF_UNIX;
+}
+
+static sfsistat
+on_connect(SMFICTX *ctx, char *host, _SOCK_ADDR *address)
+{
+    struct session *s = calloc(1, sizeof *s);
+
+    (void)host;
+    smfi_setpriv(ctx, s);
+    if (!s)
+        return SMFIS_NOREPLY;
+    s->told = 1;
+    s->place = accounting_enter(shared->accounting);
+    s->local = !address || is_loopback((const struct sockaddr *)address);
+    s->handed = strcmp(macro(ctx, "{daemon_name}"), HANDOFF_NAME) == 0;
+    return SMFIS_NOREPLY;
+}
+
+/* Postfix went on after our last answer, or left: it has it. */
+static void
+answer_is_told(struct session *s)
+{
+    if (s && !s->told && s->place >= 0)
+        accounting_told(shared->accounting, s->place);
+    if (s)
+        s->told = 1;
+}
+
+static sfsistat
+on_close(SMFICTX *ctx)
+{
+    struct session *s = smfi_getpriv(ctx);
+
+    smfi_setpriv(ctx, NULL);
+    if (!s)
+        return SMFIS_CONTINUE;
+    if (s->place >= 0)
+        accounting_leave(shared->accounting, s->place);
+    message_free(&s->message);
+    free(s);
+    return SMFIS_CONTINUE;
+}
+
+/* --- the message --- */
+
+static sfsistat
+on_mail(SMFICTX *ctx, char **argv)
+{
+    struct session *s = smfi_getpriv(ctx);
+
+    answer_is_told(s);
+    if (!s)
+        return SMFIS_NOREPLY;
+    s->damaged = 0;
+    message_begin(&s->message, shared->people, macro(ctx, "{auth_authen}"),
+                  argv && argv[0] ? argv[0] : "", s->handed, s->local);
+    return SMFIS_NOREPLY;
+}
+
+static sfsistat
+on_recipient(SMFICTX *ctx, char **argv)
+{
+    struct session *s = smfi_getpriv(ctx);
+
+    if (s && message_recipient(&s->message, shared->people, argv && argv[0] ? argv[0] : "") < 0)
+        s->damaged = 1;
+    return SMFIS_NOREPLY;
+}
+
+static sfsistat
+on_header(SMFICTX *ctx, char *name, char *value)
+{
+    struct session *s = smfi_getpriv(ctx);
+
+    if (s)
+        message_header(&s->message, name, value);
+    return SMFIS_NOREPLY;
+}
+
+static sfsistat
+on_body(SMFICTX *ctx, unsigned char *bytes, size_t n)
+{
+    struct session *s = smfi_getpriv(ctx);
+
+    (void)bytes;
+    if (s)
+        message_body(&s->message, n);
+    return SMFIS_NOREPLY;
+}
+
+static sfsistat
+on_abort(SMFICTX *ctx)
+{
+    answer_is_told(smfi_getpriv(ctx));
+    return SMFIS_CONTINUE;
+}
+
+/* --- its end --- */
+
+static void
+log_message(const char *queue, const struct accounting_mail *mail, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++)
+        log_info("message queue=%s direction=%s recipients=%llu bytes=%llu", queue,
+                 direction_word(mail[i].direction), (unsigned long long)mail[i].recipients,
+                 (unsigned long long)mail[i].bytes);
+}
+
+/* 0, or -1 and error: nothing was written. */
+static int
+count(struct session *s, const char *queue, int64_t now_ms, char *error, size_t error_n)
+{
+    struct accounting_mail *mail = calloc(s->message.n ? s->message.n : 1, sizeof *mail);
+    unsigned n = mail ? message_records(&s->message, queue, mail) : 0;
+    int rc = -1;
+
+    if (!mail || s->damaged)
+        snprintf(error, error_n, "out of memory");
+    else if (s->place < 0)
+        snprintf(error, error_n, "too many connections");
+    else if (n == 0)
+        rc = 0; /* every recipient was refused by somebody behind us */
+    else
+        rc = accounting_add(shared->accounting, s->place, now_ms, mail, n, error, error_n);
+    if (rc == 0) {
+        s->told = 0;
+        log_message(queue, mail, n);
+    }
+    free(mail);
+    return rc;
+}
+
+static sfsistat
+not_counted(SMFICTX *ctx, const struct session *s, const char *queue, int64_t now_ms,
+            const char *error)
+{
+    unsigned skipped;
+    int say;
+
+    pthread_mutex_lock(&limit_lock);
+    say = log_limit(&limit, 5, 60, &skipped);
+    pthread_mutex_unlock(&limit_lock);
+    if (say)
+        log_error("a message can't be counted, it %s queue=%s skipped=%u error=\"%s\"",
+                  shared->goes_on ? "goes on" : "has to come again", queue, skipped, error);
+    if (shared->goes_on) {
+        accounting_missed(shared->accounting, now_ms, s ? s->message.recipients : 0,
+                          s ? s->message.bytes : 0);
+        return SMFIS_CONTINUE;
+    }
+    smfi_setreply(ctx, (char *)"451", (char *)"4.3.0",
+                  (char *)"This server can't account for mail now, try again later");
+    return SMFIS_TEMPFAIL;
+}
+
+static sfsistat
+on_end(SMFICTX *ctx)
+{
+    struct session *s = smfi_getpriv(ctx);
+    const char *queue = macro(ctx, "i");
+    char error[256] = "out of memory";
+    int64_t now_ms = wall_ms();
+
+    if (s && count(s, queue, now_ms, error, sizeof error) == 0)
+        return SMFIS_CONTINUE;
+    return not_counted(ctx, s, queue, now_ms, error);
+}
+
+/* --- libmilter --- */
+
+int
+callbacks_register(const struct callbacks_shared *with)
+{
+    struct smfiDesc d = {.xxfi_name = (char *)"postroad-milter",
+                         .xxfi_version = SMFI_VERSION,
+                         .xxfi_flags = SMFIF_SETSYMLIST,
+                         .xxfi_connect = on_connect,
+                         .xxfi_envfrom = on_mail,
+                         .xxfi_envrcpt = on_recipient,
+                         .xxfi_header = on_header,
+                         .xxfi_body = on_body,
+                         .xxfi_eom = on_end,
+                         .xxfi_abort = on_abort,
+                         .xxfi_close = on_close,
+                         .xxfi_negotiate = on_negotiate};
+
+    shared = with;
+    return smfi_register(d) == MI_SUCCESS ? 0 : -1;
+}
+
+int
+callbacks_listen(const char *address)
+{
+    if (smfi_setconn((char *)address) != MI_SUCCESS)
+        return -1;
+    smfi_setbacklog(1024);
+    return smfi_opensocket(1) == MI_SUCCESS ? 0 : -1;
+}
+
+int
+callbacks_run(void)
+{
+    return smfi_main() == MI_SUCCESS ? 0 : -1;
+}

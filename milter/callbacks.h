@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * callbacks: what Postfix tells about each connection and message, through libmilter.
+ */
+#ifndef POSTROAD_CALLBACKS_H
+#define POSTROAD_CALLBACKS_H
+
+#include "accounting.h"
+#include "people.h"
+
+/* What all connections share; borrowed until the program ends. */
+struct callbacks_shared {
+    struct people *people;
+    struct accounting *accounting;
+    int goes_on; /* accounting.on_error is continue */
+};
+
+/* Tell libmilter what we are. 0, or -1. */
+int callbacks_register(const struct callbacks_shared *shared);
+/* Make the socket at path (with smfi_setconn and smfi_opensocket). 0, or -1. */
+int callbacks_listen(const char *address);
+/* Serve until a signal ends it. 0, or -1. */
+int callbacks_run(void);
+
+#endif

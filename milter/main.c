@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * postroad-milter: sees each message that comes in, goes out or stays inside, and writes
+ * down what is to be accounted for.
+ *
+ * This file reads the command line and the configuration, makes the socket, gives up
+ * privileges and hands over to libmilter. Exit codes: 0 done, 2 usage or
+ * configuration, 75 temporary.
+ */
+#include <errno.h>
+#include <grp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "config.h"
+
+#include "callbacks.h"
+#include "log.h"
+#include "privileges.h"
+#include "sandbox.h"
+
+#define EXIT_DONE          0
+#define EXIT_CONFIGURATION 2
+#define EXIT_TEMPORARY     75
+
+static const char usage[] =
+    "usage: postroad-milter [-c FILE] [-t]\n"
+    "  -c FILE  configuration, instead of " POSTROAD_SYSCONFDIR "/postroad/" CONF_PATH_DEFAULT "\n"
+    "  -t       check the configuration and exit\n"
+    "  -V       print the version\n"
+    "  -h       print this\n"
+    "It stays in the foreground; SIGTERM ends it.\n";
+
+/* --- the socket --- */
+
+static int
+is_answered(const char *path)
+{
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), rc;
+
+    snprintf(a.sun_path, sizeof a.sun_path, "%s", path);
+    rc = fd < 0 ? -1 : connect(fd, (const struct sockaddr *)&a, sizeof a);
+    if (fd >= 0)
+        close(fd);
+    return rc == 0;
+}
+
+/* Open to nobody else, not even for a moment. */
+static int
+open_socket(const struct conf *conf)
+{
+    const char *path = conf->sockets.milter + strlen("unix:");
+    const struct group *group = geteuid() == 0 ? getgrnam(conf->socket_group) : NULL;
+    mode_t mask;
+    int rc;
+
+    if (geteuid() == 0 && !group) {
+        log_error("there is no such group socket_group=%s", conf->socket_group);
+        return EXIT_CONFIGURATION;
+    }
+    if (is_answered(path)) {
+        log_error("another daemon is running there socket=%s", path);
+        return EXIT_TEMPORARY;
+    }
+    mask = umask(0177);
+    rc = callbacks_listen(conf->sockets.milter);
+    umask(mask);
+    if (rc < 0 || (group && chown(path, (uid_t)-1, group->gr_gid) < 0) || chmod(path, 0660) < 0) {
+        log_error("can't open the socket socket=%s error=\"%s\"", path, strerror(errno));
+        return EXIT_TEMPORARY;
+    }
+    return EXIT_DONE;
+}
+
+/* --- what it does for good --- */
+
+static int
+confine(const struct conf *conf)
+{
+    char error[256];
+    int rc;
+
+    if (privileges_drop(conf->user, conf->group, error, sizeof error) < 0) {
+        log_error("can't give up privileges error=\"%s\"", error);
+        return EXIT_CONFIGURATION;
+    }
+    rc = conf->sandbox ? sandbox_enter(0, error, sizeof error) : 0;
+    if (rc > 0)
+        log_warning("no sandbox, this kernel has no seccomp filters error=\"%s\"", error);
+    if (rc < 0)
+        log_error("can't enter the sandbox error=\"%s\"", error);
+    return rc < 0 ? EXIT_TEMPORARY : EXIT_DONE;
+}
+
+static struct accounting *
+open_accounting(const struct conf *conf)
+{
+    struct accounting_left left;
+    struct timespec now;
+    struct accounting *a;
+    char dir[2048], error[512];
+
+    if (*conf->accounting.dir)
+        snprintf(dir, sizeof dir, "%s", conf->accounting.dir);
+    else
+        snprintf(dir, sizeof dir, "%s/accounting", conf->state_dir);
+    clock_gettime(CLOCK_REALTIME, &now);
+    a = accounting_open(dir, conf->site, (uint64_t)conf->accounting.max_size << 20,
+                        (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000, &left, error,
+                        sizeof error);
+    if (!a) {
+        log_error("can't account for mail dir=%s error=\"%s\"", dir, error);
+        return NULL;
+    }
+    if (left.begun)
+        log_notice("accounting begins anew dir=%s", dir);
+    if (left.uncertain)
+        log_warning("it was killed while messages were being accepted, postroad usage --maillog "
+                    "tells which messages=%u",
+                    left.uncertain);
+    if (left.missing || left.torn)
+        log_warning("accounting records are missing, the machine may have lost power records=%llu "
+                    "torn=%d",
+                    (unsigned long long)left.missing, left.torn);
+    return a;
+}
+
+static int
+serve(const struct conf *conf)
+{
+    static struct callbacks_shared shared;
+    int code = callbacks_register(&shared) < 0 ? EXIT_TEMPORARY : open_socket(conf);
+
+    if (code == EXIT_DONE)
+        code = confine(conf);
+    if (code != EXIT_DONE)
+        return code;
+    shared.goes_on = strcmp(conf->accounting.on_error, "continue") == 0;
+    shared.people = people_new(conf);
+    shared.accounting = open_accounting(conf);
+    if (!shared.people || !shared.accounting)
+        return EXIT_TEMPORARY;
+    log_info("ready version=" PACKAGE_VERSION " socket=%s", conf->sockets.milter);
+    code = callbacks_run() == 0 ? EXIT_DONE : EXIT_TEMPORARY;
+    /* Threads may still be at work: nothing is freed. */
+    log_info("ended code=%d", code);
+    return code;
+}
+
+static int
+run(const char *path, int check)
+{
+    struct conf *conf = NULL;
+    char error[1024] = "";
+    int rc = conf_load(path, &conf, error, sizeof error);
+
+    if (rc < 0) {
+        fprintf(stderr, "%s\n", error);
+        return rc == -1 ? EXIT_CONFIGURATION : EXIT_TEMPORARY;
+    }
+    if (check || !*conf->sockets.milter) {
+        printf(check ? "%s: ok\n" : "%s: sockets.milter is empty: nothing to do\n", path);
+        conf_free(&conf);
+        return EXIT_DONE;
+    }
+    log_open(conf->log.to, conf->log.facility, conf->log.level, "postroad-milter");
+    log_never_wait();
+    signal(SIGPIPE, SIG_IGN);
+    return serve(conf);
+}
+
+int
+main(int argc, char **argv)
+{
+    const char *path = POSTROAD_SYSCONFDIR "/postroad/" CONF_PATH_DEFAULT;
+    int check = 0, opt;
+
+    while ((opt = getopt(argc, argv, "c:tVh")) != -1) {
+        if (opt == 'c') {
+            path = optarg;
+        } else if (opt == 't') {
+            check = 1;
+        } else if (opt == 'V' || opt == 'h') {
+            fputs(opt == 'V' ? "postroad-milter " PACKAGE_VERSION "\n" : usage, stdout);
+            return EXIT_DONE;
+        } else {
+            fputs(usage, stderr);
+            return EXIT_CONFIGURATION;
+        }
+    }
+    if (optind < argc) {
+        fputs(usage, stderr);
+        return EXIT_CONFIGURATION;
+    }
+    return run(path, check);
+}

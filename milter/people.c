@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * people: see people.h.
+ *
+ * The mirror is read, not policyd asked: no map names departments, and what is read here
+ * never hangs. Promises: a mirror that is not there, damaged or being replaced is
+ * "can't tell". One lock around all: a look takes microseconds. Must not decide which way
+ * mail goes: that is route_decide's. The states that only hold mail for a while (moving,
+ * suspended) are not looked at.
+ */
+#include "people.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "mirror.h"
+
+#define CHECK_MS  1000 /* between looks whether the store is still the one we opened */
+#define DEPTH_MAX 32   /* departments above one another */
+
+struct people {
+    const struct conf *conf;
+    pthread_mutex_t lock;
+    struct mirror *mirror;
+    struct site_table *sites;
+    uint64_t structure;
+    int have_sites, complete; /* complete: the store was filled once */
+    int64_t checked_ms;
+};
+
+struct people *
+people_new(const struct conf *conf)
+{
+    struct people *p = calloc(1, sizeof *p);
+
+    if (!p)
+        return NULL;
+    p->conf = conf;
+    p->checked_ms = -CHECK_MS;
+    p->sites = calloc(1, sizeof *p->sites);
+    pthread_mutex_init(&p->lock, NULL);
+    if (!p->sites)
+        people_free(&p);
+    return p;
+}
+
+void
+people_free(struct people **pp)
+{
+    struct people *p = *pp;
+
+    *pp = NULL;
+    if (!p)
+        return;
+    mirror_close(&p->mirror);
+    pthread_mutex_destroy(&p->lock);
+    free(p->sites);
+    free(p);
+}
+
+static int64_t
+coarse_ms(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &ts);
+    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+/* Have the store open that sync writes, if there is one. */
+static void
+keep(struct people *p)
+{
+    int64_t now = coarse_ms();
+    char error[256];
+
+    if (now - p->checked_ms < CHECK_MS)
+        return;
+    p->checked_ms = now;
+    if (p->mirror && (mirror_replaced(p->mirror) || mirror_missing(p->mirror)))
+        mirror_close(&p->mirror);
+    if (p->mirror)
+        return;
+    p->have_sites = p->complete = 0;
+    p->mirror = mirror_open(p->conf->state_dir, (size_t)p->conf->mirror.size, error, sizeof error);
+}
+
+static int
+is_complete(struct mirror *m)
+{
+    struct mirror_info info;
+
+    return mirror_info(m, &info) == 0 && info.complete;
+}
+
+/* 1 when the address has an owner that receives mail. */
+static int
+claim_at(struct people *p, const char *text, size_t n, struct mirror_claim *c)
+{
+    int found = mirror_claim(p->mirror, (struct span){text, n}, c);
+
+    return found == 1 ? c->kind == KIND_ACCOUNT || c->kind == KIND_LIST : found;
+}
+
+/* As maps do: the address, without its extension, the same two at the domain's primary name. */
+static int
+claim(struct people *p, const struct addr *a, const struct mirror_domain *d, struct mirror_claim *c)
+{
+    char primary[ADDR_DOMAIN_MAX + 1], text[ADDR_MAX + 1];
+    int found = claim_at(p, a->text, a->len, c);
+
+    snprintf(primary, sizeof primary, "%.*s", (int)d->primary.n, d->primary.p);
+    for (int i = 0; i < 3 && found == 0; i++) {
+        int keep_ext = i == 1, n;
+
+        if ((i > 0 && !d->is_alias) || (!keep_ext && a->base == a->at))
+            continue;
+        n = addr_rewrite(a, keep_ext, i > 0 ? primary : NULL, text);
+        found = n < 0 ? 0 : claim_at(p, text, (size_t)n, c);
+    }
+    return found;
+}
+
+/* --- departments --- */
+
+/* In front of what is in out: "name", or "name/…". A name that does not fit any more is left out. */
+static void
+put_in_front(char out[PEOPLE_DEPARTMENT], struct span name)
+{
+    char text[PEOPLE_DEPARTMENT];
+    size_t n = 0, rest = strlen(out);
+
+    for (size_t i = 0; i < name.n && n + 2 < sizeof text; i++) {
+        if (name.p[i] == '/')
+            text[n++] = '\\';
+        text[n++] = name.p[i];
+    }
+    if (n + rest + 2 > PEOPLE_DEPARTMENT)
+        return;
+    memmove(out + n + (rest > 0), out, rest + 1);
+    memcpy(out, text, n);
+    if (rest > 0)
+        out[n] = '/';
+}
+
+/* The department in which container is, and its domain. 0, or -1. */
+static int
+find_department(struct people *p, uint32_t container, struct person *out)
+{
+    struct mirror_org org;
+    struct record r;
+    struct span rdn;
+
+    for (int depth = 0; depth < DEPTH_MAX; depth++) {
+        int found = mirror_org(p->mirror, container, &org);
+
+        if (found <= 0)
+            return found;
+        if (depth == 0)
+            snprintf(out->domain, sizeof out->domain, "%.*s", (int)org.domain.n, org.domain.p);
+        if (org.kind == KIND_DOMAIN)
+            return 0;
+        if (org.kind == KIND_DEPARTMENT && mirror_entry(p->mirror, org.uuid, &r) == 1 &&
+            record_find(&r, TAG_RDN, &rdn)) {
+            const char *is = memchr(rdn.p, '=', rdn.n);
+
+            if (is)
+                put_in_front(out->department,
+                             (struct span){is + 1, rdn.n - (size_t)(is + 1 - rdn.p)});
+        }
+        container = org.parent;
+    }
+    return 0;
+}
+
+/* --- the way --- */
+
+static int
+sites(struct people *p)
+{
+    uint64_t now = mirror_structure(p->mirror);
+
+    if (p->have_sites && now == p->structure)
+        return 0;
+    site_table_init(p->sites);
+    p->have_sites = mirror_sites(p->mirror, p->sites) == 0;
+    p->structure = now;
+    return p->have_sites ? 0 : -1;
+}
+
+static int
+describe(struct people *p, const struct mirror_claim *c, struct person *out)
+{
+    struct mirror_org org = {.home = {"", 0}};
+    struct route_input in = {.domain_ours = 1, .found = 1, .state = STATE_ACTIVE};
+    struct record r;
+    struct span mail;
+
+    if (sites(p) < 0 || mirror_org(p->mirror, c->parent, &org) < 0)
+        return -1;
+    in.kind = (enum record_kind)c->kind;
+    in.home = c->home.n > 0 ? c->home : org.home;
+    in.standby = c->standby.n > 0 ? c->standby : org.standby;
+    in.own_site = span_of(p->conf->site);
+    in.sites = p->sites;
+    out->verdict = route_decide(&in).verdict;
+    if (mirror_entry(p->mirror, c->uuid, &r) != 1)
+        return -1;
+    if (record_find(&r, TAG_MAIL, &mail))
+        snprintf(out->account, sizeof out->account, "%.*s", (int)mail.n, mail.p);
+    return find_department(p, c->parent, out);
+}
+
+static int
+find(struct people *p, const struct addr *a, struct person *out)
+{
+    struct mirror_domain d;
+    struct mirror_claim c;
+    int found = mirror_domain(p->mirror, span_of(addr_domain(a)), &d);
+
+    if (found <= 0)
+        return found;
+    out->verdict = ROUTE_UNKNOWN;
+    snprintf(out->domain, sizeof out->domain, "%.*s", (int)d.primary.n, d.primary.p);
+    found = claim(p, a, &d, &c);
+    if (found == 1 && describe(p, &c, out) < 0)
+        return -1;
+    return found;
+}
+
+int
+people_find(struct people *p, struct span address, struct person *out)
+{
+    struct addr a;
+    int found = -1;
+
+    *out = (struct person){.verdict = ROUTE_OUTSIDE};
+    if (addr_parse(&a, address.p, address.n, p->conf->recipient_delimiter) != 1)
+        return 0;
+    pthread_mutex_lock(&p->lock);
+    keep(p);
+    if (p->mirror && mirror_begin(p->mirror) == 0) {
+        p->complete = p->complete || is_complete(p->mirror);
+        if (p->complete)
+            found = find(p, &a, out);
+        if (mirror_failed(p->mirror))
+            found = -1;
+        mirror_end(p->mirror);
+        if (mirror_damaged(p->mirror))
+            mirror_close(&p->mirror);
+    }
+    pthread_mutex_unlock(&p->lock);
+    if (found < 0)
+        *out = (struct person){.verdict = ROUTE_UNSURE};
+    return found;
+}

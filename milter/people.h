@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * people: who an address belongs to, out of the mirror of the directory: which account,
+ * domain and department, and which way mail to it goes.
+ */
+#ifndef POSTROAD_PEOPLE_H
+#define POSTROAD_PEOPLE_H
+
+#include "addr.h"
+#include "conf.h"
+#include "route.h"
+
+#define PEOPLE_DEPARTMENT 512 /* bytes of "hr/pay" with its NUL; a longer path loses its end */
+
+struct person {
+    enum route_verdict verdict;
+    char account[ADDR_MAX + 1];         /* primary address; "": nobody's */
+    char domain[ADDR_DOMAIN_MAX + 1];   /* primary name of the domain; "": not ours */
+    char department[PEOPLE_DEPARTMENT]; /* path below the domain, "/" in a name as "\/"; "": none */
+};
+
+struct people;
+
+/* NULL: no memory. conf is borrowed. The mirror need not be there yet. */
+struct people *people_new(const struct conf *conf);
+void people_free(struct people **p);
+/*
+ * Find address (without angle brackets) into *out. 1 it is an account's or list's, 0 it is not, with
+ * the verdict outside or unknown, -1 can't tell. Never waits for anybody; may be called by any thread.
+ */
+int people_find(struct people *p, struct span address, struct person *out);
+
+#endif
