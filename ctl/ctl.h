@@ -35,6 +35,7 @@ struct ctl {
 int verb_lookup(struct ctl *ctl);
 int verb_explain(struct ctl *ctl);
 int verb_may(struct ctl *ctl);
+int verb_who(struct ctl *ctl);
 int verb_status(struct ctl *ctl);
 int verb_config(struct ctl *ctl);
 int verb_sweep(struct ctl *ctl);
@@ -43,6 +44,9 @@ int verb_whoami(struct ctl *ctl);
 int verb_ldap_print(struct ctl *ctl);
 int verb_ldap_diff(struct ctl *ctl);
 int verb_ldap_apply(struct ctl *ctl);
+
+/* lookup_access.c: verb_lookup for the map "access", whose key is "ACTOR TARGET SERVICE". */
+int lookup_access(struct ctl *ctl, const char *key);
 
 /* options.c. The value of an option (the last one), "" when it takes none; NULL: not given. */
 const char *ctl_value(const struct ctl *ctl, const char *option);

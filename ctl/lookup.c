@@ -73,6 +73,8 @@ verb_lookup(struct ctl *ctl)
                          "alice@a.example");
     map = ctl->argv[0];
     key = ctl->argv[1];
+    if (strcmp(map, "access") == 0)
+        return lookup_access(ctl, key);
     data = malloc(SOCKETMAP_REPLY_MAX + 1);
     if (!data)
         return CTL_TEMPORARY;

@@ -107,6 +107,36 @@ print_policy(json_t *p)
            show_number(p, "trouble"), show_number(p, "open"));
 }
 
+/* Nothing when Dovecot has nobody to ask. */
+static void
+print_access(json_t *a)
+{
+    json_t *question;
+    const char *word;
+    double yes = 0, no = 0, unsure = 0;
+
+    if (!a)
+        return;
+    json_object_foreach(json_object_get(a, "questions"), word, question)
+    {
+        yes += show_number(question, "yes");
+        no += show_number(question, "no");
+        unsure += show_number(question, "unsure");
+    }
+    label("Dovecot");
+    printf("%.0f mailboxes open to administrators; asked: %.0f yes, %.0f no, %.0f unsure; %.0f "
+           "connections open\n",
+           show_number(a, "sessions"), yes, no, unsure, show_number(a, "open"));
+    label("Audit log");
+    if (*show_text(a, "audit_error")) {
+        fputs("can't be written, administrators are kept out: ", stdout);
+        text_put(stdout, show_text(a, "audit_error"));
+        putchar('\n');
+    } else {
+        printf("%.0f records since start\n", show_number(a, "records"));
+    }
+}
+
 static void
 print_roles(json_t *list)
 {
@@ -325,6 +355,7 @@ print_status(json_t *r)
     print_kept("Homes", "people", json_object_get(r, "homes"));
     print_rates(r);
     print_policy(json_object_get(r, "policy"));
+    print_access(json_object_get(r, "access"));
     print_roles(json_object_get(r, "roles"));
     print_maps(json_object_get(r, "maps"));
     print_verdicts(json_object_get(r, "verdicts"));

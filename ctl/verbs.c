@@ -31,6 +31,7 @@ static const struct verb verbs[] = {
     {"explain", "ADDRESS", "which way mail to ADDRESS goes, and why", "", verb_explain},
     {"may", "ACTOR ACTION TARGET [VALUE]", "whether one may do it to the other, by which rule", "",
      verb_may},
+    {"who", "", "which mailboxes administrators have open who are not their owners", "", verb_who},
     {"status", "", "source, mirror, roles, rates, and what needs attention", "", verb_status},
     {"doctor", "", "look at everything a site needs, and say what to do", LDAP_TAKES DIR_TAKES,
      verb_doctor},

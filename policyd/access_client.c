@@ -82,18 +82,6 @@ access_client_forget(struct access_asked **qp)
     *qp = NULL;
 }
 
-void
-access_client_free(struct access_client **cp)
-{
-    struct access_client *c = *cp;
-    struct access_asked *q;
-
-    while (c && (q = TAILQ_FIRST(&c->asked)))
-        access_client_forget(&q);
-    free(c);
-    *cp = NULL;
-}
-
 /* Wait for more of the answer, until its time is over. */
 static int
 wait_more(struct access_asked *q)
@@ -135,6 +123,18 @@ settle(struct access_asked *q, const struct tabline *answer)
     }
     access_client_forget(&q);
     fn(ctx, NULL);
+}
+
+void
+access_client_free(struct access_client **cp)
+{
+    struct access_client *c = *cp;
+    struct access_asked *q;
+
+    while (c && (q = TAILQ_FIRST(&c->asked)))
+        settle(q, NULL);
+    free(c);
+    *cp = NULL;
 }
 
 static void

@@ -22,6 +22,7 @@ typedef void access_client_fn(void *ctx, const struct tabline *answer);
 
 /* address: "unix:/path"; kept. NULL: no memory. */
 struct access_client *access_client_new(struct event_base *base, const char *address);
+/* What is under way has no answer. */
 void access_client_free(struct access_client **c);
 /*
  * Ask; line: a whole request of n bytes with its LF, at most TABLINE_MAX. fn is called once, later;

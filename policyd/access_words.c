@@ -389,7 +389,7 @@ say_session(struct request *r, const struct access_question *q)
     request_text(r, "why", answer.why);
     request_text(r, "text", answer.text);
     request_text(r, "withheld", withheld);
-    request_text(r, "quota", answer.quota);
+    request_text(r, "quota-bytes", answer.quota);
     request_text(r, "actor", answer.actor);
     request_text(r, "target", answer.target);
 }

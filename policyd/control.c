@@ -17,6 +17,7 @@
 
 #include <event2/event.h>
 
+#include "access_client.h"
 #include "control.h"
 #include "http.h"
 #include "http_auth.h"
@@ -148,7 +149,8 @@ static int
 control_open(struct control *c)
 {
     c->maps = maps_new(c->env->conf, &c->env->board);
-    if (!c->maps)
+    c->access = access_client_new(c->base, c->env->conf->sockets.access);
+    if (!c->maps || !c->access)
         return -1;
     if (c->env->nlisten > 0 && c->env->listen_fd[0] != -1) {
         c->door = door_open(c, c->env->listen_fd[0]);
@@ -163,6 +165,7 @@ static void
 control_close(struct control *c)
 {
     web_close(&c->web);
+    access_client_free(&c->access);
     door_close(&c->door);
     maps_free(&c->maps);
 }

@@ -21,6 +21,7 @@ struct event_base;
 struct door;       /* the control socket */
 struct web;        /* the HTTP endpoints */
 struct duplicates; /* see trouble.h */
+struct access_client;
 
 struct control {
     struct role_env *env;
@@ -30,7 +31,8 @@ struct control {
     struct door *door;
     struct web *web;
     struct duplicates *duplicates;
-    int64_t confirmed_ms; /* see status_confirm */
+    struct access_client *access; /* to ask role access by */
+    int64_t confirmed_ms;         /* see status_confirm */
     uid_t own_uid;
     gid_t group; /* conf.group; its members may ask */
     int has_group;
@@ -40,7 +42,8 @@ struct control {
 struct caller {
     pid_t pid;
     uid_t uid;
-    int may_change; /* root or the daemon's own user */
+    int may_change;  /* root or the daemon's own user */
+    uint64_t number; /* of the connection */
 };
 
 struct moment control_now(void);
@@ -49,8 +52,11 @@ struct moment control_now(void);
 struct door *door_open(struct control *c, int fd);
 void door_tick(struct door *d);
 void door_close(struct door **d);
+/* The reply to a verb that returned control_later(), if its caller is still there. Takes reply. */
+void door_reply(struct door *d, uint64_t caller, json_t *reply);
 
 /* control_verbs.c: the reply to one request line; never NULL unless memory is out. */
+json_t *control_later(void); /* in place of a reply: it comes by door_reply */
 json_t *control_reply(struct control *c, const struct caller *who, const char *line, size_t n);
 
 /* Errors are replies too: {"ok":false,"error":…,"code":…}; code is what `postroad` exits with. */

@@ -39,6 +39,7 @@ struct caller_conn {
     int may_ask;
     size_t dropped; /* bytes of a request that is too long */
     int last;       /* close when the reply is taken */
+    int owed;       /* a reply comes later */
 };
 
 struct door {
@@ -46,7 +47,8 @@ struct door {
     struct evconnlistener *listener;
     TAILQ_HEAD(, caller_conn) conns; /* oldest activity first */
     unsigned n;
-    int paused; /* out of descriptors; tried again at the next tick */
+    uint64_t number; /* of the last connection */
+    int paused;      /* out of descriptors; tried again at the next tick */
     struct log_limit refused;
 };
 
@@ -111,6 +113,7 @@ static void
 conn_advance(struct caller_conn *k)
 {
     struct evbuffer *in = bufferevent_get_input(k->bev);
+    json_t *reply;
     size_t n;
     char *line = evbuffer_readln(in, &n, EVBUFFER_EOL_LF);
 
@@ -118,7 +121,10 @@ conn_advance(struct caller_conn *k)
         TAILQ_REMOVE(&k->door->conns, k, link);
         TAILQ_INSERT_TAIL(&k->door->conns, k, link);
         bufferevent_disable(k->bev, EV_READ);
-        conn_send(k, reply_to(k, line, n));
+        reply = reply_to(k, line, n);
+        k->owed = json_is_null(reply);
+        if (!k->owed)
+            conn_send(k, reply);
         free(line);
         return;
     }
@@ -129,6 +135,22 @@ conn_advance(struct caller_conn *k)
     k->dropped += n;
     if (k->dropped > DOOR_DROP_MAX)
         conn_close(k);
+}
+
+void
+door_reply(struct door *d, uint64_t caller, json_t *reply)
+{
+    struct caller_conn *k;
+
+    TAILQ_FOREACH(k, &d->conns, link)
+    {
+        if (!k->owed || k->who.number != caller)
+            continue;
+        k->owed = 0;
+        conn_send(k, reply);
+        return;
+    }
+    json_decref(reply);
 }
 
 static void
@@ -212,6 +234,7 @@ conn_new(struct door *d, int fd)
     if (!k)
         return NULL;
     k->door = d;
+    k->who.number = ++d->number;
     k->bev = bufferevent_socket_new(d->control->base, fd, BEV_OPT_CLOSE_ON_FREE);
     if (!k->bev) {
         free(k);

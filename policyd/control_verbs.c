@@ -16,6 +16,7 @@
 
 #include "config.h"
 #include "control.h"
+#include "control_access.h"
 #include "control_digest.h"
 #include "control_may.h"
 #include "control_taken.h"
@@ -190,6 +191,12 @@ verb_sweep_accept(struct control *c, const struct caller *who, json_t *request)
     return json_pack("{s:I}", "would_sweep", (json_int_t)would);
 }
 
+json_t *
+control_later(void)
+{
+    return json_null();
+}
+
 static const struct verb {
     const char *name;
     int changes;
@@ -199,6 +206,7 @@ static const struct verb {
     {"explain", 0, verb_explain}, {"digests", 0, verb_digests},
     {"may", 0, verb_may},         {"digest", 0, verb_digest},
     {"taken", 0, verb_taken},     {"sweep-accept", 1, verb_sweep_accept},
+    {"who", 0, control_who},
 };
 
 static json_t *
@@ -237,7 +245,7 @@ control_reply(struct control *c, const struct caller *who, const char *line, siz
         return control_error(CONTROL_USAGE, "not a JSON object on one line");
     }
     reply = dispatch(c, who, request);
-    if (reply && !json_object_get(reply, "ok"))
+    if (json_is_object(reply) && !json_object_get(reply, "ok"))
         json_object_set_new(reply, "ok", json_true());
     json_decref(request);
     return reply;

@@ -42,7 +42,6 @@ struct pending {
 
 struct http_auth {
     struct control *control;
-    struct access_client *client;
     LIST_HEAD(, pending) pending;
     struct log_limit doubt_limit, key_limit;
 };
@@ -262,7 +261,7 @@ ask(struct http_auth *a, struct evhttp_request *req, json_t *body, int is_report
     snprintf(p->who, sizeof p->who, "%.*s", (int)(login.n < ADDR_MAX ? login.n : ADDR_MAX),
              login.p ? login.p : "");
     LIST_INSERT_HEAD(&a->pending, p, link);
-    p->asked = access_client_ask(a->client, line, n, on_decided, p);
+    p->asked = access_client_ask(a->control->access, line, n, on_decided, p);
     if (p->asked)
         evhttp_connection_set_closecb(evhttp_request_get_connection(req), on_closed, p);
     else
@@ -325,9 +324,6 @@ http_auth_open(struct control *c)
         return NULL;
     a->control = c;
     LIST_INIT(&a->pending);
-    a->client = access_client_new(c->base, c->env->conf->sockets.access);
-    if (!a->client)
-        http_auth_close(&a);
     return a;
 }
 
@@ -340,8 +336,6 @@ http_auth_close(struct http_auth **ap)
         return;
     while (!LIST_EMPTY(&a->pending))
         pending_free(LIST_FIRST(&a->pending));
-    if (a->client)
-        access_client_free(&a->client);
     free(a);
     *ap = NULL;
 }

@@ -267,6 +267,44 @@ is(scalar(records('open')), $opened, 'and nobody was let in');
     ok(wait_for($LIMIT, sub { (session('dom@a.example', 'alice@a.example', 'imap'))[1]{word} eq 'yes' }), 'and as soon as there is one again, he is');
 }
 
+# --- the command ---
+sub postroad { return run('', "$top/ctl/postroad", '-c', "$dir/postroad.conf", @_) }
+{
+    my ($code, $out) = postroad('who');
+    is("$code $out", "0 nobody has somebody else's mailbox open\n", 'who: nobody');
+    my @open = map { (session(@$_, 'imap'))[0] } ['dom@a.example', 'alice@a.example'], ['alice@a.example', 'alice@a.example'], ['sup@a.example', 'carol@b.example'];
+    ($code, $out) = postroad('who');
+    like($out, qr/^dom\@a\.example +alice\@a\.example +imap +write +192\.0\.2\.7 +\d{4}-\d\d-\d\d /m, 'who: one');
+    like($out, qr/^sup\@a\.example +carol\@b\.example +imap +read /m, '  and another');
+    unlike($out, qr/^alice/m, '  but no owner');
+    ($code, $out) = postroad('who', '--json');
+    my $who = eval { decode_json($out) } || {};
+    is(scalar @{ $who->{sessions} || [] }, 2, 'who --json');
+    is_deeply({ map { $_ => $who->{sessions}[0]{$_} } qw(actor target service mode remote session rule) },
+        { actor => 'dom@a.example', target => 'alice@a.example', service => 'imap', mode => 'write', remote => '192.0.2.7', session => 'sess1',
+            rule => 20 }, '  says all');
+    close $_ for @open;
+    ok(wait_for($LIMIT, sub { (postroad('who'))[1] =~ /^nobody/ }), 'who: they are gone');
+    ($code, $out) = postroad('lookup', 'access', 'dom@a.example alice@a.example imap');
+    is("$code $out", qq(0 yes mode=write rule=20 why="below the administrator, inside the scope" quota-bytes=2000000000\n), 'lookup access: yes');
+    ($code, $out) = postroad('lookup', 'access', 'pam@a.example pam@a.example pop3');
+    is("$code $out", qq(1 no rule=5 why="the function is withheld" withheld=pop,share quota-bytes=3000000000 text="The account pam\@a.example may not use POP3."\n), 'no');
+    ($code, $out) = postroad('lookup', 'access', '--json', 'dom@a.example twin@a.example imap');
+    is("$code " . (eval { decode_json($out) } || {})->{status}, '75 unsure', 'unsure');
+    is((postroad('lookup', 'access', $_))[0], 2, "no question: '$_'") for '', 'a', 'a b', 'a b c d';
+    ($code, $out) = postroad('status');
+    like($out, qr/^ *Dovecot +0 mailboxes open to administrators; asked: \d+ yes, /m, 'status has a line on it');
+    like($out, qr/^ *Audit log +\d+ records since start$/m, 'and on the audit log');
+    my @frozen = (Trial::policyd_pid(), role_pid());
+    kill 'STOP', @frozen;
+    my $asked = connected("$dir/control");
+    syswrite $asked, encode_json({ verb => 'who' }) . "\n";
+    my ($ping) = postroad('explain', 'alice@a.example');
+    is($ping, 0, 'while role access stands still, others are answered');
+    is((eval { decode_json(read_line($asked)) } || {})->{code}, 75, 'and who is asked hears so');
+    kill 'CONT', @frozen;
+}
+
 # --- figures ---
 {
     my $s = IO::Socket::INET->new(PeerAddr => '127.0.0.1:20571') or die "no HTTP: $!\n";
