@@ -313,6 +313,7 @@ sub account_ops {
         ['an address of post' => 'modify', $dn, [add => 'postroadAlias', 'zhoujie@Post.Example']],
         ['an address of post by its other name' => 'modify', $dn, [add => 'postroadAlias', 'new@posts.example']],
         ['the main address to nowhere' => 'modify', $dn, [replace => 'mail', 'x@nowhere.example']],
+        ['one more main address' => 'modify', $dn, [add => 'mail', 'new@corp.example']],
         ['no alias' => 'modify', $dn, [replace => 'postroadAlias']],
         (map { ["role $_" => 'modify', $dn, [replace => 'postroadRole', $_]] } qw(department domain Super SYSTEM)),
         (map { ["role $_, added" => 'modify', $dn, [add => 'postroadRole', $_]] } qw(Department System)),
