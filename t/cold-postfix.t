@@ -8,7 +8,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lab";
 use Lab;
-use Lab::Cases qw(post_outside sent_by refused);
+use Lab::Cases qw(post post_outside sent_by refused);
 use Test::More;
 
 my @missing = Lab->missing;
@@ -54,7 +54,7 @@ case 'with policyd: somebody known, by the table', sub {
     return $lab->found_in($mark, 'hebei alice@corp.example');
 };
 case 'with policyd: a list, by the socket', sub {
-    my $mark = post_outside($lab, 'press@corp.example', $mx{hebei});
+    my $mark = post($lab, 'hebei', 'alice@corp.example', 'press@corp.example');
     return $lab->found_in($mark, map { "outside $_\@outside.example" } qw(news radio));
 };
 

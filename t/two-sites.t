@@ -77,15 +77,50 @@ for my $site (qw(hebei shandong)) {
     case "by $site: a forward to the other site", sub {
         arrives($site, 'heidi@corp.example', 'hebei heidi@corp.example', 'shandong bob@corp.example');
     };
-    case "by $site: a list of people outside", sub {
-        arrives($site, 'press@corp.example', 'outside news@outside.example', 'outside radio@outside.example');
+    case "by $site: a list of people outside, from who may write to it", sub {
+        my $mark = post($lab, $site, 'alice@corp.example', 'press@corp.example');
+        return $lab->found_in($mark, 'outside news@outside.example', 'outside radio@outside.example');
     };
+    case "by $site: and nobody else", sub { refused($lab, 'press@corp.example', $mx{$site}, qr/^550 5\.7\.1 .*rule list/) };
 
     # --- states
 
     case "by $site: the suspended receive", sub { arrives($site, 'dave@corp.example', 'hebei dave@corp.example') };
     case "by $site: the disabled are unknown", sub { refused($lab, 'erin@corp.example', $mx{$site}, qr/^550 5\.1\.1 /) };
 }
+
+# --- what people may send
+
+# What the site says to somebody who has logged in: to a recipient, else to the message.
+sub told {
+    my ($site, $login, $to, %more) = @_;
+    my ($uid) = split /@/, $login;
+    my $sent = $lab->send(site => $site, from => $login, to => $to, login => $login, password => "sample-$uid", %more);
+    my ($bad) = grep { !/^2/ } values %{ $sent->{rcpt} };
+    return $bad // $sent->{reply} // $sent->{dialog};
+}
+
+sub says { my ($got, $want) = @_; $got =~ $want or die "told: $got\n"; return $got }
+
+for my $site (qw(hebei shandong)) {
+    case "by $site: finance may not write to the outside", sub {
+        says(told($site, 'huangli@corp.example', $guest), qr/^550 5\.7\.1 .*rule send-external, set at ou=finance/);
+    };
+    case "by $site: but inside", sub {
+        return $lab->found_in(post($lab, $site, 'huangli@corp.example', 'alice@corp.example'), 'hebei alice@corp.example');
+    };
+}
+case 'who has sent enough is told when there is room again', sub {
+    my ($dn, $to) = ('uid=bob,ou=east,ou=sales,dc=corp.example,ou=domains,o=corp', 'alice@corp.example');
+    $lab->modify('hebei', "dn: $dn\nchangetype: modify\nadd: postroadLimit\npostroadLimit: messages/hour 2\n");
+    my @seen;
+    $lab->wait_for('the limit is known', 20, sub {
+        push @seen, told('hebei', 'bob@corp.example', $to);
+        return $seen[-1] !~ /^2/;
+    });
+    $lab->modify('hebei', "dn: $dn\nchangetype: modify\ndelete: postroadLimit\n");
+    return says($seen[-1], qr{^450 4\.7\.1 .*messages/hour 2, set at uid=bob, room again in \d+ minutes});
+};
 
 case 'who is being moved gets his mail afterwards', sub {
     my ($dn, $to) = ('uid=frank,ou=hr,dc=corp.example,ou=domains,o=corp', 'frank@corp.example');
