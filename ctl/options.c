@@ -75,6 +75,15 @@ static const struct option options[] = {
     {"remove-certificate", required_argument, NULL, OPT_NOTE},
     {"scope", required_argument, NULL, OPT_NOTE},
     {"right", required_argument, NULL, OPT_NOTE},
+    /* audit log and openings */
+    {"target", required_argument, NULL, OPT_NOTE},
+    {"actor", required_argument, NULL, OPT_NOTE},
+    {"action", required_argument, NULL, OPT_NOTE},
+    {"since", required_argument, NULL, OPT_NOTE},
+    {"until", required_argument, NULL, OPT_NOTE},
+    {"anchor", required_argument, NULL, OPT_NOTE},
+    {"from", required_argument, NULL, OPT_NOTE},
+    {"for", required_argument, NULL, OPT_NOTE},
     /* ldap-config */
     {"base", required_argument, NULL, OPT_NOTE},
     {"domains", required_argument, NULL, OPT_NOTE},

@@ -9,6 +9,7 @@
 
 #include "addressbook.h"
 #include "doctor.h"
+#include "audit.h"
 #include "move_site.h"
 #include "org.h"
 #include "user.h"
@@ -40,6 +41,15 @@ static const struct verb verbs[] = {
      "reason", verb_sweep},
     {"compare", "SITE [--at ADDRESS]", "whether the mirror of another site holds the same",
      "at wait", verb_compare},
+    {"audit verify", "[--from NUMBER] [--anchor NUMBER:HASH]...",
+     "whether the audit log is as it was written", "from anchor", verb_audit_verify},
+    {"audit list", "[--target ADDRESS|me] [--actor ADDRESS|me] [--since TIME] ...",
+     "who was in whose mailbox, and did what there", DIR_TAKES "target actor since until action",
+     verb_audit_list},
+    {"access open", "ADDRESS --reason TEXT [--for TIME]",
+     "say why, before opening somebody's mailbox", DIR_TAKES "reason for", verb_access_open},
+    {"access list", "", "what was said so, and is still in force", DIR_TAKES, verb_access_list},
+    {"access close", "ID", "end it", DIR_TAKES, verb_access_close},
     {"whoami", "", "as whom the directory is asked, and what you may administer", DIR_TAKES,
      verb_whoami},
     {"user add", "ADDRESS [--name NAME] [--department PATH] [--generate] ...", "add a person",

@@ -81,10 +81,8 @@ audit_chain_step(struct audit_chain *c, struct span line, struct audit_verdict *
         c->run_from = 0;
         break;
     }
-    if (c->run_from == 0) {
+    if (c->run_from == 0)
         c->run_from = v_r->line.seq;
-        c->run_wall_ms = v_r->line.wall_ms;
-    }
     advance(c, &v_r->line);
 }
 

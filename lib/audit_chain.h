@@ -22,9 +22,8 @@ struct audit_chain {
     char hash[AUDIT_HASH];
     int64_t wall_ms;
     uint64_t records,
-        clock_back;      /* clock_back: records whose time is before that of the last one */
-    int64_t run_wall_ms; /* when the stretch that holds together now began */
-    uint64_t run_from;   /* its first number; 0: there is none */
+        clock_back;    /* clock_back: records whose time is before that of the last one */
+    uint64_t run_from; /* its first number; 0: there is none */
 };
 
 struct audit_verdict {

@@ -7,6 +7,7 @@
  * a role that stands still. Must not decide what a missing record means.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "access.h"
@@ -39,6 +40,21 @@ works(struct access *a)
     board_say(a->board, "");
 }
 
+/* How far the log goes, for status: an anchor that is not in its files. */
+static void
+publish_newest(struct access *a)
+{
+    char hash[AUDIT_HASH], word[17] = "";
+    uint64_t seq = audit_newest(a->audit, hash);
+
+    board_publish(a->board, BOARD_ACCESS_AUDIT_SEQ, 0);
+    for (int i = 0; i < 4; i++) {
+        memcpy(word, hash + 16 * i, 16);
+        board_publish(a->board, BOARD_ACCESS_AUDIT_SEQ + 1 + i, strtoull(word, NULL, 16));
+    }
+    board_publish(a->board, BOARD_ACCESS_AUDIT_SEQ, seq);
+}
+
 int
 access_log_open(struct access *a)
 {
@@ -48,8 +64,10 @@ access_log_open(struct access *a)
     beat_step();
     a->audit = audit_open(dir, a->env->conf->site, a->audit_error, sizeof a->audit_error);
     a->audit_retry_ms = beat_now() + RETRY_MS;
-    if (a->audit)
+    if (a->audit) {
+        publish_newest(a);
         return 0;
+    }
     failed(a, a->audit_error);
     return -1;
 }
@@ -87,6 +105,7 @@ access_log_add(struct access *a, const struct audit_record *r)
     if (rc == 0) {
         if (*a->audit_error)
             works(a);
+        publish_newest(a);
         board_add(a->board, BOARD_ACCESS_RECORDS, 1);
         return 0;
     }

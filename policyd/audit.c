@@ -269,7 +269,7 @@ audit_file_max(struct audit *a, size_t bytes)
 static int
 open_folder(struct audit *a, const char *dir, char *error, size_t n)
 {
-    if (mkdir(dir, 0750) < 0 && errno != EEXIST)
+    if (mkdir(dir, 0700) < 0 && errno != EEXIST)
         return failed(error, n, "can't make", dir);
     a->dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (a->dir_fd < 0)

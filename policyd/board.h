@@ -90,8 +90,9 @@ enum board_counter {
     BOARD_ACCESS_SESSIONS = 160, /* administrators' that are open now */
     BOARD_ACCESS_RECORDS,        /* of the audit log, written */
     BOARD_ACCESS_AUDIT_ERRORS,
-    BOARD_ACCESS_TIME_US,     /* all questions together */
-    BOARD_ACCESS_TIMES = 168, /* + number of access_times_us that was not exceeded */
+    BOARD_ACCESS_TIME_US,         /* all questions together */
+    BOARD_ACCESS_TIMES = 168,     /* + number of access_times_us that was not exceeded */
+    BOARD_ACCESS_AUDIT_SEQ = 176, /* number of the newest record; then its hash, four words */
     BOARD_WORDS = 272
 };
 

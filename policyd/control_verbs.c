@@ -17,6 +17,7 @@
 #include "config.h"
 #include "control.h"
 #include "control_access.h"
+#include "control_audit.h"
 #include "control_digest.h"
 #include "control_may.h"
 #include "control_taken.h"
@@ -168,6 +169,24 @@ verb_taken(struct control *c, const struct caller *who, json_t *request)
     return taken_json(c, addresses);
 }
 
+static json_t *
+verb_opening_open(struct control *c, const struct caller *who, json_t *request)
+{
+    return opening_json(c, who, request, "open");
+}
+
+static json_t *
+verb_opening_list(struct control *c, const struct caller *who, json_t *request)
+{
+    return opening_json(c, who, request, "list");
+}
+
+static json_t *
+verb_opening_close(struct control *c, const struct caller *who, json_t *request)
+{
+    return opening_json(c, who, request, "close");
+}
+
 /* The parent hands the word to sync, which confirms nothing but the sweep it refused last. */
 static json_t *
 verb_sweep_accept(struct control *c, const struct caller *who, json_t *request)
@@ -202,11 +221,19 @@ static const struct verb {
     int changes;
     json_t *(*fn)(struct control *, const struct caller *, json_t *);
 } verbs[] = {
-    {"ping", 0, verb_ping},       {"status", 0, verb_status},
-    {"explain", 0, verb_explain}, {"digests", 0, verb_digests},
-    {"may", 0, verb_may},         {"digest", 0, verb_digest},
-    {"taken", 0, verb_taken},     {"sweep-accept", 1, verb_sweep_accept},
+    {"ping", 0, verb_ping},
+    {"status", 0, verb_status},
+    {"explain", 0, verb_explain},
+    {"digests", 0, verb_digests},
+    {"may", 0, verb_may},
+    {"digest", 0, verb_digest},
+    {"taken", 0, verb_taken},
+    {"sweep-accept", 1, verb_sweep_accept},
     {"who", 0, control_who},
+    {"audit-read", 0, audit_page_json},
+    {"opening-open", 0, verb_opening_open},
+    {"opening-list", 0, verb_opening_list},
+    {"opening-close", 0, verb_opening_close},
 };
 
 static json_t *

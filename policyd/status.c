@@ -8,6 +8,8 @@
  * directory is (lists are cut at STATUS_LIST, beside their true count); works,
  * and says why, while the mirror can't be read.
  */
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "access_decide.h"
@@ -243,6 +245,22 @@ policy_json(const struct board *b)
     return o;
 }
 
+/* The newest record of the audit log; null while it is being written, or there is none. */
+static json_t *
+audit_json(const struct board *b)
+{
+    uint64_t seq = board_observe(b, BOARD_ACCESS, BOARD_ACCESS_AUDIT_SEQ), hash[4];
+    char text[65];
+
+    for (int i = 0; i < 4; i++)
+        hash[i] = board_observe(b, BOARD_ACCESS, BOARD_ACCESS_AUDIT_SEQ + 1 + i);
+    if (seq == 0 || seq != board_observe(b, BOARD_ACCESS, BOARD_ACCESS_AUDIT_SEQ))
+        return json_null();
+    snprintf(text, sizeof text, "%016" PRIx64 "%016" PRIx64 "%016" PRIx64 "%016" PRIx64, hash[0],
+             hash[1], hash[2], hash[3]);
+    return json_pack("{s:I, s:s}", "seq", (json_int_t)seq, "hash", text);
+}
+
 /* NULL when nobody asks: there is no socket for it. */
 static json_t *
 access_json(const struct control *c)
@@ -262,7 +280,7 @@ access_json(const struct control *c)
                       number(board_get(b, BOARD_ACCESS, ACCESS_COUNTER(w, ACCESS_NO))), "unsure",
                       number(board_get(b, BOARD_ACCESS, ACCESS_COUNTER(w, ACCESS_UNSURE)))));
     board_text(b, BOARD_ACCESS, text, sizeof text);
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "open",
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "audit", audit_json(b), "open",
                      number(board_get(b, BOARD_ACCESS, BOARD_CONNECTIONS)), "sessions",
                      number(board_get(b, BOARD_ACCESS, BOARD_ACCESS_SESSIONS)), "records",
                      number(board_get(b, BOARD_ACCESS, BOARD_ACCESS_RECORDS)), "audit_errors",

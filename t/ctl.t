@@ -139,7 +139,7 @@ policyd_stop();
 SKIP: {
     my $bash = (grep { -x } '/bin/bash', '/usr/bin/bash')[0] or skip 'no bash', 2;
     my (undef, $words) = run('', $bash, '-c', ". $top/ctl/postroad.bash-completion; COMP_WORDS=(postroad -c x ''); COMP_CWORD=3; _postroad; echo \${COMPREPLY[\@]}");
-    like($words, qr{lookup explain may status doctor config sweep}, 'bash completes the verbs');
+    like($words, qr{lookup explain may who status doctor config sweep}, 'bash completes the verbs');
     (undef, $words) = run('', $bash, '-c', ". $top/ctl/postroad.bash-completion; COMP_LINE='postroad may a\@b manage:p'; COMP_POINT=\${#COMP_LINE};"
         . " COMP_WORDS=(postroad may a\@b manage : p); COMP_CWORD=5; _postroad; echo \${COMPREPLY[\@]}");
     is($words, "person placement\n", 'and actions, behind their colon');
