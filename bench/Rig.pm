@@ -260,7 +260,7 @@ site = "hebei";
 state_dir = "$dir/state";
 local_transport = "relay:[127.0.0.1]:10026";
 directory: { $directory };
-sockets: { map = "unix:$dir/map"; policy = ""; access = ""; control = "unix:$dir/control"; http = ""; };
+sockets: { map = "unix:$dir/map"; policy = ""; access = "unix:$dir/access"; control = "unix:$dir/control"; http = ""; };
 answer: { workers = $workers; };
 log: { level = "warning"; };
 $user
@@ -279,7 +279,7 @@ sub prepare_policyd {
 sub start_policyd {
 	my ($dir, $program) = @_;
 	my $pid = spawn("$dir/log", $program, '-c', "$dir/postroad.conf");
-	return { pid => $pid, dir => $dir, log => "$dir/log", socket => "$dir/map" };
+	return { pid => $pid, dir => $dir, log => "$dir/log", socket => "$dir/map", access => "$dir/access" };
 }
 
 # The status object of the control socket, undef while there is none.

@@ -39,11 +39,11 @@ sub test_figures {
 sub test_run {
 	my $dir = tempdir('postroad-bench-t-XXXXXX', TMPDIR => 1, CLEANUP => 1);
 	chmod 0755, $dir;
-	my $out = `'$bench/run' --quick --sizes 1k,2k --rounds 1 --only lookup,restart --dir $dir 2>$dir.log`;
+	my $out = `'$bench/run' --quick --sizes 1k,2k --rounds 1 --only lookup,access,restart --dir $dir 2>$dir.log`;
 	is($?, 0, 'a short run ends well') or diag(do { local @ARGV = "$dir.log"; <> });
 	unlink "$dir.log";
 	my %lines = map { my (undef, $name, @rest) = split /\t/; $name => \@rest } grep { /^bench\t/ } split /\n/, $out;
-	for my $name (qw(lookup.1k.rate lookup.1k.p99 lookup.2k.rate lookup-mailbox.2k.rate lookup.2k-to-1k restart.2k disk.1k answer-memory.2k)) {
+	for my $name (qw(lookup.1k.rate lookup.1k.p99 lookup.2k.rate lookup-mailbox.2k.rate lookup.2k-to-1k access.1k.p50 access.2k.rate restart.2k disk.1k answer-memory.2k)) {
 		my ($ours, $reference, $ratio) = @{ $lines{$name} || [] };
 		ok(defined $ratio && $ours =~ /^[\d.]+$/ && $ours > 0, "there is a figure $name");
 	}
