@@ -317,5 +317,20 @@ sub postroad { return run('', "$top/ctl/postroad", '-c', "$dir/postroad.conf", @
     like($metrics, qr/^postroad_role_up\{role="access"\} 1$/m, 'and the role is up');
 }
 
+# --- a mirror that nobody confirms any more ---
+{
+    my ($s) = session('domr@a.example', 'alice@a.example', 'imap');
+    spew($ldif, "dn: broken\nthis is no LDIF\n");
+    my $a;
+    ok(wait_for($LIMIT, sub { ($a) = (session('dom@a.example', 'alice@a.example', 'imap'))[1]; $a->{word} eq 'unsure' }),
+        'older than rights.max_age: no administrator is let in');
+    is($a->{why}, 'the mirror is older than rights.max_age', '  and why');
+    $a = (session('alice@a.example', 'alice@a.example', 'imap'))[1];
+    is("$a->{word} $a->{why}", 'yes the own entry, by an old mirror', 'an owner is, and why says so');
+    is((session('susan@a.example', 'susan@a.example', 'imap'))[1]{word}, 'no', 'unless he was suspended by then');
+    is((session('ghost@a.example', 'ghost@a.example', 'imap'))[1]{word}, 'unsure', 'who is not in it may be new');
+    is(say_to($s, 'record', action => 'read')->{word}, 'ok', 'what is open stays open');
+}
+
 is(policyd_stop(), 0, 'it ends in order');
 done_testing();

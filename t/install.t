@@ -55,7 +55,7 @@ my $sbin  = var('sbindir') . '/postroad-policyd';
 my $bin   = var('bindir') . '/postroad';
 
 for ([$sbin, 0755], [$bin, 0755], [var('unitdir') . '/postroad-policyd.service', 0644],
-    [var('unitdir') . '/postroad-policyd.socket', 0644], [var('sysusersdir') . '/postroad.conf', 0644],
+    [var('unitdir') . '/postroad-policyd.socket', 0644], [var('unitdir') . '/postroad-access.socket', 0644], [var('sysusersdir') . '/postroad.conf', 0644],
     [var('tmpfilesdir') . '/postroad.conf', 0644], ["$confdir/postroad.conf.sample", 0644],
     [var('docdir') . '/README.md', 0644], [var('datadir') . '/postroad/schema/postroad.schema', 0644],
     [var('datadir') . '/postroad/schema/postroad.ldif', 0644])
@@ -78,7 +78,7 @@ like($unit, qr{^ExecStart=\Q$sbin\E -c \Q$confdir\E/postroad\.conf$}m, 'the unit
 SKIP: {
     my $verb = 'security --offline=yes --threshold=20 --no-pager';
     skip 'no systemd-analyze that reads files here', 2 if system("systemd-analyze --help 2>&1 | grep -q -e --offline");
-    my $words = `systemd-analyze --root='$root' verify postroad-policyd.service postroad-policyd.socket 2>&1`;
+    my $words = `systemd-analyze --root='$root' verify postroad-policyd.service postroad-policyd.socket postroad-access.socket 2>&1`;
     unlike($words, qr/Unknown|Invalid|parse|ignoring/i, 'systemd knows all words of the units');
     my $verdict = `systemd-analyze --root='$root' $verb postroad-policyd.service 2>&1`;
     is($?, 0, 'and finds the service well locked in') or diag($verdict);
