@@ -53,6 +53,11 @@ const char *ctl_value(const struct ctl *ctl, const char *option);
 /* All values in turn: start with *at = 0; NULL at the end. */
 const char *ctl_next_value(const struct ctl *ctl, const char *option, size_t *at);
 
+/*
+ * CTL_DONE, or CTL_USAGE after saying what to do: new entries of this sort are made in directories
+ * of these presets only (blanks between), as another one's filters would not find ours.
+ */
+int ctl_needs_preset(const struct ctl *ctl, const char *what, const char *presets);
 /* "postroad: …" on stderr; returns CTL_USAGE, so that a verb can return it. */
 int ctl_usage(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* The same for what is no wrong usage, or {"ok":false,…} with --json; returns code. */

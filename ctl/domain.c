@@ -105,19 +105,36 @@ fill(struct org *o, struct dir_change *c, const char *name)
     return code;
 }
 
+/* Where new ones go: --under, else where the rights say that all domains are. */
+static const char *
+place(struct org *o, char out[ORG_DN_MAX])
+{
+    const char *under = ctl_value(o->ctl, "under"), *set = o->ctl->conf->rights.domains;
+
+    if (*set)
+        snprintf(out, ORG_DN_MAX, "%s", set);
+    else if (dir_dn("ou=domains", dir_base(o->d), out, ORG_DN_MAX) < 0)
+        return NULL;
+    if (under && dir_dn_below(under, out) != 1)
+        fprintf(stderr,
+                "postroad: note: %s is not below %s (rights.domains): only system administrators "
+                "will administer it\n",
+                under, out);
+    return under ? under : out;
+}
+
 static int
-add_at(struct org *o, const char *under, const char *name)
+add_at(struct org *o, const char *name)
 {
     char rdn[512], dn[ORG_DN_MAX], container[ORG_DN_MAX];
     struct dir_change *c = dir_change_new();
-    const char *class = under ? NULL : "organizationalUnit";
-    int code;
+    const char *under = place(o, container);
+    int makes = under == container && strncasecmp(container, "ou=", 3) == 0, code;
 
-    if (!under && dir_dn("ou=domains", dir_base(o->d), container, sizeof container) > 0)
-        under = container;
-    if (dir_rdn("dc", name, rdn, sizeof rdn) < 0 || dir_dn(rdn, under, dn, sizeof dn) < 0)
+    if (!under || dir_rdn("dc", name, rdn, sizeof rdn) < 0 || dir_dn(rdn, under, dn, sizeof dn) < 0)
         code = ctl_usage("the name is too long");
-    else if ((code = fill(o, c, name)) == CTL_DONE && (code = org_add(o, dn, c, class)) == CTL_DONE)
+    else if ((code = fill(o, c, name)) == CTL_DONE &&
+             (code = org_add(o, dn, c, makes ? "organizationalUnit" : NULL)) == CTL_DONE)
         code = org_done(o, dn, "added domain %s", name);
     dir_change_free(&c);
     return code;
@@ -128,15 +145,17 @@ verb_domain_add(struct ctl *ctl)
 {
     char name[ADDR_DOMAIN_MAX + 1];
     struct org o;
-    int code = org_open(&o, ctl, 1, 1, "the name of one domain");
+    int code = ctl_needs_preset(ctl, "domains", "postroad laser");
 
+    if (code == CTL_DONE)
+        code = org_open(&o, ctl, 1, 1, "the name of one domain");
     if (code != CTL_DONE)
         return code;
     code = org_canon_domain(&o, ctl->argv[0], name);
     if (code == CTL_DONE)
         code = org_domain_free(&o, name);
     if (code == CTL_DONE)
-        code = add_at(&o, ctl_value(ctl, "under"), name);
+        code = add_at(&o, name);
     return org_close(&o, code);
 }
 

@@ -248,9 +248,8 @@ verb_domain_rename(struct ctl *ctl)
     struct org o = {.d = NULL};
     int code;
 
-    if (strcmp(ctl->conf->directory.preset, "postroad") != 0)
-        return ctl_usage("directory.preset is %s: rename domains with the tools of that directory",
-                         ctl->conf->directory.preset);
+    if (ctl_needs_preset(ctl, "names for domains", "postroad") != CTL_DONE)
+        return CTL_USAGE;
     code = org_open(&o, ctl, 2, 2, "a domain and its new name");
     if (code == CTL_DONE)
         code = org_domain(&o, ctl->argv[0], NULL, &e);

@@ -46,9 +46,8 @@ verb_user_import(struct ctl *ctl)
 
     if (ctl->argc != 1)
         return ctl_usage("user import takes one file: postroad user import people.csv");
-    if (strcmp(ctl->conf->directory.preset, "postroad") != 0)
-        return ctl_usage("directory.preset is %s: add people with the tools of that directory",
-                         ctl->conf->directory.preset);
+    if (ctl_needs_preset(ctl, "people", "postroad") != CTL_DONE)
+        return CTL_USAGE;
     im.file = ctl->argv[0];
     code = import_read(&im);
     if (code == CTL_DONE)

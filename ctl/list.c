@@ -169,8 +169,10 @@ verb_list_add(struct ctl *ctl)
     char mail[ADDR_MAX + 1];
     struct dir_change *c = dir_change_new();
     struct org o = {.d = NULL};
-    int code = org_open(&o, ctl, 1, 1, "the address of the list");
+    int code = ctl_needs_preset(ctl, "lists", "postroad");
 
+    if (code == CTL_DONE)
+        code = org_open(&o, ctl, 1, 1, "the address of the list");
     if (code == CTL_DONE)
         code = org_canon_address(&o, ctl->argv[0], 1, mail);
     if (code == CTL_DONE)

@@ -134,6 +134,23 @@ ctl_value(const struct ctl *ctl, const char *option)
     return last;
 }
 
+int
+ctl_needs_preset(const struct ctl *ctl, const char *what, const char *presets)
+{
+    const char *preset = ctl->conf->directory.preset;
+    size_t n = strlen(preset);
+
+    for (const char *p = presets; (p = strstr(p, preset)); p += n)
+        if ((p == presets || p[-1] == ' ') && (!p[n] || p[n] == ' '))
+            return CTL_DONE;
+    return ctl_fail(ctl, CTL_USAGE,
+                    "directory.preset is %s: new %s are made by the tools of that directory, whose "
+                    "classes and attributes they need. The mirror has them at once. What Postroad "
+                    "keeps besides (home site, state, quota, functions) can then be set: give the "
+                    "entry the class postroadAccount, and use \"postroad user modify\"",
+                    preset, what);
+}
+
 /* -1: it is no number of seconds. */
 static int
 seconds(const char *text)

@@ -148,9 +148,8 @@ verb_user_add(struct ctl *ctl)
     if (ctl->argc != 1)
         return ctl_usage("user add takes one address: postroad user add alice@a.example --name "
                          "\"Alice Li\"");
-    if (strcmp(ctl->conf->directory.preset, "postroad") != 0)
-        return ctl_usage("directory.preset is %s: add people with the tools of that directory",
-                         ctl->conf->directory.preset);
+    if (ctl_needs_preset(ctl, "people", "postroad") != CTL_DONE)
+        return CTL_USAGE;
     memset(&a, 0, sizeof a);
     if (user_set(&a.u, USER_ADDRESS, ctl->argv[0], strlen(ctl->argv[0]), error, sizeof error) < 0)
         code = ctl_usage("%s", error);

@@ -260,6 +260,24 @@ does(1, qr/entries name shandong as their/, qw(site delete shandong --yes));
 does(1, qr/is the site that this configuration is for/, qw(site delete hebei --yes));
 does(0, qr/deleted site henan/, qw(site delete henan --yes));
 
+# --- where domains go, and directories of other kinds
+{
+    my $conf = slurp("$dir/postroad.conf");
+    spew("$dir/postroad.conf", $conf . qq(rights: { domains = "ou=mail,o=corp"; };\n));
+    does(0, qr/added domain placed\.example/, qw(domain add placed.example));
+    like(entry('dc=placed.example,ou=mail,o=corp'), qr/^associatedDomain: placed\.example$/m, 'a domain goes where rights.domains says, which is made');
+    does(0, qr/ou=domains,o=corp is not below ou=mail,o=corp \(rights\.domains\): only system administrators.*added/s,
+        qw(domain add other.example --under ou=domains,o=corp));
+    does(0, qr/deleted/, qw(domain delete other.example --yes));
+    does(0, qr/deleted/, qw(domain delete placed.example --yes));
+    for my $preset (qw(iredmail univention)) {
+        spew("$dir/postroad.conf", $conf =~ s/directory: \{/directory: { preset = "$preset";/r);
+        does(2, qr/directory\.preset is $preset: new $_->[0] are made by the tools of that directory.*postroad user modify/s, @$_[1 .. $#$_])
+            for [qw(people user add x@a.example)], [qw(people user import none.csv)], [qw(domains domain add x.example)], [qw(lists list add x@a.example)];
+    }
+    spew("$dir/postroad.conf", $conf);
+}
+
 # --- the end of a domain
 does(1, qr/domain new\.example is not empty/, qw(domain delete new.example --yes));
 does(0, qr/deleted/, 'department', 'delete', 'new.example/部门', '--yes');
