@@ -296,6 +296,42 @@ is_late(json_t *cold)
 }
 
 static void
+print_hook(json_t *h)
+{
+    json_t *t, *oldest = json_object_get(h, "oldest_s");
+    char text[32];
+    size_t i;
+
+    if (!h)
+        return;
+    label("Hooks");
+    printf("%.0f events wait", show_number(h, "queued"));
+    if (json_is_number(oldest))
+        printf(", the oldest for %s", text_age(json_number_value(oldest), text));
+    printf("; given up so far: %.0f\n",
+           show_number(h, "dropped_full") + show_number(h, "dropped_aged"));
+    json_array_foreach(json_object_get(h, "targets"), i, t)
+    {
+        label("");
+        printf("%s: %.0f taken, %.0f refused, %.0f tries failed%s\n", show_text(t, "name"),
+               show_number(t, "taken"), show_number(t, "refused"), show_number(t, "failed"),
+               show_true(t, "doubted") ? "; it fails now" : "");
+    }
+}
+
+/* How many targets take nothing at the moment. */
+static int
+failing_hooks(json_t *h)
+{
+    json_t *t;
+    size_t i;
+    int n = 0;
+
+    json_array_foreach(json_object_get(h, "targets"), i, t) n += show_true(t, "doubted");
+    return n;
+}
+
+static void
 print_attention(json_t *r)
 {
     json_t *source = json_object_get(r, "source"), *mirror = json_object_get(r, "mirror");
@@ -307,11 +343,12 @@ print_attention(json_t *r)
     size_t differ = json_array_size(json_object_get(proof, "differs"));
     double sweep = show_number(source, "would_sweep");
     int cold_late = is_late(json_object_get(r, "cold"));
+    int hooks = failing_hooks(json_object_get(r, "hook"));
     int homes_late = is_late(json_object_get(r, "homes"));
 
     if (sweep + away + show_number(dups, "count") + show_number(bad, "count") +
                 (double)(json_array_size(lost) + differ) + late_roles(roles) + cold_late +
-                homes_late + show_number(moving, "count") ==
+                homes_late + hooks + show_number(moving, "count") ==
             0 &&
         show_true(mirror, "complete"))
         return;
@@ -331,6 +368,8 @@ print_attention(json_t *r)
              "451.\n    To see all of it: postroad compare SITE\n");
     if (late_roles(roles) > 0)
         item("%d roles give no sign of life: see the log.\n", late_roles(roles));
+    if (hooks)
+        item("%d hook targets take no events: see \"postroad hook list\".\n", hooks);
     if (homes_late)
         item("Dovecot reads files of home sites that are behind: see the log.\n");
     if (cold_late)
@@ -353,6 +392,7 @@ print_status(json_t *r)
     print_mirror(json_object_get(r, "mirror"));
     print_kept("Cold", "rows", json_object_get(r, "cold"));
     print_kept("Homes", "people", json_object_get(r, "homes"));
+    print_hook(json_object_get(r, "hook"));
     print_rates(r);
     print_policy(json_object_get(r, "policy"));
     print_access(json_object_get(r, "access"));

@@ -47,7 +47,7 @@ struct conf {
         struct conf_class map[CLASS_N];
     } directory;
     struct {
-        char *map, *policy, *access, *control, *http, *milter;
+        char *map, *policy, *access, *control, *hook, *http, *milter;
     } sockets;
     struct {
         int workers, max_connections, max_parked, idle_timeout, write_timeout; /* seconds */
@@ -64,6 +64,14 @@ struct conf {
         char *dir, *group, *fields; /* dir "": no files for Dovecot */
         struct conf_list hosts;     /* "site=host" or "site=host/ip" */
     } homes;
+    struct {
+        struct conf_list targets;                    /* "name=URL"; none: no role hook */
+        struct conf_list accounts, secrets, headers; /* "name=pattern", "name=file" */
+        char *ca_file, *socket_group;
+        int subject;                                    /* bool */
+        int timeout, concurrency, retry_min, retry_max; /* seconds; events */
+        int max_events, max_size, max_age;              /* number; MiB; seconds */
+    } hook;
     struct {
         struct conf_list peers; /* "site=address" */
     } compare;

@@ -66,6 +66,7 @@ check_paths(struct conf_load *l)
                                        "accounting.dir",
                                        "cold.dir",
                                        "homes.dir",
+                                       "hook.ca_file",
                                        "directory.ldif",
                                        "directory.password_file",
                                        "directory.tls_ca_file",
@@ -176,8 +177,8 @@ same_socket(const char *a, const char *b)
 static int
 check_sockets(struct conf_load *l)
 {
-    static const char *const keys[] = {"sockets.map", "sockets.policy", "sockets.access",
-                                       "sockets.control", "sockets.milter"};
+    static const char *const keys[] = {"sockets.map",     "sockets.policy", "sockets.access",
+                                       "sockets.control", "sockets.milter", "sockets.hook"};
     const size_t n = sizeof keys / sizeof *keys;
 
     for (size_t i = 0; i < n; i++) {
@@ -334,7 +335,7 @@ conf_check(struct conf_load *l)
 {
     static int (*const checks[])(struct conf_load *) = {
         check_site, check_delimiter, check_transports, check_paths,  check_sockets, check_source,
-        check_bind, check_edit,      check_filters,    check_rights, check_homes,
+        check_bind, check_edit,      check_filters,    check_rights, check_homes,   conf_check_hook,
     };
 
     for (size_t i = 0; i < sizeof checks / sizeof *checks; i++)

@@ -43,4 +43,7 @@ void conf_hint(const char *key, char *out, size_t cap);
 int conf_check_files(struct conf_load *l, const char *include_dir);
 int conf_check(struct conf_load *l);
 
+/* conf_hook.c: what spans the settings of hook.*. 0, or -1. */
+int conf_check_hook(struct conf_load *l);
+
 #endif

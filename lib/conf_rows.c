@@ -149,6 +149,8 @@ const struct conf_row conf_rows[] = {
            128, "Socket for the Dovecot plugin, unix:/path. Empty: none."),
     STRING("sockets.control", sockets.control, "unix:" POSTROAD_RUNSTATEDIR "/postroad/control", 1,
            128, "Socket for the postroad command, unix:/path."),
+    STRING("sockets.hook", sockets.hook, "unix:" POSTROAD_RUNSTATEDIR "/postroad/hook", 0, 128,
+           "Socket for those who tell of new mail, unix:/path; only there with hook.targets."),
     STRING("sockets.http", sockets.http, "127.0.0.1:8527", 0, 128,
            "Loopback address:port for metrics and health over HTTP. Empty: none."),
 
@@ -217,6 +219,36 @@ const struct conf_row conf_rows[] = {
          "first next hop."),
     STRING("homes.fields", homes.fields, "starttls=yes", 0, 512,
            "Further passdb fields of each who lives elsewhere, as Dovecot writes them."),
+
+    LIST("hook.targets", hook.targets, CONF_LIST_MAX,
+         "Where news of new mail goes, NAME=URL with https:// or http://, see postroad-hook(5). "
+         "Empty: nowhere."),
+    LIST("hook.accounts", hook.accounts, CONF_LIST_MAX,
+         "Accounts whose mail a target hears of, NAME=PATTERN with * and ? as in file names; "
+         "several "
+         "for one target add up. A target not named hears of all."),
+    LIST("hook.secrets", hook.secrets, CONF_LIST_MAX,
+         "Files whose first line is the key that signs what a target gets, NAME=/path."),
+    LIST("hook.headers", hook.headers, CONF_LIST_MAX,
+         "Files with lines of HTTP headers for a target, such as Authorization, NAME=/path."),
+    STRING("hook.ca_file", hook.ca_file, "", 0, PATH_LEN,
+           "Certificates of the authorities that may sign the targets' certificates. Empty: the "
+           "system's."),
+    BOOL("hook.subject", hook.subject, "false", "Whether targets are told the subject."),
+    INT("hook.timeout", hook.timeout, "10", 1, 300, "Seconds a target may take for one event."),
+    INT("hook.concurrency", hook.concurrency, "4", 1, 100,
+        "Events on their way to one target at once, each of another account."),
+    INT("hook.retry_min", hook.retry_min, "1", 1, 3600,
+        "Seconds before an event that failed is sent again; doubled after each failure."),
+    INT("hook.retry_max", hook.retry_max, "300", 1, 86400, "Most seconds between two tries."),
+    INT("hook.max_events", hook.max_events, "100000", 16, 10000000,
+        "Events kept for all targets together; when one more comes, the oldest is given up."),
+    INT("hook.max_size", hook.max_size, "64", 1, 65536, "MiB of events kept, likewise."),
+    INT("hook.max_age", hook.max_age, "172800", 1, 31536000,
+        "Seconds after which an event is given up."),
+    STRING("hook.socket_group", hook.socket_group, "vmail", 0, 64,
+           "Group that may connect to the hook socket: that of Dovecot's mail processes. Empty: "
+           "that of the daemon."),
 
     LIST("compare.peers", compare.peers, CONF_LIST_MAX,
          "Where the control sockets of other sites can be reached for postroad compare: "

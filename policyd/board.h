@@ -85,6 +85,16 @@ enum board_counter {
     /* sync's page only: + BOARD_PROVIDER_WORDS * number + enum board_provider */
     BOARD_SYNC_PROVIDER = 128,
     BOARD_RESTARTS = 128, /* parent's page only: + role number */
+    /* hook's page only */
+    BOARD_HOOK_QUEUED = 128, /* events, now */
+    BOARD_HOOK_BYTES,
+    BOARD_HOOK_OLDEST_MS, /* wall clock, when the oldest was stored; 0: the queue is empty */
+    BOARD_HOOK_STORED,    /* since start, so the others */
+    BOARD_HOOK_DROPPED_FULL,
+    BOARD_HOOK_DROPPED_AGED,
+    BOARD_HOOK_STORE_ERRORS,
+    BOARD_HOOK_TARGETS = 144, /* + BOARD_HOOK_WORDS * number + enum hook_outcome, or: */
+    BOARD_HOOK_DOUBTED = 3,   /* whether it fails, now */
     /* access's page only, beside connections, accepted and closed */
     BOARD_ACCESS_ANSWERS = 128,  /* + 3 * enum access_word + enum access_verdict + 1 */
     BOARD_ACCESS_SESSIONS = 160, /* administrators' that are open now */
@@ -95,6 +105,8 @@ enum board_counter {
     BOARD_ACCESS_AUDIT_SEQ = 176, /* number of the newest record; then its hash, four words */
     BOARD_WORDS = 272
 };
+
+#define BOARD_HOOK_WORDS 4
 
 /* What is shown of one provider (conf_providers). */
 enum board_provider {

@@ -225,7 +225,8 @@ generation_load(const char *conf_path, unsigned number, struct generation **g_r,
     }
     g->number = number;
     g->edit_fd[0] = g->edit_fd[1] = -1;
-    g->conf_fd = g->map_fd = g->control_fd = g->policy_fd = g->access_fd = g->http_fd = -1;
+    g->conf_fd = g->map_fd = g->control_fd = g->policy_fd = g->access_fd = g->hook_fd = g->http_fd =
+        -1;
     rc = load(g, conf_path, error, error_n);
     if (rc == PARENT_OK)
         *g_r = g;
@@ -330,11 +331,11 @@ access_group(const char *name)
 
 /* Role control asks there too, so the socket belongs to the user it runs as. */
 static int
-access_socket(const struct conf *conf, struct listen_set *s, char *error, size_t error_n)
+dovecot_socket(struct listen_set *s, const char *address, const char *user, const char *group,
+               char *error, size_t error_n)
 {
-    const char *address = conf->sockets.access;
-    const struct passwd *pw = geteuid() == 0 ? getpwnam(conf->user) : NULL;
-    int i = listen_at(s, address, access_group(conf->access.socket_group), error, error_n);
+    const struct passwd *pw = geteuid() == 0 ? getpwnam(user) : NULL;
+    int i = listen_at(s, address, access_group(group), error, error_n);
 
     if (i < 0)
         return -1;
@@ -375,8 +376,15 @@ generation_open(struct generation *g, struct listen_set *s, char *error, size_t 
             return -1;
     }
     if (*conf->sockets.access) {
-        g->access_fd = access_socket(conf, s, error, error_n);
+        g->access_fd = dovecot_socket(s, conf->sockets.access, conf->user,
+                                      conf->access.socket_group, error, error_n);
         if (g->access_fd < 0)
+            return -1;
+    }
+    if (conf->hook.targets.n > 0) {
+        g->hook_fd = dovecot_socket(s, conf->sockets.hook, conf->user, conf->hook.socket_group,
+                                    error, error_n);
+        if (g->hook_fd < 0)
             return -1;
     }
     if (!*conf->sockets.http)
@@ -392,7 +400,7 @@ generation_keep(const struct generation *g, struct listen_set *s)
         int fd = s->at[i].fd;
 
         if (fd == g->map_fd || fd == g->policy_fd || fd == g->access_fd || fd == g->control_fd ||
-            fd == g->http_fd)
+            fd == g->hook_fd || fd == g->http_fd)
             s->at[i].keep = 1;
     }
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * http: the loopback endpoints for monitoring, /metrics, /healthz and /readyz, and the
- * one for Dovecot's auth policy, see http_auth.c.
+ * http: the loopback endpoints for monitoring, /metrics, /healthz and /readyz; the one
+ * for Dovecot's auth policy, see http_auth.c; and /events, which takes news of delivered mail.
  *
  * Promises: small headers, small bodies, at most WEB_CONNECTIONS connections: for one
  * more the oldest is cut off, so that idle or slow ones can't keep monitoring out.
@@ -20,6 +20,7 @@
 
 #include "http.h"
 #include "http_auth.h"
+#include "http_events.h"
 
 #define WEB_CONNECTIONS 128
 #define WEB_TIMEOUT_S   5 /* between two bytes */
@@ -53,7 +54,7 @@ static void
 on_other(struct evhttp_request *req, void *ctx)
 {
     (void)ctx;
-    answer(req, HTTP_NOTFOUND, "Not Found", "there are /metrics, /healthz and /readyz");
+    answer(req, HTTP_NOTFOUND, "Not Found", "there are /metrics, /healthz, /readyz and /events");
 }
 
 static void
@@ -234,14 +235,15 @@ web_open(struct control *c)
     }
     evhttp_set_timeout(w->http, WEB_TIMEOUT_S);
     evhttp_set_max_headers_size(w->http, WEB_HEADERS_MAX);
-    evhttp_set_max_body_size(w->http, HTTP_AUTH_BODY_MAX);
+    evhttp_set_max_body_size(w->http, EVENTS_BODY_MAX); /* others look for themselves */
     evhttp_set_allowed_methods(w->http, EVHTTP_REQ_GET | EVHTTP_REQ_HEAD | EVHTTP_REQ_POST);
     evhttp_set_bevcb(w->http, on_connection, w);
     evhttp_set_gencb(w->http, on_other, c);
     if (evhttp_set_cb(w->http, "/", on_auth, w) < 0 ||
         evhttp_set_cb(w->http, "/metrics", on_metrics, c) < 0 ||
         evhttp_set_cb(w->http, "/healthz", on_healthz, c) < 0 ||
-        evhttp_set_cb(w->http, "/readyz", on_readyz, c) < 0)
+        evhttp_set_cb(w->http, "/readyz", on_readyz, c) < 0 ||
+        evhttp_set_cb(w->http, "/events", http_events, c) < 0)
         web_close(&w);
     for (int i = 1; w && i < c->env->nlisten; i++)
         if (listen_on(w, c->env->listen_fd[i]) == -1)

@@ -286,7 +286,7 @@ serve(struct http_auth *a, struct evhttp_request *req, int is_report)
     struct evbuffer *in = evhttp_request_get_input_buffer(req);
     size_t n = evbuffer_get_length(in);
     const char *text = (const char *)evbuffer_pullup(in, -1);
-    json_t *body = text ? json_loadb(text, n, 0, NULL) : NULL;
+    json_t *body = text && n <= HTTP_AUTH_BODY_MAX ? json_loadb(text, n, 0, NULL) : NULL;
     unsigned skipped;
 
     if (*key && !is_key(evhttp_find_header(evhttp_request_get_input_headers(req), "X-API-Key"))) {

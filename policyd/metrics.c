@@ -205,6 +205,41 @@ cold(const struct board *b, struct evbuffer *out)
            (double)board_get(b, BOARD_COLD, BOARD_COLD_ERRORS));
 }
 
+static void
+hook_targets(const struct conf *conf, const struct board *b, struct evbuffer *out)
+{
+    static const char *const outcome[] = {"taken", "refused", "failed"};
+
+    head(out, "postroad_hook_tries_total", "counter", "Events sent to a target, by outcome.");
+    for (size_t i = 0; i < conf->hook.targets.n; i++)
+        for (int o = 0; o < 3; o++)
+            evbuffer_add_printf(
+                out, "postroad_hook_tries_total{target=\"%.*s\",outcome=\"%s\"} %llu\n",
+                (int)strcspn(conf->hook.targets.v[i], "="), conf->hook.targets.v[i], outcome[o],
+                (unsigned long long)board_get(b, BOARD_HOOK,
+                                              BOARD_HOOK_TARGETS + BOARD_HOOK_WORDS * (int)i + o));
+}
+
+static void
+hook(const struct conf *conf, const struct board *b, struct evbuffer *out)
+{
+    single(out, "postroad_hook_queued", "gauge", "New-mail events that wait.",
+           (double)board_get(b, BOARD_HOOK, BOARD_HOOK_QUEUED));
+    single(out, "postroad_hook_oldest_timestamp_seconds", "gauge",
+           "When the oldest of them was stored; 0: none waits.",
+           (double)board_get(b, BOARD_HOOK, BOARD_HOOK_OLDEST_MS) / 1000.0);
+    single(out, "postroad_hook_stored_total", "counter", "New-mail events that were acknowledged.",
+           (double)board_get(b, BOARD_HOOK, BOARD_HOOK_STORED));
+    single(out, "postroad_hook_dropped_total", "counter",
+           "New-mail events given up, because the queue was full or they were too old.",
+           (double)(board_get(b, BOARD_HOOK, BOARD_HOOK_DROPPED_FULL) +
+                    board_get(b, BOARD_HOOK, BOARD_HOOK_DROPPED_AGED)));
+    single(out, "postroad_hook_store_errors_total", "counter",
+           "Failures to store events; they were not acknowledged.",
+           (double)board_get(b, BOARD_HOOK, BOARD_HOOK_STORE_ERRORS));
+    hook_targets(conf, b, out);
+}
+
 /* Time per question as a histogram; counters are words of the board, each bucket by itself. */
 static void
 access_times(const struct board *b, struct evbuffer *out)
@@ -333,6 +368,8 @@ metrics_write(struct control *c, const struct moment *now, struct evbuffer *out)
         cold(b, out);
     if (*c->env->conf->homes.dir)
         homes(b, out);
+    if (c->env->conf->hook.targets.n > 0)
+        hook(c->env->conf, b, out);
     if (*c->env->conf->sockets.access)
         access_metrics(b, out);
     roles(b, now, out);

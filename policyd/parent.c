@@ -8,6 +8,7 @@
  *          ├─ access    mirror -> Dovecot     (access socket, where there is one), audit log
  *          ├─ edit      access -> directory   (where it has a credential for that)
  *          ├─ cold      mirror -> tables      (where there is a folder for them)
+ *          ├─ hook      Dovecot -> webhooks   (hook socket, where there are targets)
  *          ├─ homes     mirror -> Dovecot     (likewise)
  *          └─ answer ×n mirror -> Postfix     (map socket)
  *
@@ -58,8 +59,8 @@ struct parent {
 };
 
 static const struct role *const stop_order[] = {&role_answer, &role_policy, &role_control,
-                                                &role_access, &role_edit,   &role_cold,
-                                                &role_homes,  &role_sync};
+                                                &role_access, &role_edit,   &role_hook,
+                                                &role_cold,   &role_homes,  &role_sync};
 
 static int64_t
 clock_ms(void)
@@ -87,6 +88,7 @@ has_role(const struct role *role, const struct generation *g)
            : role == &role_edit   ? g->edit_fd[1] >= 0
            : role == &role_cold   ? *g->conf->cold.dir != '\0'
            : role == &role_homes  ? *g->conf->homes.dir != '\0'
+           : role == &role_hook   ? g->hook_fd >= 0
                                   : 1;
 }
 
@@ -97,11 +99,9 @@ start_optional(struct parent *p, const struct generation *g, int64_t now)
     static const struct {
         const struct role *role;
         int page;
-    } optional[] = {{&role_policy, BOARD_POLICY},
-                    {&role_access, BOARD_ACCESS},
-                    {&role_edit, BOARD_EDIT},
-                    {&role_cold, BOARD_COLD},
-                    {&role_homes, BOARD_HOMES}};
+    } optional[] = {{&role_policy, BOARD_POLICY}, {&role_access, BOARD_ACCESS},
+                    {&role_edit, BOARD_EDIT},     {&role_cold, BOARD_COLD},
+                    {&role_homes, BOARD_HOMES},   {&role_hook, BOARD_HOOK}};
 
     for (size_t i = 0; i < sizeof(optional) / sizeof(optional[0]); i++)
         if (has_role(optional[i].role, g) && child_count(&p->children, optional[i].role) == 0)

@@ -24,8 +24,9 @@
 #include "log.h"
 #include "sandbox.h"
 
-static const struct role *const roles[] = {&role_answer, &role_policy, &role_sync,   &role_control,
-                                           &role_cold,   &role_homes,  &role_access, &role_edit};
+static const struct role *const roles[] = {&role_answer,  &role_policy, &role_sync,
+                                           &role_control, &role_cold,   &role_homes,
+                                           &role_hook,    &role_access, &role_edit};
 
 #define EXIT_CONFIGURATION 2
 #define EXIT_TEMPORARY     75
@@ -107,7 +108,7 @@ role_confine(const struct role *role, const struct role_env *env)
 
     if (!env->conf->sandbox)
         return;
-    if (*env->conf->directory.ldif)
+    if (role == &role_sync && *env->conf->directory.ldif)
         may &= ~(unsigned)SANDBOX_CONNECT;
     rc = sandbox_enter(may, error, sizeof(error));
     if (rc == 0)

@@ -396,7 +396,7 @@ status_json(struct control *c, const struct moment *now)
     json_t *out =
         json_pack("{s:b, s:s, s:o, s:o}", "ok", 1, "version", PACKAGE_VERSION, "site",
                   control_text(span_of(c->env->conf->site)), "time", control_time(now->wall_ms));
-    json_t *cold, *homes, *access;
+    json_t *cold, *homes, *access, *hook;
 
     if (!out)
         return NULL;
@@ -412,6 +412,9 @@ status_json(struct control *c, const struct moment *now)
     access = access_json(c);
     if (access)
         json_object_set_new(out, "access", access);
+    hook = status_hook_json(c, now);
+    if (hook)
+        json_object_set_new(out, "hook", hook);
     json_object_set_new(out, "roles", roles_json(c, now));
     json_object_set_new(out, "maps", maps_json(b));
     json_object_set_new(out, "verdicts", verdicts_json(b));

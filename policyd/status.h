@@ -20,6 +20,9 @@ int64_t status_confirmed_ms(struct control *c, const struct mirror_info *info,
 void status_confirm(struct control *c, const struct moment *now);
 const char *status_phase_word(unsigned phase); /* "none" for a number we don't know */
 
+/* control_hook.c: the new-mail events; NULL when they go nowhere. */
+json_t *status_hook_json(struct control *c, const struct moment *now);
+
 /* status_proof.c: for which moment the mirror is proven; null when a file is the source. */
 json_t *status_proof_json(struct control *c, const struct moment *now);
 int64_t status_proof_ms(const struct board *b); /* monotonic, 0 never */

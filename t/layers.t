@@ -23,14 +23,15 @@ my @programs = qw(policyd ctl milter dovecot-plugin);
 
 # Third-party header => the files it belongs to.
 my @homes = (
-    [qr/^lmdb\.h$/         => qr{^lib/(?:mirror\w*|cold_table)\.[ch]$|^bench/}],
+    [qr/^lmdb\.h$/         => qr{^lib/(?:mirror\w*|cold_table)\.[ch]$|^policyd/hook_store\.c$|^bench/}],
     [qr/^(ldap|lber|ldif|ldap_(?:cdefs|features|schema|utf8))\.h$/ => qr{^policyd/(dn|ldif|syncrepl|edit_ldap)\w*\.[ch]$|^lib/ldap_tls\.c$|^ctl/dir(_\w+)?\.[ch]$}],
     [qr/^libconfig\.h$/    => qr{^lib/conf\w*\.c$}],
-    [qr/^jansson\.h$/      => qr{^policyd/(control|explain|http|trouble|duplicates|moving)\w*\.[ch]$|^ctl/|^t/}],
+    [qr/^jansson\.h$/      => qr{^policyd/(control|explain|hook|http|trouble|duplicates|moving)\w*\.[ch]$|^ctl/|^t/}],
     [qr/^event2\/|^event\.h$/ => qr{^policyd/}],
     [qr/^nettle\//         => qr{^lib/(digest|uuid)\.c$|^ctl/(?:password_hash|doctor_cert)\.c$|^policyd/(homes_table|hook_sign)\.c$}],
     [qr/^crypt\.h$/        => qr{^ctl/password_hash\.c$}],
     [qr/^(idn2|uni(case|norm|str|types|ctype|conv))\.h$/ => qr{^lib/addr\w*\.c$}],
+    [qr/^curl\//           => qr{^policyd/hook_send\.c$}],
     [qr/^seccomp\.h$/      => qr{^lib/sandbox\.c$}],
     [qr/^libmilter\//      => qr{^milter/}],
     [qr/^systemd\//        => qr{^policyd/}],
