@@ -167,6 +167,13 @@ set_state(struct conn *c, enum conn_state state)
     return 0;
 }
 
+/* What passes: nothing to read, no room, no memory in the kernel. The connection is as it was. */
+static int
+passes(int error)
+{
+    return error == EAGAIN || error == EINTR || error == ENOBUFS || error == ENOMEM;
+}
+
 /*
  * Write replies. 1 all are out; 0 the rest is held, and the connection waits for its reader; -1 the
  * connection is gone.
@@ -178,7 +185,7 @@ send_replies(struct conn *c, const char *out, size_t n)
 
     if (sent == (ssize_t)n)
         return 1;
-    if (sent < 0 && errno != EAGAIN && errno != EINTR) {
+    if (sent < 0 && !passes(errno)) {
         conn_close(c);
         return -1;
     }
@@ -257,7 +264,7 @@ on_readable(struct conn *c, int fd)
     if (have > 0)
         memcpy(w->in, c->in, have);
     n = read(fd, w->in + have, sizeof(w->in) - have);
-    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+    if (n < 0 && passes(errno))
         return;
     if (n <= 0) {
         conn_close(c);
@@ -276,7 +283,7 @@ on_writable(struct conn *c, int fd)
     struct worker *w = c->worker;
     ssize_t n = write(fd, c->out + c->out_pos, c->out_n - c->out_pos);
 
-    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+    if (n < 0 && passes(errno))
         return;
     if (n < 0) {
         conn_close(c);

@@ -7,6 +7,7 @@ package Policyd;
 use strict;
 use warnings;
 use Cwd qw(getcwd);
+use Errno;
 use File::Temp qw(tempdir);
 use IO::Socket::UNIX;
 use Socket qw(SOCK_STREAM);
@@ -176,8 +177,10 @@ sub replies {
         my $r = '';
         vec($r, fileno $fh, 1) = 1;
         my $left = $end - time;
-        last if $left <= 0 || select($r, undef, undef, $left) <= 0;
-        sysread($fh, $buf, 65536, length $buf) or last;
+        last if $left <= 0;
+        select($r, undef, undef, $left) > 0 or next;
+        my $more = sysread $fh, $buf, 65536, length $buf;
+        last if defined $more ? !$more : !$!{EINTR};
     }
     return @got;
 }

@@ -5,6 +5,7 @@
 # whatever strangers write to it, and many clients at a time. Needs no root.
 use strict;
 use warnings;
+use Errno;
 use lib 't';
 use Policyd;
 use Test::More;
@@ -24,7 +25,14 @@ sub n { return Policyd::netstring(@_) }
 sub talk {
     my (@bytes) = @_;
     my $fh = $d->connection or die "connect: $!\n";
-    syswrite $fh, $_ for @bytes;
+    for my $all (@bytes) {
+        my $sent = 0;
+        while ($sent < length $all) {
+            my $n = syswrite $fh, $all, length($all) - $sent, $sent;
+            last if !defined $n && !$!{EINTR} && !$!{ENOBUFS};
+            $sent += $n // 0;
+        }
+    }
     return $fh;
 }
 
@@ -170,7 +178,34 @@ SKIP: {
     cmp_ok($each, '<', $room, sprintf 'an idle connection costs %d bytes', $each);
     is_deeply([Policyd::replies(do { syswrite $idle[4999], $asked[0]; $idle[4999] }, 1)], [$ANNA], 'one of them asks');
 }
-is($d->stop, 0, 'it ends with exit code 0');
+
+# --- told to end, it answers what came until then: more than it reads at once, and it was kept from reading
+{
+    my $fh = talk($asked[0]);
+    is_deeply([Policyd::replies($fh, 1)], [$ANNA], 'a client is there');
+    my ($worker) = $d->pids('answer');
+    my $files = sub { scalar(() = glob "/proc/$worker/fd/*") };
+    Policyd::wait_for(sub { $files->() < 100 }); # the idle ones are gone
+    my $before = $files->();
+    kill 'TERM', $d->{pid};
+    Policyd::wait_for(sub { $files->() < $before }); # it takes no more clients
+    kill 'STOP', $worker;
+    my $pid = fork // die;
+    if (!$pid) {
+        my $sent = 0;
+        my $bytes = (join '', @asked) x 2000;
+        while ($sent < length $bytes) { $sent += syswrite($fh, $bytes, 65536, $sent) || last }
+        require POSIX;
+        POSIX::_exit(0);
+    }
+    waitpid $pid, 0;
+    select undef, undef, undef, 0.7; # now the time is over for which it would go on
+    kill 'CONT', $worker;
+    is(scalar(() = Policyd::replies($fh, 6000)), 6000, 'told to end, it answers all that came before');
+    ok(Policyd::closed($fh), 'and then ends the connection');
+    ok(Policyd::wait_for(sub { !$d->running }), 'and itself');
+    is($d->{status}, 0, 'it ends with exit code 0');
+}
 unlike($d->log_text, qr/died|killed|Sanitizer|panic/, 'no role died');
 
 # --- more clients than allowed: the one idle longest goes ---
