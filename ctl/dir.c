@@ -96,7 +96,7 @@ connect_any(struct dir *d, const struct conf_list *list)
 
     for (size_t i = 0; i < list->n && !d->ld; i++) {
         d->uri = list->v[i];
-        d->ld = dir_connect(d->ctl->conf, d->uri, error, sizeof error);
+        d->ld = dir_connect(d->ctl, d->uri, error, sizeof error);
         if (!d->ld && n < sizeof all)
             n += (size_t)snprintf(all + n, sizeof all - n, "\n  %s", error);
     }
@@ -333,7 +333,7 @@ dir_try_password(struct dir *d, const char *dn, const char *password)
     struct dir other = {.ctl = d->ctl, .timeout = d->timeout, .uri = d->uri};
     int id, rc;
 
-    other.ld = dir_connect(d->ctl->conf, d->uri, d->error, sizeof d->error);
+    other.ld = dir_connect(d->ctl, d->uri, d->error, sizeof d->error);
     if (!other.ld)
         return CTL_TEMPORARY;
     rc = ldap_sasl_bind(other.ld, dn, LDAP_SASL_SIMPLE, &secret, NULL, NULL, &id);

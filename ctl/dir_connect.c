@@ -7,7 +7,9 @@
  * not a TLS handshake (with a network timeout set and GnuTLS it spins for ever),
  * so an alarm shuts the socket down. Never follows a referral.
  */
+#include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -66,15 +68,33 @@ set_options(LDAP *ld, int timeout)
     ldap_set_option(ld, LDAP_OPT_TCP_USER_TIMEOUT, &user_timeout);
 }
 
+/* What is wrong with a certificate the TLS library tells in words of its own, or not at all. */
+static void
+explain_tls(const struct conf *conf, const char *uri, char *error, size_t error_n)
+{
+    LDAPURLDesc *url = NULL;
+    size_t n = strlen(error);
+
+    if (ldap_url_parse(uri, &url) != LDAP_URL_SUCCESS)
+        return;
+    snprintf(error + n, error_n - n,
+             "\n    It must show a certificate for %s that is valid now, by an authority in %s",
+             url->lud_host && *url->lud_host ? url->lud_host : "this host",
+             *conf->directory.tls_ca_file ? conf->directory.tls_ca_file
+                                          : "the system's list (set directory.tls_ca_file)");
+    ldap_free_urldesc(url);
+}
+
 static int
 open_steps(LDAP *ld, const struct conf *conf, const char *uri, char *error, size_t error_n)
 {
     char *diagnostic = NULL;
     const char *step = "connect";
-    int rc = ldap_connect(ld);
+    int rc = ldap_connect(ld), tls = strncasecmp(uri, "ldaps://", 8) == 0 && watched >= 0;
 
     if (rc == LDAP_SUCCESS && ldap_tls_starttls(conf, uri)) {
         step = "StartTLS";
+        tls = 1;
         rc = ldap_start_tls_s(ld, NULL, NULL);
     }
     if (rc == LDAP_SUCCESS)
@@ -83,32 +103,53 @@ open_steps(LDAP *ld, const struct conf *conf, const char *uri, char *error, size
     snprintf(error, error_n, "%s: %s: %s%s%s%s", uri, step, ldap_err2string(rc),
              diagnostic && *diagnostic ? " (" : "", diagnostic ? diagnostic : "",
              diagnostic && *diagnostic ? ")" : "");
+    if (tls && (rc == LDAP_CONNECT_ERROR || rc == LDAP_SERVER_DOWN))
+        explain_tls(conf, uri, error, error_n);
     ldap_memfree(diagnostic);
     return -1;
 }
 
+/* The caller's own certificate: never the daemon's, which is for reading only. 0, or -1 and error. */
+static int
+own_certificate(const struct ctl *ctl, char *error, size_t error_n)
+{
+    const char *cert = ctl_value(ctl, "tls-cert"), *key = ctl_value(ctl, "tls-key");
+    const char *files[] = {cert, key ? key : cert};
+    const int options[] = {LDAP_OPT_X_TLS_CERTFILE, LDAP_OPT_X_TLS_KEYFILE};
+
+    for (int i = 0; cert && i < 2; i++)
+        if (access(files[i], R_OK) < 0 ||
+            ldap_set_option(NULL, options[i], files[i]) != LDAP_OPT_SUCCESS) {
+            snprintf(error, error_n, "%s: %s", files[i], strerror(errno));
+            return -1;
+        }
+    return 0;
+}
+
 /* Certificates are read once, for the first connection that needs them. */
 static int
-tls_ready(const struct conf *conf, const char *uri, char *error, size_t error_n)
+tls_ready(const struct ctl *ctl, const char *uri, char *error, size_t error_n)
 {
     static int done;
 
-    if (done || (strncasecmp(uri, "ldaps://", 8) != 0 && !ldap_tls_starttls(conf, uri)))
+    if (done || (strncasecmp(uri, "ldaps://", 8) != 0 && !ldap_tls_starttls(ctl->conf, uri)))
         return 0;
-    done = ldap_tls_setup(conf, 0, error, error_n) == 0;
+    done = own_certificate(ctl, error, error_n) == 0 &&
+           ldap_tls_setup(ctl->conf, 0, error, error_n) == 0;
     return done ? 0 : -1;
 }
 
 LDAP *
-dir_connect(const struct conf *conf, const char *uri, char *error, size_t error_n)
+dir_connect(const struct ctl *ctl, const char *uri, char *error, size_t error_n)
 {
+    const struct conf *conf = ctl->conf;
     unsigned timeout = (unsigned)conf->directory.timeout;
     struct ldap_conncb callback = {on_connected, on_disconnected, &timeout};
     struct sigaction act = {.sa_handler = on_alarm}, before;
     LDAP *ld = NULL;
     int rc;
 
-    if (tls_ready(conf, uri, error, error_n) < 0)
+    if (tls_ready(ctl, uri, error, error_n) < 0)
         return NULL;
     if ((rc = ldap_initialize(&ld, uri)) != LDAP_SUCCESS) {
         snprintf(error, error_n, "%s: %s", uri, ldap_err2string(rc));

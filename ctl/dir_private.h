@@ -43,7 +43,7 @@ struct dir_who {
 int dir_who(const struct ctl *ctl, const char *uri, const char *base, struct dir_who *who);
 
 /* dir_connect.c: a connection to uri, with TLS as configured, not bound; NULL and error. */
-LDAP *dir_connect(const struct conf *conf, const char *uri, char *error, size_t error_n);
+LDAP *dir_connect(const struct ctl *ctl, const char *uri, char *error, size_t error_n);
 /* The base the search for people starts from; "" when none is known. */
 const char *dir_base_of(const struct conf *conf);
 

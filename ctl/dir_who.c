@@ -51,18 +51,18 @@ only_dn(LDAP *ld, LDAPMessage *answer, char dn[DIR_DN_MAX])
 }
 
 static int
-dn_from_search(const struct conf *conf, const char *uri, const char *base, const char *address,
+dn_from_search(const struct ctl *ctl, const char *uri, const char *base, const char *address,
                char dn[DIR_DN_MAX])
 {
     char error[512], value[4 * ADDR_MAX], filter[8 * ADDR_MAX + 64];
-    struct timeval limit = {conf->directory.timeout, 0};
+    struct timeval limit = {ctl->conf->directory.timeout, 0};
     char *attrs[] = {(char *)"1.1", NULL};
     LDAPMessage *answer = NULL;
     LDAP *ld;
     int got = 0;
 
     if (dir_filter_escape(address, value, sizeof value) < 0 ||
-        !(ld = dir_connect(conf, uri, error, sizeof error)))
+        !(ld = dir_connect(ctl, uri, error, sizeof error)))
         return 0;
     snprintf(filter, sizeof filter,
              "(&(objectClass=postroadAccount)(|(mail=%s)(postroadAlias=%s)))", value, value);
@@ -82,7 +82,7 @@ dn_of_address(const struct ctl *ctl, const char *uri, const char *base, const ch
 
     if (addr_parse(&a, name, strlen(name), "") != 1)
         return ctl_usage("--bind-dn: \"%s\" is neither a DN nor a mail address", name);
-    if (dn_from_mirror(ctl, a.text, dn) || dn_from_search(ctl->conf, uri, base, a.text, dn))
+    if (dn_from_mirror(ctl, a.text, dn) || dn_from_search(ctl, uri, base, a.text, dn))
         return CTL_DONE;
     return ctl_fail(ctl, CTL_NO,
                     "who is %s? Nobody with this address was found; give your DN: "

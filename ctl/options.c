@@ -28,6 +28,8 @@ static const struct option options[] = {
     {"uri", required_argument, NULL, OPT_NOTE},
     {"password-file", required_argument, NULL, OPT_NOTE},
     {"external", no_argument, NULL, OPT_NOTE},
+    {"tls-cert", required_argument, NULL, OPT_NOTE},
+    {"tls-key", required_argument, NULL, OPT_NOTE},
     {"dry-run", no_argument, NULL, OPT_NOTE},
     {"yes", no_argument, NULL, OPT_NOTE},
     /* of people, see user_fields.c */

@@ -16,7 +16,7 @@
 #include "verbs.h"
 
 /* For verbs that talk to the directory as whoever calls, see dir_open. */
-#define DIR_TAKES  "bind-dn uri password-file external "
+#define DIR_TAKES  "bind-dn uri password-file external tls-cert tls-key "
 #define EDIT_TAKES DIR_TAKES "dry-run "
 /* What domains and departments pass down. */
 #define SETTINGS "site standby quota state deny description "
@@ -249,6 +249,7 @@ verb_help(const char *topic)
          "  -D, --bind-dn DN|ADDRESS   who you are; the password is asked for\n"
          "  --password-file FILE       its first line is your password\n"
          "  --external                 SASL EXTERNAL: who the socket or certificate says you are\n"
+         "  --tls-cert FILE --tls-key FILE   your certificate\n"
          "  --uri URI                  another server\n"
          "  --dry-run                  print the change as LDIF, and change nothing\n\n"
          "Exit codes: 0 done, 1 the answer is no, 2 usage or configuration, 75 try again later.\n"

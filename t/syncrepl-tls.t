@@ -8,6 +8,7 @@ use strict;
 use warnings;
 use File::Basename qw(dirname);
 use lib dirname(__FILE__) . '/lib';
+use Certificates;
 use IO::Socket::INET;
 use Test::More;
 use Time::HiRes qw(sleep time);
@@ -26,27 +27,6 @@ my $tree = entry('o=corp', 'objectClass: organization', 'o: corp')
 
 # --- certificates
 
-sub openssl {
-    my (@args) = @_;
-    my ($rc, $out) = run('', 'openssl', @args);
-    BAIL_OUT("openssl @args: $out") if $rc;
-}
-
-sub authority {
-    my ($name) = @_;
-    openssl(qw(req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2), '-subj', "/CN=$name",
-        '-addext', 'basicConstraints=critical,CA:TRUE', '-keyout', "$dir/$name.key", '-out', "$dir/$name.crt");
-}
-
-sub certificate {
-    my ($ca, $name, $subject, $san) = @_;
-    openssl(qw(req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes), '-subj', $subject,
-        '-keyout', "$dir/$name.key", '-out', "$dir/$name.csr");
-    spew("$dir/$name.ext", "subjectAltName=$san\n");
-    openssl(qw(x509 -req -days 2 -CAcreateserial), '-in', "$dir/$name.csr", '-CA', "$dir/$ca.crt", '-CAkey', "$dir/$ca.key",
-        '-extfile', "$dir/$name.ext", '-out', "$dir/$name.crt");
-}
-
 authority('ca');
 authority('stranger');
 certificate('ca', 'server', '/CN=localhost', 'DNS:localhost,IP:127.0.0.1');
@@ -54,15 +34,6 @@ certificate('ca', 'elsewhere', '/CN=elsewhere.example', 'DNS:elsewhere.example')
 certificate('ca', 'policyd', '/O=corp/CN=policyd', 'DNS:policyd.example');
 
 # --- servers
-
-sub free_port {
-    for (1 .. 50) {
-        my $port = 20000 + int rand 12000;
-        my $s = IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => $port, Listen => 1) or next;
-        return $port;
-    }
-    BAIL_OUT('no free port');
-}
 
 my ($ldap, $ldaps) = (free_port(), free_port());
 

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# Certificates: authorities and what they sign, for a test, in its directory; and loopback ports
+# for the servers that show them.
+package Certificates;
+use strict;
+use warnings;
+use Exporter qw(import);
+use IO::Socket::INET;
+use Test::More;
+use Trial;
+
+our @EXPORT = qw(openssl authority certificate free_port);
+
+sub openssl {
+    my (@args) = @_;
+    my ($rc, $out) = run('', 'openssl', @args);
+    BAIL_OUT("openssl @args: $out") if $rc;
+    return;
+}
+
+# $name.crt and $name.key
+sub authority {
+    my ($name) = @_;
+    return openssl(qw(req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2), '-subj', "/CN=$name",
+        '-addext', 'basicConstraints=critical,CA:TRUE', '-keyout', "$dir/$name.key", '-out', "$dir/$name.crt");
+}
+
+# The same, signed by $ca.
+sub certificate {
+    my ($ca, $name, $subject, $san) = @_;
+    openssl(qw(req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes), '-subj', $subject,
+        '-keyout', "$dir/$name.key", '-out', "$dir/$name.csr");
+    spew("$dir/$name.ext", "subjectAltName=$san\n");
+    return openssl(qw(x509 -req -days 2 -CAcreateserial), '-in', "$dir/$name.csr", '-CA', "$dir/$ca.crt", '-CAkey', "$dir/$ca.key",
+        '-extfile', "$dir/$name.ext", '-out', "$dir/$name.crt");
+}
+
+sub free_port {
+    for (1 .. 50) {
+        my $port = 20000 + int rand 12000;
+        my $s = IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => $port, Listen => 1) or next;
+        return $port;
+    }
+    BAIL_OUT('no free port');
+    return;
+}
+
+1;
