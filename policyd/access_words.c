@@ -218,10 +218,22 @@ word_allow(struct request *r)
     say_answer(r, &answer);
 }
 
+/* The names of who logged in in their one form, so that owners find them in the audit log. */
+static void
+take_names(struct request *r, struct audit_record *record, struct access_answer *answer)
+{
+    struct access_question q = {record->actor, record->target, record->service};
+
+    access_ask(r->access, &q, answer);
+    record->actor = span_of(answer->actor);
+    record->target = span_of(answer->target);
+}
+
 static void
 word_report(struct request *r)
 {
     struct span master = request_field(r, "master"), login = request_needed(r, "login");
+    struct access_answer answer;
     struct span success = request_needed(r, "success");
     int good = span_same(success, span_of("yes"));
     struct audit_record record = {.action = good ? "login" : "login-failed",
@@ -237,6 +249,8 @@ word_report(struct request *r)
         return;
     if (span_same(request_field(r, "refused"), span_of("yes")))
         record.detail = span_of("refused by us");
+    if (good)
+        take_names(r, &record, &answer);
     if (access_log_login(r->access, &record, good, master.n == 0) < 0)
         request_unsure(r, "the audit log can't be written");
     else

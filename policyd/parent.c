@@ -236,7 +236,6 @@ is_ready(const struct parent *p, int64_t now)
     return child_beating(&p->children, &role_answer, p->now) >= p->now->conf->answer.workers &&
            child_beating(&p->children, &role_control, p->now) > 0 &&
            (p->now->policy_fd < 0 || child_beating(&p->children, &role_policy, p->now) > 0) &&
-           (p->now->access_fd < 0 || child_beating(&p->children, &role_access, p->now) > 0) &&
            phase != PHASE_NONE &&
            (now >= p->ready_at_ms || (phase != PHASE_CONNECTING && phase != PHASE_REFRESH));
 }

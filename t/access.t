@@ -170,12 +170,36 @@ cmp_ok($rows, '>', 20, 'rows were compared with postroad may');
 }
 
 # --- logins, told by policyd itself ---
+mkdir "$dir/mail";
+chmod 0777, "$dir/mail";
 {
     my $s = fresh();
     is(say_to($s, 'allow', actor => 'pam@a.example', target => 'pam@a.example', service => 'pop3')->{word}, 'no', 'allow: as session');
     is(say_to($s, 'allow', actor => 'dom@a.example', target => 'alice@a.example', service => 'imap', master => 'yes')->{mode}, 'write', 'and');
     is(say_to($s, 'report', login => 'alice@a.example', success => 'yes', protocol => 'imap')->{word}, 'ok', 'a login is reported');
     is((records())[-1]{action}, 'login', 'and recorded');
+    say_to($s, 'report', login => 'AL@a.example', master => 'dom@also-a.example', success => 'yes', protocol => 'imap');
+    is(join(' ', @{ (records())[-1] }{qw(action actor target)}), 'login dom@a.example alice@a.example', 'by the names everybody is found by');
+}
+SKIP: {
+    skip 'needs root to be somebody else', 1 if $> != 0;
+    my ($uid, $gid) = (getpwnam 'nobody')[2, 3];
+    chmod 0666, "$dir/access";
+    my $stranger = spawn_sub(sub {
+        $( = $) = "$gid $gid";
+        $< = $> = $uid;
+        my @said = map { say_to(fresh(), @$_)->{word} } ['allow', actor => 'dom@a.example', target => 'alice@a.example', service => 'imap'],
+            ['report', login => 'alice@a.example', success => 'yes'], ['who', after => 0],
+            ['session', actor => 'alice@a.example', target => 'alice@a.example', service => 'imap'];
+        open my $out, '>', "$dir/mail/said" or die;
+        print $out "@said";
+        close $out;
+    });
+    my $said;
+    wait_for($LIMIT, sub { ($said = slurp("$dir/mail/said")) =~ / yes\z/ });
+    is($said, 'error error error yes', 'a mail process may begin a session, and ask for nobody else');
+    stop_pid($stranger);
+    chmod 0660, "$dir/access";
 }
 
 # --- garbage ---
