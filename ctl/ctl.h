@@ -44,6 +44,7 @@ int verb_hook_list(struct ctl *ctl);
 int verb_hook_retry(struct ctl *ctl);
 int verb_hook_drop(struct ctl *ctl);
 int verb_whoami(struct ctl *ctl);
+int verb_usage(struct ctl *ctl);
 int verb_ldap_print(struct ctl *ctl);
 int verb_ldap_diff(struct ctl *ctl);
 int verb_ldap_apply(struct ctl *ctl);

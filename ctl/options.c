@@ -86,6 +86,10 @@ static const struct option options[] = {
     {"anchor", required_argument, NULL, OPT_NOTE},
     {"from", required_argument, NULL, OPT_NOTE},
     {"for", required_argument, NULL, OPT_NOTE},
+    /* usage */
+    {"by", required_argument, NULL, OPT_NOTE},
+    {"to", required_argument, NULL, OPT_NOTE},
+    {"maillog", required_argument, NULL, OPT_NOTE},
     /* ldap-config */
     {"base", required_argument, NULL, OPT_NOTE},
     {"domains", required_argument, NULL, OPT_NOTE},

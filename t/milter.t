@@ -53,7 +53,8 @@ sub post {
 sub milter_log { return Inside::slurp("$root/var/log/postroad-milter.log") }
 
 $lab->daemon('start', 'hebei', 'milter');
-$lab->run('hebei', 'postconf', '-e', "smtpd_milters={$milter}", 'non_smtpd_milters=$smtpd_milters');
+$lab->run('hebei', 'postconf', '-e', "smtpd_milters={$milter}", 'non_smtpd_milters=$smtpd_milters',
+    'smtpd_soft_error_limit=100000', 'smtpd_hard_error_limit=100000');
 $lab->run('hebei', 'postconf', '-P', '2525/inet/milter_macro_daemon_name=handoff');
 $lab->run('hebei', qw(postfix reload));
 
@@ -165,6 +166,10 @@ if (!$killer) {
 while (<$flood>) { $accepted{$1} = 1 if /^(\w+) / }
 waitpid $killer, 0;
 is($?, 0, "killed $kills times");
+$lab->wait_for('all are in the log', 60, sub {
+    my %active = map { $_ => 1 } $lab->log_text('hebei') =~ m{qmgr\[\d+\]: (\w+): from=<}g;
+    return !grep { !$active{$_} } keys %accepted;
+});
 # Postfix knows of more than the clients: the last answer to one may have been lost.
 my $log = substr $lab->log_text('hebei'), $before;
 $accepted{$1} = 1 while $log =~ m{postfix/qmgr\[\d+\]: (\w+): from=<$alice>, size=\d+, nrcpt=2 }g;
