@@ -32,6 +32,7 @@ sub missing {
         push @why, "needs $program" if !grep { -x "$_/$program" } split /:/, $ENV{PATH};
     }
     push @why, 'needs policyd/postroad-policyd: run make' if !-x "$tree/policyd/postroad-policyd";
+    push @why, "needs Dovecot's plugins: dovecot-dev, and make" if !-e "$tree/dovecot-plugin/lib95_postroad_plugin.so";
     return @why if @why;
     push @why, 'may not make namespaces'
       if !Inside::succeeds(qw(unshare --mount --net --pid --uts --ipc --fork --mount-proc true));

@@ -1,0 +1,65 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# The plugins in the configuration of examples/two-sites, at two sites with slapd, policyd, Postfix and
+# Dovecot: administrators open mailboxes with their own passwords from the directory, at the site
+# where they are and through the other one; who may not is told so; what the directory says counts
+# as soon as it says so.
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/lab";
+use Lab;
+use Test::More;
+
+my @missing = Lab->missing;
+plan skip_all => join ', ', @missing if @missing;
+
+my $lab = Lab->up;
+my %address = (hebei => '192.0.2.10', shandong => '198.51.100.10');
+my %port = (imap => 143, pop3 => 110);
+my $strangers = 10;
+
+# Each login from an address of its own: Dovecot lets those wait whose logins failed before.
+sub sign_in {
+    my ($site, $protocol, $user, $password, @commands) = @_;
+    my $at = $site eq 'hebei' || $site eq 'shandong' ? '127.0.0.' . ++$strangers : $site;
+    open my $out, '-|', $lab->at($site, 'sign-in', $protocol, "$at:$port{$protocol}", $user, $password, @commands) or die "sign-in: $!\n";
+    my $dialog = do { local $/; <$out> } // '';
+    close $out;
+    return $dialog;
+}
+
+sub records {
+    my ($site) = @_;
+    return $lab->run($site, 'sh', '-c', 'cat /var/lib/postroad/audit/*.jsonl');
+}
+
+$lab->await_directory($_) for qw(hebei shandong);
+my ($alice, $bob, $lina, $zhang) = map { "$_\@corp.example" } qw(alice bob lina zhangwei);
+
+like(sign_in('hebei', 'imap', $alice, 'sample-alice', 'CREATE Kept', 'SELECT INBOX'), qr/READ-WRITE/, 'alice opens her mailbox');
+like(sign_in('hebei', 'imap', "$alice*$lina", 'sample-lina', 'SELECT INBOX'), qr/READ-ONLY/, 'lina, who administers the domain and may read, opens it to read');
+like(records('hebei'), qr/"action":"open".*"actor":"\Q$lina\E".*"target":"\Q$alice\E"/, 'that is in the audit log');
+like(sign_in('hebei', 'imap', "$alice*$lina", 'sample-lina', 'CREATE New'), qr/NO \[NOPERM\] This session may only read/, 'she changes nothing');
+like(sign_in('hebei', 'imap', "$alice*$lina", 'sample-alice'), qr/AUTHENTICATIONFAILED/, "alice's password is not hers");
+unlike(sign_in('hebei', 'imap', "$alice*$bob", 'sample-bob', 'SELECT INBOX'), qr/OK \[READ/, 'bob, who administers nobody, does not get in');
+unlike(sign_in('hebei', 'imap', "$zhang*$lina", 'sample-lina', 'SELECT INBOX'), qr/OK \[READ/, 'nor lina into the mailbox of who is above her');
+unlike(sign_in('hebei', 'imap', "nobody\@corp.example*$lina", 'sample-lina', 'SELECT INBOX'), qr/OK \[READ/, 'nor into one that does not exist');
+like(sign_in('hebei', 'imap', "$bob*$lina", 'sample-lina', 'SELECT INBOX'), qr/READ-ONLY/, 'a mailbox of the other site is opened there');
+like(records('shandong'), qr/"action":"open".*"actor":"\Q$lina\E".*"target":"\Q$bob\E"/, "and is in that site's audit log");
+
+my $dn = 'uid=lina,ou=hr,dc=corp.example,ou=domains,o=corp';
+$lab->modify('hebei', "dn: $dn\nchangetype: modify\nadd: postroadRight\npostroadRight: write-mail\n");
+$lab->wait_for('she may write', 30, sub { sign_in('hebei', 'imap', "$alice*$lina", 'sample-lina', 'SELECT INBOX') =~ /READ-WRITE/ });
+pass('the right to write, given in the directory, is hers at once');
+$lab->modify('hebei', "dn: $dn\nchangetype: modify\ndelete: postroadRight\n");
+$lab->wait_for('she may nothing', 30, sub { sign_in('hebei', 'imap', "$alice*$lina", 'sample-lina', 'SELECT INBOX') !~ /OK \[READ/ });
+pass('and taken away, it is gone');
+my $out = $lab->run('hebei', qw(doveadm postroad rights), $zhang, $alice);
+like($out, qr/^read-mail\s+yes/m, 'doveadm postroad rights') or diag($out);
+$lab->daemon(stop => 'hebei', 'policyd');
+like(sign_in('hebei', 'imap', $alice, 'sample-alice', 'SELECT INBOX'), qr/READ-WRITE/, 'without policyd alice reads her mail');
+unlike(sign_in('hebei', 'imap', "$alice*$zhang", 'sample-zhangwei', 'SELECT INBOX'), qr/OK \[READ/, 'and nobody else does');
+$lab->daemon(start => 'hebei', 'policyd');
+done_testing();
