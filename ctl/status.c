@@ -133,7 +133,12 @@ print_access(json_t *a)
         text_put(stdout, show_text(a, "audit_error"));
         putchar('\n');
     } else {
-        printf("%.0f records since start\n", show_number(a, "records"));
+        json_t *newest = json_object_get(a, "audit");
+
+        printf("%.0f records since start", show_number(a, "records"));
+        if (newest && *show_text(newest, "hash"))
+            printf("; newest %.0f:%s", show_number(newest, "seq"), show_text(newest, "hash"));
+        putchar('\n');
     }
 }
 

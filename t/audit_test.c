@@ -325,6 +325,7 @@ append(const char *bytes, size_t n)
 static void
 test_files(void)
 {
+    const int64_t midnight = T0 + 5000 * (int64_t)DAY - DAY / 2;
     struct audit *a, *second;
     struct stat st;
 
@@ -339,8 +340,8 @@ test_files(void)
     is_str(content(), "log-begun open close |", "the chain goes on over a restart");
     stat(file_path(0), &st);
     is_int(st.st_mode & 0777, 0640, "for the owner and his group only");
-    add(a, T0 + 5000 * (int64_t)DAY, "read");
-    add(a, T0 + 5000 * (int64_t)DAY - 60000, "read");
+    add(a, midnight, "read");
+    add(a, midnight - 60000, "read");
     add(a, T0, "read");
     is_str(content(), "log-begun open close |read read |read |",
            "a file ends with the day; a clock a minute back ends none, one years back does");
@@ -440,6 +441,43 @@ test_beneath(void)
     add(a, T0, "read");
     is_str(content(), "missing!log-moved close no-record! |log-damaged read |",
            "somebody else wrote to it");
+    audit_close(&a);
+}
+
+static int syncs, sync_fails;
+
+/* In the place of the C library's. */
+int
+fdatasync(int fd)
+{
+    (void)fd;
+    syncs++;
+    errno = EIO;
+    return sync_fails ? -1 : 0;
+}
+
+static void
+test_sync(void)
+{
+    char anchor[AUDIT_ANCHOR_TEXT];
+    struct audit *a;
+
+    fresh_dir();
+    a = open_log();
+    add(a, T0, "open");
+    syncs = 0;
+    add(a, T0, "read");
+    is_int(syncs, 0, "what was read needs not be on disk at once");
+    audit_tick(a, T0, anchor, error, sizeof error);
+    is_int(syncs, 1, "but with the next tick");
+    add(a, T0, "open");
+    is_int(syncs, 2, "an opening is, before it is said to be");
+    sync_fails = 1;
+    is_int(add(a, T0, "open"), -1, "a disk that fails: it is not");
+    sync_fails = 0;
+    is_str(content(), "log-begun open read open |", "and nothing of it remains");
+    is_int(add(a, T0, "close"), 0, "the next record");
+    is_str(content(), "log-begun open read open |close |", "goes to another file");
     audit_close(&a);
 }
 
@@ -548,6 +586,7 @@ main(void)
     test_lost();
     test_beneath();
     test_full();
+    test_sync();
     test_kill();
     test_anchor();
     fresh_dir();

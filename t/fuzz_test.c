@@ -18,6 +18,10 @@
 #include "fuzz/attrs.c"
 #undef LLVMFuzzerTestOneInput
 #undef POSTROAD_FUZZ_H
+#define LLVMFuzzerTestOneInput fuzz_audit
+#include "fuzz/audit.c"
+#undef LLVMFuzzerTestOneInput
+#undef POSTROAD_FUZZ_H
 #define LLVMFuzzerTestOneInput fuzz_csv
 #include "fuzz/csv.c"
 #undef LLVMFuzzerTestOneInput
@@ -127,6 +131,7 @@ main(void)
     setvbuf(stdout, NULL, _IOLBF, 0);
     ok(corpus("addr", fuzz_addr) > 0, "addr");
     ok(corpus("attrs", fuzz_attrs) > 0, "attrs");
+    ok(corpus("audit", fuzz_audit) > 0, "audit");
     ok(corpus("csv", fuzz_csv) > 0, "csv");
     ok(corpus("filter", fuzz_filter) > 0, "filter");
     ok(corpus("policy", fuzz_policy) > 0, "policy");
