@@ -207,6 +207,32 @@ is(mail_count('(mail=s*@corp.example)'), mail_count('(|(mail=s?@corp.example)(ma
 my %uid = map { $_ => 1 } ldap_search('a', '-b', $EAST, '(uid=s*)', '1.1') =~ /^dn: uid=s(\d+),/mg;
 is(scalar(grep { $uid{$_} } 1 .. $MANY), $MANY, 'everybody is there');
 
+# --- it is killed itself; and two at once
+sub uids { my ($letter) = @_; return scalar(() = ldap_search('a', '-b', $EAST, "(uid=$letter*)", '1.1') =~ /^dn: uid=$letter\d+,/mg) }
+spew($csv, "address,department\n" . join '', map { "k$_\@corp.example,sales/east\n" } 1 .. $MANY);
+$pid = start_import();
+ok(there('k200'), 'an import runs');
+kill 'KILL', $pid;
+waitpid $pid, 0;
+is((user('import', $csv))[0], 0, 'an import that was killed is run again, and completes') or diag(slurp("$dir/stderr"));
+like(slurp("$dir/stderr"), qr/$MANY people: \d+ added, [1-9]\d* there already, 0 refused/, 'with what was there');
+is(uids('k'), $MANY, 'and everybody is there once');
+
+spew($csv, "address,department\n" . join '', map { "w$_\@corp.example,sales/east\n" } 1 .. $MANY);
+my @pids = map { start_import() } 1 .. 2;
+my @codes = map { waitpid $_, 0; $? >> 8 } @pids;
+ok(!(grep { $_ != 0 && $_ != 1 } @codes), 'two administrators import the same at once: both come to an end') or diag("@codes");
+is(uids('w'), $MANY, 'and everybody is there once');
+is((user('import', $csv))[0], 0, 'a rerun has nothing to do');
+
+# --- the mirror is behind
+my ($sync) = map { $_->{pid} } grep { $_->{name} eq 'sync' } @{ status()->{roles} };
+kill 'STOP', Trial::policyd_pid(), $sync; # the parent, too: it would start another one
+ldap_change('a', "dn: uid=late,$EAST\nobjectClass: inetOrgPerson\nobjectClass: postroadAccount\nuid: late\ncn: l\nsn: l\nmail: late\@corp.example\n");
+import_is("address,alias\nother\@corp.example,late\@corp.example\n", 1, qr/refused other.*late\@corp\.example is taken already/, qr/1 refused/,
+    'what a mirror that is behind does not know, the server does');
+kill 'CONT', $sync, Trial::policyd_pid();
+
 # --- without the daemon
 policyd_stop();
 import_is("address,alias\nz1\@corp.example,\nz2\@corp.example,t7\@corp.example\ns8\@corp.example,\n", 1, qr/added z1.*refused z2.*t7\@corp\.example is taken.*there already s8/s,
