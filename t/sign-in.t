@@ -106,11 +106,11 @@ for my $site (qw(hebei shandong)) {
     my $here = dovecot_log($site);
     my $there = dovecot_log($other{$site});
     for my $login (qw(imap pop3 managesieve)) {
-        like($here, qr/$login-login: Info: proxy\($user,$line{$other{$site}}:\d+\): Started proxying/, "$login at $site was handed on");
-        like($there, qr/$login-login: Info: Login: user=<$user>.* rip=$address{$site},.* TLS/,
+        like($here, qr/$login-login: Info: proxy\($user,(?:\S+\[)?$line{$other{$site}}\]?:\d+\): Started proxying/, "$login at $site was handed on");
+        like($there, qr/$login-login: Info: (?:Login|Logged in): user=<$user>.* rip=$address{$site},.* TLS/,
             "and came to $other{$site} over TLS, with the client's own address");
     }
-    like($here, qr/submission-login: Info: proxy\($user,$line{$other{$site}}:587\): Started/, "port 465 at $site, too, to Postfix");
+    like($here, qr/submission-login: Info: proxy\($user,(?:\S+\[)?$line{$other{$site}}\]?:587\): Started/, "port 465 at $site, too, to Postfix");
     like($lab->log_text($site), qr{postfix/submissions/smtpd.*sasl_username=$home{$site}\@corp\.example}, 'or to the own one');
 }
 my $r = sign_in('hebei', 'submissions', 'alice@corp.example', 'sample-alice', 'MAIL FROM:<bob@corp.example>', 'RCPT TO:<bob@corp.example>');
@@ -148,7 +148,7 @@ await_line('hebei', 'bob@corp.example', qr/^$/);
 sleep 2;
 $r = sign_in_anew('shandong', 'imap', 'bob@corp.example', 'sample-bob', 'STATUS INBOX (MESSAGES)');
 ok($r->{ok}, 'his new home counts') or diag($r->{dialog});
-like(dovecot_log('hebei'), qr/imap-login: Info: Login: user=<bob\@corp\.example>/, 'and it is hebei');
+like(dovecot_log('hebei'), qr/imap-login: Info: (?:Login|Logged in): user=<bob\@corp\.example>/, 'and it is hebei');
 
 # While the mailbox moves nobody gets in, and nobody is handed on.
 change($bob, "replace: postroadState\npostroadState: moving\n");
