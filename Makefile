@@ -108,9 +108,10 @@ PLUGIN_CCALL = $(CC) $(WARN) -std=gnu11 $(WERROR) -DHAVE_CONFIG_H -isystem $(DOV
 PLUGIN_LINK = $(CC) $(CFLAGS) -shared $(filter-out -pie,$(HARDEN_LDFLAGS)) $(LDFLAGS)
 plugin_objs = $(addprefix dovecot-plugin/,$(addsuffix .o,$1))
 SETTINGS_OBJS = $(call plugin_objs,$(if $(filter 2.4,$(DOVECOT_SERIES)),settings-2.4))
-PLUGINS-2.4 = settings/lib95_postroad_settings.so
+PUSH_SETTINGS_OBJS = $(call plugin_objs,$(if $(filter 2.4,$(DOVECOT_SERIES)),push-settings-2.4))
+PLUGINS-2.4 = settings/lib95_postroad_settings.so settings/lib21_push_postroad_settings.so
 PLUGINS = $(if $(DOVECOT_SERIES),lib95_postroad_plugin.so lib96_imap_postroad_plugin.so lib96_pop3_postroad_plugin.so \
-	doveadm/lib10_doveadm_postroad_plugin.so $(PLUGINS-$(DOVECOT_SERIES)))
+	lib21_push_postroad_plugin.so doveadm/lib10_doveadm_postroad_plugin.so $(PLUGINS-$(DOVECOT_SERIES)))
 PLUGIN_FILES = $(addprefix dovecot-plugin/,$(notdir $(PLUGINS)))
 
 .PHONY: dovecot-plugins
@@ -124,7 +125,9 @@ dovecot-plugin/lib95_postroad_plugin.so: $(call plugin_objs,plugin session recor
 dovecot-plugin/lib96_imap_postroad_plugin.so: $(call plugin_objs,imap-plugin imap-change imap-share imap-quota)
 dovecot-plugin/lib96_pop3_postroad_plugin.so: $(call plugin_objs,pop3-plugin pop3-deleted-$(DOVECOT_POP3))
 dovecot-plugin/lib10_doveadm_postroad_plugin.so: $(call plugin_objs,doveadm-plugin question answer doveadm-compat-$(DOVECOT_SERIES)) $(SETTINGS_OBJS)
+dovecot-plugin/lib21_push_postroad_plugin.so: $(call plugin_objs,push-plugin question push-compat-$(DOVECOT_SERIES)) $(PUSH_SETTINGS_OBJS)
 dovecot-plugin/lib95_postroad_settings.so: $(SETTINGS_OBJS)
+dovecot-plugin/lib21_push_postroad_settings.so: $(PUSH_SETTINGS_OBJS)
 $(PLUGIN_FILES): dovecot-plugin/%.so:
 	$(call say,LD)
 	$(Q)$(PLUGIN_LINK) -o $@.new $^ && mv $@.new $@

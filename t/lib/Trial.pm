@@ -141,7 +141,7 @@ state_dir = "$dir/state";
 user = "$user"; group = "$group"; socket_group = "$group";
 directory: { $directory };
 sockets: { map = "unix:$dir/map"; policy = "unix:$dir/policy"; access = "unix:$dir/access";
-           control = "unix:$dir/control"; http = "$http"; };
+           control = "unix:$dir/control"; hook = "unix:$dir/hook"; http = "$http"; };
 $answer
 log: { level = "debug"; };
 CONF
