@@ -3,8 +3,8 @@
  * audit_list: who was in whose mailbox: records of the audit log, one a line.
  *
  * Who may read the files, root or the daemon's user, sees all of them. Everybody else
- * asks the daemon, which shows what he may see: records about his own mailbox, and
- * about those he holds the right audit over; and proves by a bind at the directory who
+ * asks the daemon, which shows what he may see: records about his own mailbox, his
+ * own doing, and about those he holds the right audit over; and proves by a bind at the directory who
  * he is. Promises: a page at a time, so that memory does not grow with the log.
  */
 #include <errno.h>

@@ -149,7 +149,7 @@ access_free(struct access *a)
     access_close_all(a);
     edit_ask_free(&a->edit);
     openings_free(&a->openings);
-    audit_close(&a->audit);
+    access_log_close(a);
     maps_free(&a->maps);
     free(a->work);
     if (a->base)

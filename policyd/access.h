@@ -98,6 +98,7 @@ const struct access_session *access_session_after(const struct access *a, uint64
 /* access_log.c: the audit log. 0: on disk; -1: not, and a_error says why. */
 int access_log_open(struct access *a);
 void access_log_tick(struct access *a, int64_t now_ms);
+void access_log_close(struct access *a);
 int access_log_add(struct access *a, const struct audit_record *r);
 /* The same of a login, if it is to be recorded; good: it succeeded; own: into one's own mailbox. */
 int access_log_login(struct access *a, const struct audit_record *r, int good, int own);

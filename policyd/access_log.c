@@ -6,6 +6,7 @@
  * system's log, and whoever needed the record is told so; a slow disk doesn't look like
  * a role that stands still. Must not decide what a missing record means.
  */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -89,6 +90,17 @@ access_log_tick(struct access *a, int64_t now_ms)
         log_notice("audit log goes as far as %s", anchor);
     else if (rc < 0)
         failed(a, error);
+}
+
+void
+access_log_close(struct access *a)
+{
+    char hash[AUDIT_HASH];
+    uint64_t seq = a->audit ? audit_newest(a->audit, hash) : 0;
+
+    if (seq > 0)
+        log_notice("audit log ends at seq=%" PRIu64 " hash=%s", seq, hash);
+    audit_close(&a->audit);
 }
 
 int

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * control_audit: records of the audit log, for those who can't read its files: about
- * one's own mailbox, and about those one holds the right audit over.
+ * one's own mailbox and one's own doing, and about those one holds the right audit over.
  *
  * Promises: a request reads at most PAGE_READ bytes and answers with at most PAGE_LINES
  * records, whatever the log holds; where the next one goes on is in the answer. Root
@@ -78,7 +78,7 @@ is_shown(struct page *p, const struct audit_line *l)
     char text[512];
     size_t n;
 
-    if (p->as.n == 0)
+    if (p->as.n == 0 || audit_filter_same(l->field[AUDIT_ACTOR], p->as))
         return 1;
     n = audit_line_text(l->field[AUDIT_TARGET], text, sizeof text);
     if (n == 0)
