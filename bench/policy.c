@@ -7,8 +7,8 @@
  *
  * With -s it is the limit to compare with: a server with one epoll loop that finds
  * where each request ends, looks at nothing else, and says DUNNO. Requests are made of LOGIN, SENDER and
- * RECIPIENT, one line of three words each, in the form of Postfix 3.7 at RCPT; "-" is
- * nothing. Ends with 1 when the server hangs up. Must only be used for measuring.
+ * RECIPIENT, one line of three words each, in the form of Postfix 3.7 at RCPT, DATA and
+ * END-OF-MESSAGE; "-" is nothing. Ends with 1 when the server hangs up. Must only be used for measuring.
  *
  * usage: policy [-n REQUESTS] [-p CPU] SOCKET <WORDS
  *        policy -s [-p CPU] SOCKET
@@ -29,10 +29,10 @@
 #define FD_MAX      1024
 
 static const char format[] =
-    "request=smtpd_access_policy\nprotocol_state=RCPT\nprotocol_name=ESMTP\n"
+    "request=smtpd_access_policy\nprotocol_state=%s\nprotocol_name=ESMTP\n"
     "client_address=192.0.2.77\nclient_name=unknown\nclient_port=41124\n"
     "reverse_client_name=unknown\nserver_address=192.0.2.10\nserver_port=587\n"
-    "helo_name=pc.example\nsender=%s\nrecipient=%s\nrecipient_count=0\nqueue_id=\n"
+    "helo_name=pc.example\nsender=%s\nrecipient=%s\nrecipient_count=%d\nqueue_id=\n"
     "instance=5a1c.68ef8d1a.8d1f0.0\nsize=5120\netrn_domain=\nstress=\nsasl_method=PLAIN\n"
     "sasl_username=%s\nsasl_sender=\nccert_subject=\nccert_issuer=\nccert_fingerprint=\n"
     "ccert_pubkey_fingerprint=\nencryption_protocol=TLSv1.3\n"
@@ -148,14 +148,17 @@ now_s(void)
 static size_t
 read_requests(char **requests)
 {
+    static const char *const states[] = {"RCPT", "DATA", "END-OF-MESSAGE"};
     char login[400], sender[400], recipient[400], text[REQUEST_MAX];
     size_t n = 0;
 
     while (n < KEYS_MAX && scanf("%399s %399s %399s", login, sender, recipient) == 3) {
-        snprintf(text, sizeof text, format, strcmp(sender, "-") ? sender : "", recipient,
-                 strcmp(login, "-") ? login : "");
-        if (!(requests[n++] = strdup(text)))
-            die("memory");
+        for (int s = 0; s < 3 && n < KEYS_MAX; s++) {
+            snprintf(text, sizeof text, format, states[s], strcmp(sender, "-") ? sender : "",
+                     recipient, s > 0, strcmp(login, "-") ? login : "");
+            if (!(requests[n++] = strdup(text)))
+                die("memory");
+        }
     }
     return n;
 }

@@ -331,6 +331,14 @@ mirror_pause(struct mirror *m)
 }
 
 uint64_t
+mirror_snapshot(struct mirror *m)
+{
+    MDB_txn *txn = mirror_txn(m);
+
+    return txn ? mdb_txn_id(txn) : 0;
+}
+
+uint64_t
 mirror_structure(struct mirror *m)
 {
     MDB_txn *txn = mirror_txn(m);

@@ -65,6 +65,8 @@ void mirror_pause(struct mirror *m);
 
 /* Counts up whenever sites, departments or domains changed: caches of those hold while it stays. */
 uint64_t mirror_structure(struct mirror *m);
+/* Another number for each snapshot that may differ at all; 0: can't be read. */
+uint64_t mirror_snapshot(struct mirror *m);
 
 enum claim_how { CLAIM_PRIMARY, CLAIM_ALIAS };
 

@@ -12,25 +12,23 @@
 static struct span *
 attribute(struct policy_request *req, struct span name)
 {
-    const struct {
-        const char *name;
-        struct span *value;
+#define KNOWN(field)                                                        \
+    {                                                                       \
+        {#field, sizeof #field - 1}, offsetof(struct policy_request, field) \
+    }
+    static const struct {
+        struct span name;
+        size_t at;
     } known[] = {
-        {"request", &req->request},
-        {"protocol_state", &req->protocol_state},
-        {"policy_context", &req->policy_context},
-        {"client_address", &req->client_address},
-        {"sender", &req->sender},
-        {"recipient", &req->recipient},
-        {"ccert_fingerprint", &req->ccert_fingerprint},
-        {"sasl_username", &req->sasl_username},
-        {"size", &req->size},
-        {"recipient_count", &req->recipient_count},
+        KNOWN(request), KNOWN(protocol_state),  KNOWN(policy_context),    KNOWN(client_address),
+        KNOWN(sender),  KNOWN(recipient),       KNOWN(ccert_fingerprint), KNOWN(sasl_username),
+        KNOWN(size),    KNOWN(recipient_count),
     };
+#undef KNOWN
 
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if (span_same(name, span_of(known[i].name)))
-            return known[i].value;
+        if (span_same(name, known[i].name))
+            return (struct span *)((char *)req + known[i].at);
     return NULL;
 }
 

@@ -83,6 +83,19 @@ struct map_trace {
  */
 enum socketmap_status maps_lookup(struct maps *m, enum map_id map, struct span key, char *out,
                                   size_t cap, size_t *len_r, struct map_trace *trace);
+/* Who has an address, for those who want no map's answer. */
+struct maps_who {
+    int parsed; /* what addr_parse said; unless 1 nothing else is set */
+    int ours;   /* of our domains */
+    int found;
+    int exact;               /* found by just this address, or by another name of the domain */
+    int proven;              /* not found: and that is a fact */
+    enum record_state state; /* inherited states included */
+    struct mirror_claim claim;
+};
+/* 0; -1 can't be read. Spans in claim live until maps_end. */
+int maps_who(struct maps *m, struct span address, struct maps_who *who);
+
 /*
  * When the question of the next lookup came, monotonic ms; 0 or not called: now. That an address is
  * nobody's is only said when it was proven for a moment after that, see freshness.h.

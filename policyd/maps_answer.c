@@ -267,3 +267,31 @@ maps_lookup(struct maps *m, enum map_id map, struct span key, char *out, size_t 
         fill_trace(m, trace);
     return s;
 }
+
+int
+maps_who(struct maps *m, struct span address, struct maps_who *who)
+{
+    const struct hit *h = &m->hit;
+    int rc = -1;
+
+    *who = (struct maps_who){0};
+    m->parsed = m->traced = 0;
+    maps_proof_begin(m);
+    if (maps_begin(m) == 0 && m->complete)
+        rc = maps_route(m, address);
+    if (m->mirror && mirror_failed(m->mirror))
+        rc = -1;
+    m->waits = 0;
+    if (rc >= 0)
+        who->parsed = m->parsed;
+    if (rc == 1) {
+        who->ours = h->ours;
+        who->found = h->found;
+        who->exact = h->found && !h->stripped && !h->catch_all;
+        who->proven = !h->found && m->route.verdict != ROUTE_UNSURE;
+        who->state = m->in.state;
+        who->claim = h->claim;
+    }
+    maps_end(m);
+    return rc < 0 ? -1 : 0;
+}

@@ -16,6 +16,8 @@
 #include "serve.h"
 #include "traffic.h"
 
+#define KEPT 61 /* people who send right now */
+
 enum stage { STAGE_RCPT, STAGE_DATA, STAGE_END };
 
 static struct traffic *counters; /* one per process, as the role is */
@@ -102,13 +104,47 @@ number_of(struct span text)
     return n;
 }
 
+/*
+ * Who has logged in asks for each recipient and each stage of his message: kept for as long as
+ * nothing in the mirror has changed. Only who was found; doubt is looked at each time.
+ */
+static void
+find_kept(struct worker *w, struct span login, struct send_entry *e)
+{
+    static struct {
+        uint64_t snapshot, generation;
+        char login[ADDR_MAX + 1];
+        struct send_entry e;
+    } kept[KEPT], *k;
+    const char *why;
+    struct mirror *m = maps_mirror(w->maps, &why);
+    uint64_t snapshot = m ? mirror_snapshot(m) : 0, generation = maps_generation(w->maps);
+    uint32_t hash = 2166136261u;
+
+    for (size_t i = 0; i < login.n; i++)
+        hash = (hash ^ (unsigned char)login.p[i]) * 16777619u;
+    k = &kept[hash % KEPT];
+    if (snapshot == 0 || k->snapshot != snapshot || k->generation != generation ||
+        !span_same(login, span_of(k->login))) {
+        k->snapshot = 0;
+        send_find(w, login, 1, &k->e);
+        if (k->e.found == 1 && login.n <= ADDR_MAX) {
+            memcpy(k->login, login.p, login.n);
+            k->login[login.n] = '\0';
+            k->snapshot = snapshot;
+            k->generation = generation;
+        }
+    }
+    *e = k->e;
+}
+
 static void
 find_login(struct worker *w, struct question *q)
 {
     static const enum guard_login logins[] = {
         [0] = LOGIN_UNSURE, [1] = LOGIN_STRANGER, [2] = LOGIN_ACCOUNT};
 
-    send_find(w, q->req->sasl_username, 1, &q->login);
+    find_kept(w, q->req->sasl_username, &q->login);
     q->in.login = logins[q->login.found + 1];
     if (q->login.found == 1 && q->login.kind != KIND_ACCOUNT)
         q->in.login = LOGIN_STRANGER;
@@ -138,7 +174,10 @@ find_recipient(struct worker *w, struct question *q)
 {
     const struct send_entry *who = q->in.login == LOGIN_ACCOUNT ? &q->login : NULL;
 
-    send_find(w, q->req->recipient, 0, &q->rcpt);
+    if (who) /* what only outsiders may not is not looked for */
+        send_find_list(w, q->req->recipient, &q->rcpt);
+    else
+        send_find(w, q->req->recipient, 0, &q->rcpt);
     q->in.inside = known_of(q->rcpt.ours);
     if (q->rcpt.found < 0 && q->rcpt.ours != 0) {
         /* The map mailbox says what is to be said of an address that may not exist. */
@@ -150,7 +189,7 @@ find_recipient(struct worker *w, struct question *q)
         return;
     if (q->rcpt.kind == KIND_LIST)
         q->in.may_list = send_may_write(w, &q->rcpt, who, q->req->sender);
-    if (q->rcpt.withheld[SEND_RECEIVE][0] && !is_loopback(q->req->client_address))
+    if (!who && q->rcpt.withheld[SEND_RECEIVE][0] && !is_loopback(q->req->client_address))
         q->in.receives = GUARD_NO;
 }
 
@@ -216,7 +255,7 @@ find_all(struct worker *w, struct question *q, uint32_t recipients)
         find_login(w, q);
     if (q->stage == STAGE_RCPT) {
         if (q->in.login == LOGIN_ACCOUNT)
-            q->in.sender = send_owns(w, &q->login, q->req->sender);
+            q->in.sender = send_owns(w, &q->login, q->req->sasl_username, q->req->sender);
         find_recipient(w, q);
     }
     if (q->in.login != LOGIN_ACCOUNT || q->stage == STAGE_END)

@@ -35,8 +35,7 @@ struct send_entry {
     struct record record;
     enum record_kind kind;
     enum record_state state;
-    struct addr primary;
-    struct span domain;                         /* primary name of the domain it is in */
+    char domain[ADDR_DOMAIN_MAX + 1];           /* primary name of the domain it is in; "" */
     char withheld[SEND_FUNCTIONS][SEND_AT_MAX]; /* by which entry; "" not withheld */
     struct limits limits;
     char limit_at[LIMIT_KIND_N][SEND_AT_MAX]; /* which entry says it */
@@ -48,12 +47,15 @@ struct send_entry {
 
 /* login: exactly this address, without an extension, and no catch-all. */
 void send_find(struct worker *w, struct span address, int login, struct send_entry *e);
+/* The same of a recipient, of whom only lists are read: of others found, ours, kind and uuid are set. */
+void send_find_list(struct worker *w, struct span address, struct send_entry *e);
 
 /* Whose address it is, by any name of its domain, no catch-all: 1; 0 nobody's as far as is known; -1. */
 int send_owner(struct worker *w, struct span address, unsigned char uuid[UUID_LEN]);
 
-/* Whether the login, by its primary address, may send as sender (no address: a bounce, always). */
-enum guard_known send_owns(struct worker *w, const struct send_entry *login, struct span sender);
+/* Whether who logged in by that name, and was found, may send as sender (no address: always). */
+enum guard_known send_owns(struct worker *w, const struct send_entry *e, struct span login,
+                           struct span sender);
 
 /*
  * Whether it may write to the list; who is NULL for those who are not logged in, and then only

@@ -6,10 +6,13 @@
  * Promises: whoever sets something is remembered, so that a refusal can name him; an
  * entry above that can't be read leaves everything unknown. Must not: decide.
  */
+#include <stddef.h>
 #include <stdio.h>
 
 #include "send.h"
 #include "serve.h"
+
+#define KEPT 509 /* departments; a few kilobytes each */
 
 /* The RDN as the directory writes it, fit for a reply. */
 static void
@@ -103,7 +106,7 @@ may_be_hidden(const struct worker *w, const struct mirror_org *org)
 }
 
 static int
-take_above(struct worker *w, struct mirror *m, struct send_entry *e, uint32_t number)
+walk_above(struct worker *w, struct mirror *m, struct send_entry *e, uint32_t number)
 {
     struct mirror_org org;
     struct record up;
@@ -114,7 +117,7 @@ take_above(struct worker *w, struct mirror *m, struct send_entry *e, uint32_t nu
         if (found != 1)
             return -1;
         if (e->nabove == 0)
-            e->domain = org.domain;
+            snprintf(e->domain, sizeof(e->domain), "%.*s", (int)org.domain.n, org.domain.p);
         e->above[e->nabove++] = number;
         found = mirror_entry(m, org.uuid, &up);
         if (found < 0 || (found == 0 && !may_be_hidden(w, &org)))
@@ -125,75 +128,148 @@ take_above(struct worker *w, struct mirror *m, struct send_entry *e, uint32_t nu
     return 0;
 }
 
-static int
-take_entry(struct worker *w, const struct mirror_claim *claim, struct send_entry *e)
+/*
+ * What comes from above, which is the same for all in one department: kept for as long as
+ * nothing in the mirror has changed. NULL: can't be told.
+ */
+static const struct send_entry *
+from_above(struct worker *w, struct mirror *m, uint32_t number)
 {
-    const char *why;
-    struct span mail;
-    struct mirror *m = maps_mirror(w->maps, &why);
+    static struct {
+        uint64_t snapshot, generation;
+        uint32_t number;
+        struct send_entry e;
+    } kept[KEPT];
+    uint64_t snapshot = mirror_snapshot(m), generation = maps_generation(w->maps);
+    size_t i = number % KEPT;
 
-    memcpy(e->uuid, claim->uuid, UUID_LEN);
-    e->kind = (enum record_kind)claim->kind;
-    if (!m || mirror_entry(m, e->uuid, &e->record) != 1)
-        return -1;
-    if (record_find(&e->record, TAG_MAIL, &mail))
-        addr_parse(&e->primary, mail.p, mail.n, "");
-    if (take_items(e, &e->record, e->uuid) < 0)
-        return -1;
-    return take_above(w, m, e, claim->parent);
+    if (snapshot == 0)
+        return NULL;
+    if (kept[i].snapshot == snapshot && kept[i].generation == generation &&
+        kept[i].number == number)
+        return &kept[i].e;
+    kept[i].snapshot = 0;
+    memset(&kept[i].e, 0, sizeof(kept[i].e));
+    if (walk_above(w, m, &kept[i].e, number) < 0)
+        return NULL;
+    kept[i].snapshot = snapshot;
+    kept[i].generation = generation;
+    kept[i].number = number;
+    return &kept[i].e;
+}
+
+/* Beneath what e says itself. */
+static void
+inherit(struct send_entry *e, const struct send_entry *up)
+{
+    for (int f = 0; f < SEND_FUNCTIONS; f++)
+        if (!e->withheld[f][0])
+            memcpy(e->withheld[f], up->withheld[f], SEND_AT_MAX);
+    for (int k = 0; k < LIMIT_KIND_N; k++) {
+        if (!(up->limits.set >> k & 1) || (e->limits.set >> k & 1))
+            continue;
+        limits_take(&e->limits, (enum limit_kind)k, up->limits.most[k]);
+        memcpy(e->limit_at[k], up->limit_at[k], SEND_AT_MAX);
+    }
+    memcpy(e->totals, up->totals, up->ntotals * sizeof(*up->totals));
+    e->ntotals = up->ntotals;
+    memcpy(e->domain, up->domain, sizeof(e->domain));
+    memcpy(e->above, up->above, up->nabove * sizeof(*up->above));
+    e->nabove = up->nabove;
 }
 
 static int
-is_login(const struct map_trace *t)
+take_entry(struct worker *w, const struct mirror_claim *claim, struct send_entry *e)
 {
-    return strcmp(t->how, "address") == 0 || strcmp(t->how, "alias domain") == 0;
+    const struct send_entry *up;
+    const char *why;
+    struct mirror *m = maps_mirror(w->maps, &why);
+
+    if (!m || mirror_entry(m, e->uuid, &e->record) != 1 || take_items(e, &e->record, e->uuid) < 0 ||
+        !(up = from_above(w, m, claim->parent)))
+        return -1;
+    inherit(e, up);
+    return 0;
 }
 
 int
 send_owner(struct worker *w, struct span address, unsigned char uuid[UUID_LEN])
 {
-    struct map_trace trace;
-    size_t n;
+    struct maps_who who;
 
     maps_asked(w->maps, MAPS_CANT_WAIT);
-    if (maps_lookup(w->maps, MAP_TRANSPORT, address, w->data, sizeof(w->data), &n, &trace) ==
-        SOCKETMAP_TEMP)
+    if (maps_who(w->maps, address, &who) < 0)
         return -1;
-    if (!trace.found || !is_login(&trace))
+    if (!who.exact)
         return 0;
-    memcpy(uuid, trace.claim.uuid, UUID_LEN);
+    memcpy(uuid, who.claim.uuid, UUID_LEN);
+    return 1;
+}
+
+/* 1 found, and e has what is known without reading its entry. */
+static int
+find_claim(struct worker *w, struct span address, int login, struct send_entry *e,
+           struct maps_who *who)
+{
+    memset(e, 0, offsetof(struct send_entry, totals));
+    e->ntotals = e->nabove = 0;
+    e->found = e->ours = -1;
+    maps_asked(w->maps, MAPS_CANT_WAIT);
+    if (maps_who(w->maps, address, who) < 0)
+        return 0;
+    e->ours = who->parsed == 1 && who->ours;
+    e->state = who->state;
+    if (!who->found || (login && !who->exact)) {
+        e->found = who->parsed != 1 || who->found || who->proven ? 0 : -1;
+        return 0;
+    }
+    memcpy(e->uuid, who->claim.uuid, UUID_LEN);
+    e->kind = (enum record_kind)who->claim.kind;
     return 1;
 }
 
 void
 send_find(struct worker *w, struct span address, int login, struct send_entry *e)
 {
-    struct map_trace trace;
-    size_t n;
+    struct maps_who who;
 
-    *e = (struct send_entry){.found = -1, .ours = -1};
-    maps_asked(w->maps, MAPS_CANT_WAIT);
-    if (maps_lookup(w->maps, MAP_TRANSPORT, address, w->data, sizeof(w->data), &n, &trace) ==
-        SOCKETMAP_TEMP)
+    if (find_claim(w, address, login, e, &who))
+        e->found = take_entry(w, &who.claim, e) < 0 ? -1 : 1;
+}
+
+void
+send_find_list(struct worker *w, struct span address, struct send_entry *e)
+{
+    struct maps_who who;
+
+    if (!find_claim(w, address, 0, e, &who))
         return;
-    e->ours = trace.parsed == 1 && trace.route.verdict != ROUTE_OUTSIDE;
-    e->state = trace.in.state;
-    if (trace.parsed != 1)
-        e->found = 0;
-    else if (trace.found && (!login || is_login(&trace)))
-        e->found = take_entry(w, &trace.claim, e) < 0 ? -1 : 1;
-    else
-        e->found = trace.found || trace.route.verdict != ROUTE_UNSURE ? 0 : -1;
+    e->found = 1;
+    if (e->kind == KIND_LIST)
+        e->found = take_entry(w, &who.claim, e) < 0 ? -1 : 1;
+}
+
+/* Just the address he logged in by: that it is his was found out then. */
+static int
+is_login(struct span login, struct span sender)
+{
+    struct addr a, b;
+
+    return addr_parse(&a, login.p, login.n, "") == 1 &&
+           addr_parse(&b, sender.p, sender.n, "") == 1 && a.len == b.len &&
+           memcmp(a.text, b.text, a.len) == 0;
 }
 
 enum guard_known
-send_owns(struct worker *w, const struct send_entry *login, struct span sender)
+send_owns(struct worker *w, const struct send_entry *e, struct span login, struct span sender)
 {
-    struct span all;
+    struct span all, mail;
     size_t n = 0;
 
-    if (sender.n == 0)
+    if (sender.n == 0 || is_login(login, sender))
         return GUARD_YES;
+    if (!record_find(&e->record, TAG_MAIL, &mail))
+        return GUARD_NO;
     maps_asked(w->maps, MAPS_CANT_WAIT);
     switch (maps_lookup(w->maps, MAP_SENDER, sender, w->data, sizeof(w->data), &n, NULL)) {
     case SOCKETMAP_OK:
@@ -212,7 +288,7 @@ send_owns(struct worker *w, const struct send_entry *login, struct span sender)
         all.p += one.n + (comma != NULL);
         while (one.n > 0 && one.p[0] == ' ')
             one.p++, one.n--;
-        if (span_same(one, (struct span){login->primary.text, login->primary.len}))
+        if (span_same(one, mail))
             return GUARD_YES;
     }
     return GUARD_NO;

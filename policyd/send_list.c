@@ -117,7 +117,7 @@ by_word(struct asking *a, const struct send_entry *list, const struct send_entry
         struct span word)
 {
     if (span_same(word, span_of("domain")))
-        return list->domain.n > 0 && span_same(list->domain, who->domain) ? GUARD_YES : GUARD_NO;
+        return *list->domain && strcmp(list->domain, who->domain) == 0 ? GUARD_YES : GUARD_NO;
     if (span_same(word, span_of("department")))
         return shares_parent(list, who);
     if (span_same(word, span_of("members")))
