@@ -143,6 +143,8 @@ policyd/policyd.a: $(POLICYD_OBJS)
 $(TESTS): %: %.o policyd/policyd.a lib/libpostroad.a
 	$(call say,LD)
 	$(Q)$(LINK) -o $@ $^ $(LIB_LIBS) $(POLICYD_LIBS)
+# What this one tries is of the command.
+t/move_test: ctl/move_copy.o ctl/move_record.o
 $(TOOLS) $(BENCHES): %: %.o policyd/policyd.a lib/libpostroad.a
 	$(call say,LD)
 	$(Q)$(LINK) -o $@ $^ $(LIB_LIBS) $(POLICYD_LIBS) -lpthread

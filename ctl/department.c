@@ -138,33 +138,21 @@ show_inherited(struct org *o, const struct dir_entry *e, json_t *j)
 }
 
 static int
-show(struct org *o, const struct dir_entry *e)
+more(struct org *o, const struct dir_entry *e, json_t *j)
 {
-    json_t *inherited = json_object();
-    size_t people = 0;
-    int code = org_count(o, e->dn, DIR_SUB, "(objectClass=postroadAccount)", &people, NULL);
+    json_t *inherited = j ? json_object() : NULL;
+    int code = show_inherited(o, e, inherited);
 
-    if (code == CTL_DONE && !o->ctl->json)
-        org_print(e, fields, FIELDS);
-    if (code == CTL_DONE)
-        code = show_inherited(o, e, o->ctl->json ? inherited : NULL);
-    if (code == CTL_DONE && o->ctl->json) {
-        json_t *j = org_json(e, fields, FIELDS);
-
+    if (code == CTL_DONE && j)
         json_object_set(j, "inherited", inherited);
-        json_object_set_new(j, "accounts", json_integer((json_int_t)people));
-        ctl_print_json(j);
-    } else if (code == CTL_DONE) {
-        printf("%-13s %zu\n", "accounts", people);
-    }
     json_decref(inherited);
-    return code;
+    return code == CTL_DONE ? org_show_people(o, e, j) : code;
 }
 
 int
 verb_department_show(struct ctl *ctl)
 {
-    return org_one(ctl, &kind, show);
+    return org_show(ctl, &kind, more);
 }
 
 int

@@ -161,28 +161,10 @@ verb_domain_add(struct ctl *ctl)
 
 /* --- show, list --- */
 
-static int
-show(struct org *o, const struct dir_entry *e)
-{
-    size_t people = 0;
-    int code = org_count(o, e->dn, DIR_SUB, "(objectClass=postroadAccount)", &people, NULL);
-
-    if (code == CTL_DONE && o->ctl->json) {
-        json_t *j = org_json(e, fields, FIELDS);
-
-        json_object_set_new(j, "accounts", json_integer((json_int_t)people));
-        ctl_print_json(j);
-    } else if (code == CTL_DONE) {
-        org_print(e, fields, FIELDS);
-        printf("%-13s %zu\n", "accounts", people);
-    }
-    return code;
-}
-
 int
 verb_domain_show(struct ctl *ctl)
 {
-    return org_one(ctl, &kind, show);
+    return org_show(ctl, &kind, org_show_people);
 }
 
 int

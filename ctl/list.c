@@ -188,7 +188,7 @@ verb_list_add(struct ctl *ctl)
 int
 verb_list_show(struct ctl *ctl)
 {
-    return org_show(ctl, &kind);
+    return org_show(ctl, &kind, NULL);
 }
 
 int

@@ -138,7 +138,11 @@ struct org_kind {
 };
 /* A verb that does one thing with the entry its argument names. */
 int org_one(struct ctl *ctl, const struct org_kind *kind, org_use *use);
-int org_show(struct ctl *ctl, const struct org_kind *kind);
+/* Show it by its fields; more (or NULL) adds to j, or where that is NULL prints. */
+typedef int org_more(struct org *o, const struct dir_entry *e, json_t *j);
+int org_show(struct ctl *ctl, const struct org_kind *kind, org_more *more);
+/* The number of accounts below: an org_more. */
+int org_show_people(struct org *o, const struct dir_entry *e, json_t *j);
 /* All there are, or with an argument those below the domain or department it names. */
 int org_list_all(struct ctl *ctl, const struct org_kind *kind, int may_have_top);
 /* What fill collects is written; collecting nothing is refused. */

@@ -10,7 +10,7 @@
 #include "site_verbs.h"
 #include "text.h"
 
-const struct org_field site_fields[] = {
+static const struct org_field fields[] = {
     {"name", "cn", 0},
     {"place", "l", 0},
     {"description", "description", 1},
@@ -20,7 +20,7 @@ const struct org_field site_fields[] = {
     {"next hops", "postroadNextHop", 1},
     {"certificates", "postroadCertFingerprint", 1},
 };
-const size_t site_nfields = sizeof site_fields / sizeof *site_fields;
+#define FIELDS (sizeof fields / sizeof *fields)
 
 struct listing {
     struct org *o;
@@ -57,13 +57,19 @@ why(const struct dir_entry *e)
     return *note ? note + strlen(SITE_NOTE) : "";
 }
 
+static void
+add_wanted(json_t *j, const struct dir_entry *e)
+{
+    json_object_set_new(j, "wanted", json_string(site_wanted(e)));
+    json_object_set_new(j, "why", *why(e) ? json_string(why(e)) : json_null());
+}
+
 static json_t *
 to_json(const struct dir_entry *e)
 {
-    json_t *j = org_json(e, site_fields, site_nfields);
+    json_t *j = org_json(e, fields, FIELDS);
 
-    json_object_set_new(j, "wanted", json_string(site_wanted(e)));
-    json_object_set_new(j, "why", *why(e) ? json_string(why(e)) : json_null());
+    add_wanted(j, e);
     return j;
 }
 
@@ -165,20 +171,21 @@ const struct org_kind site_kind = {
     .args = "one SITE or SITE/SERVER",
     .find = site_find_any,
     .name = name_of,
+    .fields = fields,
+    .nfields = FIELDS,
 };
 
 static int
-show(struct org *o, const struct dir_entry *e)
+more(struct org *o, const struct dir_entry *e, json_t *j)
 {
-    if (o->ctl->json)
-        ctl_print_json(to_json(e));
-    else
-        org_print(e, site_fields, site_nfields);
+    (void)o;
+    if (j)
+        add_wanted(j, e);
     return CTL_DONE;
 }
 
 int
 verb_site_show(struct ctl *ctl)
 {
-    return org_one(ctl, &site_kind, show);
+    return org_show(ctl, &site_kind, more);
 }

@@ -267,7 +267,7 @@ does(0, qr/deleted site henan/, qw(site delete henan --yes));
     does(0, qr/added domain placed\.example/, qw(domain add placed.example));
     like(entry('dc=placed.example,ou=mail,o=corp'), qr/^associatedDomain: placed\.example$/m, 'a domain goes where rights.domains says, which is made');
     does(0, qr/ou=domains,o=corp is not below ou=mail,o=corp \(rights\.domains\): only system administrators.*added/s,
-        qw(domain add other.example --under ou=domains,o=corp));
+        qw(domain add other.example --under), 'ou=domains,o=corp');
     does(0, qr/deleted/, qw(domain delete other.example --yes));
     does(0, qr/deleted/, qw(domain delete placed.example --yes));
     for my $preset (qw(iredmail univention)) {

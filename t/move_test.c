@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Moving a mailbox: the record of a move, which others may have written or cut, and the words of the
+ * administrator's command, into which names are put: none can become a second word, an option or a
+ * command, and none is missing without a word about it.
+ */
+#include <stdarg.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "../ctl/move_site.h"
+#include "tap.h"
+
+static char said[1024];
+
+/* What the command says it with, in its place. */
+int
+ctl_fail(const struct ctl *ctl, int code, const char *fmt, ...)
+{
+    va_list ap;
+
+    (void)ctl;
+    va_start(ap, fmt);
+    vsnprintf(said, sizeof said, fmt, ap);
+    va_end(ap);
+    return code;
+}
+
+/* --- the record --- */
+
+static void
+test_record_again(void)
+{
+    static const struct move moves[] = {
+        {MOVE_COPY, "shandong", "hebei", "", ""},
+        {MOVE_LATE, "shandong", "hebei", "hebei", "suspended"},
+        {MOVE_COPY, "a", "b", "b", "active"},
+    };
+    char text[MOVE_RECORD_MAX];
+    struct move m;
+
+    for (size_t i = 0; i < sizeof moves / sizeof *moves; i++) {
+        move_record_format(&moves[i], text);
+        is_int(move_record_parse(text, &m), 0, text);
+        ok(m.step == moves[i].step && strcmp(m.to, moves[i].to) == 0 &&
+               strcmp(m.from, moves[i].from) == 0 && strcmp(m.home, moves[i].home) == 0 &&
+               strcmp(m.state, moves[i].state) == 0,
+           "is read as it was written");
+    }
+}
+
+/* The longest names there may be, and one longer. */
+static void
+test_record_length(void)
+{
+    struct move m = {MOVE_LATE, "", "", "", ""}, back;
+    char text[MOVE_RECORD_MAX], longer[512];
+
+    memset(m.to, 't', MOVE_NAME_MAX - 1);
+    memset(m.from, 'f', MOVE_NAME_MAX - 1);
+    memset(m.home, 'h', MOVE_NAME_MAX - 1);
+    strcpy(m.state, "suspended");
+    move_record_format(&m, text);
+    ok(strlen(text) < MOVE_RECORD_MAX - 1, "the longest names fit into the attribute");
+    is_int(move_record_parse(text, &back), 0, "and are read");
+    is_str(back.home, m.home, "whole");
+    snprintf(longer, sizeof longer, "to=%st from=b home=- state=- step=copy", m.to);
+    is_int(move_record_parse(longer, &back), -1, "a name too long is none, not a shorter one");
+}
+
+static void
+test_record_bad(void)
+{
+    static const char *const bad[] = {
+        "",
+        "to=a",
+        "to=a from=b home=- state=-",
+        "to=a from=b home=- state=- step=",
+        "to=a from=b home=- state=- step=done",
+        "to=- from=b home=- state=- step=copy",
+        "to=a from=- home=- state=- step=copy",
+        "to= from=b home=- state=- step=copy",
+        "from=b home=- state=- step=copy to",
+        "xto=a from=b home=- state=- step=copy",
+        "to=a from=b home=- state=0123456789abcdef step=copy",
+        "to=a,from=b,home=-,state=-,step=copy",
+    };
+    struct move m;
+
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        is_int(move_record_parse(bad[i], &m), -1, *bad[i] ? bad[i] : "nothing");
+    is_int(move_record_parse("step=late by=x state=- home=h  from=b to=a later=words", &m), 0,
+           "in another order, with words of a later version");
+    ok(m.step == MOVE_LATE && strcmp(m.to, "a") == 0 && strcmp(m.home, "h") == 0, "it is read");
+    is_int(move_record_parse("to=a to=c from=b home=- state=- step=copy", &m), 0, "a word twice");
+    is_str(m.to, "a", "the first one counts");
+}
+
+/* --- the words --- */
+
+static const struct move_names names = {"a%u@b.example", "hebei", "shandong", "mx1.hebei", ""};
+
+static void
+expands(const char *word, const char *want)
+{
+    char out[64];
+    long n = move_expand(word, &names, out, sizeof out);
+
+    is_str(n < 0 ? "(none)" : out, want, word);
+    if (n >= 0)
+        is_int(n, (long long)strlen(out), "its length");
+}
+
+static void
+test_expand(void)
+{
+    char out[8];
+
+    expands("doveadm", "doveadm");
+    expands("%u", "a%u@b.example");
+    expands("%from:%to", "hebei:shandong");
+    expands("ssh:%from_host/x", "ssh:mx1.hebei/x");
+    expands("100%%", "100%");
+    expands("%%u", "%u");
+    expands("%to_host", "(none)");
+    expands("%x", "(none)");
+    expands("%", "(none)");
+    expands("%f", "(none)");
+    expands("", "");
+    is_int(move_expand("1234567", &names, out, sizeof out), 7, "as long as fits");
+    is_int(move_expand("12345678", &names, out, sizeof out), -1, "one more is too long");
+    is_int(move_expand("%from%%%%%%", &names, out, sizeof out), -1, "a name that fits not quite");
+    is_int(move_expand("%u", &names, out, sizeof out), -1, "nor at all");
+}
+
+static void
+test_plain(void)
+{
+    static const char *const bad[] = {"",      "-a@b.example",  "a b@b.example", "a@b.example;x",
+                                      "a'@b",  "a\"@b",         "$(x)@b",        "a@b\nc",
+                                      "`x`@b", "a|b@b.example", "*@b",           "a\\@b"};
+    static const char *const good[] = {"a@b.example", "a.b+c_d-e=f@b.example",
+                                       "\xe9\x98\xbf@b.example"};
+
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        is_int(move_is_plain(bad[i]), 0, "not plain");
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+        is_int(move_is_plain(good[i]), 1, good[i]);
+}
+
+/* --- running --- */
+
+static int
+runs(const char *script, const char *word)
+{
+    struct conf_list command = {.n = 4, .v = {(char *)"sh", (char *)"-c", NULL, NULL}};
+
+    command.v[2] = (char *)(uintptr_t)script;
+    command.v[3] = (char *)(uintptr_t)word;
+    said[0] = '\0';
+    return move_run(NULL, &command, &names);
+}
+
+static void
+test_run(void)
+{
+    struct conf_list none = {.n = 1, .v = {(char *)"/nonexistent/command"}};
+    char file[] = "/tmp/postroad-move.XXXXXX", count[128];
+    int fd = mkstemp(file);
+    FILE *f;
+
+    is_int(runs("test \"$0\" = 'a%%u@b.example'", "%u"), CTL_DONE, "a name is one word, as it is");
+    is_int(runs("exit 3", "x"), CTL_TEMPORARY, "a failure is to be tried again");
+    is_str(said, "sh ended with 3", "and said");
+    is_int(runs("kill -9 $$", "x"), CTL_TEMPORARY, "so is a killed one");
+    is_str(said, "sh was killed, or could not be started", "and said");
+    is_int(runs("exit 0", "%to_host"), CTL_USAGE, "a host nobody knows: nothing is run");
+    ok(strstr(said, "\"%to_host\" in the command") != NULL, "and said");
+    is_int(move_run(NULL, &none, &names), CTL_TEMPORARY, "a program that is not there");
+    snprintf(count, sizeof count, "echo >>%s; exit 2", file);
+    is_int(runs(count, "x"), CTL_TEMPORARY, "a mailbox that changes all the time");
+    f = fopen(file, "r");
+    for (fd = close(fd) * 0; f && getc(f) != EOF;)
+        fd++;
+    is_int(fd, 3, "is tried three times");
+    if (f)
+        fclose(f);
+    unlink(file);
+}
+
+int
+main(void)
+{
+    test_record_again();
+    test_record_length();
+    test_record_bad();
+    test_expand();
+    test_plain();
+    test_run();
+    return tap_done();
+}
