@@ -97,6 +97,9 @@ struct conf {
         int settle;                                                  /* seconds */
     } move_site;
     struct {
+        int trace; /* bool */
+    } milter;
+    struct {
         char *dir, *on_error; /* dir "": accounting below state_dir */
         int max_size;         /* MiB */
     } accounting;

@@ -158,6 +158,9 @@ const struct conf_row conf_rows[] = {
            "unix:" POSTROAD_LOCALSTATEDIR "/spool/postfix/postroad/milter", 0, 128,
            "Socket of postroad-milter for Postfix, unix:/path. Empty: it does not start."),
 
+    BOOL("milter.trace", milter.trace, "true",
+         "Whether postroad-milter puts a header Postroad-Trace into each message, and takes those "
+         "away that were not made by a site."),
     STRING("accounting.dir", accounting.dir, "", 0, PATH_LEN,
            "Folder of postroad-milter's accounting records; one for each milter. Empty: accounting "
            "below state_dir."),

@@ -21,6 +21,7 @@
 
 #include "log.h"
 #include "message.h"
+#include "trace.h"
 
 /* As milter_macro_daemon_name calls the port where other sites hand mail over. */
 #define HANDOFF_NAME "handoff"
@@ -28,9 +29,10 @@
 struct session {
     struct message message;
     int handed, local;
-    int place;   /* in the accounting; -1 none */
-    int told;    /* 0: an answer is on its way that accounting_told has to be called for */
-    int damaged; /* a recipient could not be counted */
+    unsigned traces; /* headers that only sites write, in this message */
+    int place;       /* in the accounting; -1 none */
+    int told;        /* 0: an answer is on its way that accounting_told has to be called for */
+    int damaged;     /* a recipient could not be counted */
 };
 
 static const struct callbacks_shared *shared;
@@ -56,6 +58,7 @@ macro(SMFICTX *ctx, const char *name)
 
 /* --- the connection --- */
 
+#define ACTIONS    (SMFIF_SETSYMLIST | SMFIF_ADDHDRS | SMFIF_CHGHDRS)
 #define NOT_WANTED (SMFIP_NOHELO | SMFIP_NOEOH | SMFIP_NOUNKNOWN | SMFIP_NODATA)
 #define NO_REPLY   (SMFIP_NR_CONN | SMFIP_NR_MAIL | SMFIP_NR_RCPT | SMFIP_NR_HDR | SMFIP_NR_BODY)
 
@@ -66,7 +69,7 @@ on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long steps, unsigned 
 {
     (void)reserved0;
     (void)reserved1;
-    *actions_r = actions & SMFIF_SETSYMLIST;
+    *actions_r = actions & ACTIONS;
     *steps_r = steps & (NOT_WANTED | NO_REPLY | SMFIP_HDR_LEADSPC);
     *reserved0_r = *reserved1_r = 0;
     if (actions & SMFIF_SETSYMLIST) {
@@ -139,6 +142,7 @@ on_mail(SMFICTX *ctx, char **argv)
     if (!s)
         return SMFIS_NOREPLY;
     s->damaged = 0;
+    s->traces = 0;
     message_begin(&s->message, shared->people, macro(ctx, "{auth_authen}"),
                   argv && argv[0] ? argv[0] : "", s->handed, s->local);
     return SMFIS_NOREPLY;
@@ -159,8 +163,10 @@ on_header(SMFICTX *ctx, char *name, char *value)
 {
     struct session *s = smfi_getpriv(ctx);
 
-    if (s)
-        message_header(&s->message, name, value);
+    if (!s)
+        return SMFIS_NOREPLY;
+    message_header(&s->message, name, value);
+    s->traces += (unsigned)trace_is_ours(name);
     return SMFIS_NOREPLY;
 }
 
@@ -217,17 +223,24 @@ count(struct session *s, const char *queue, int64_t now_ms, char *error, size_t 
     return rc;
 }
 
+static int
+say(unsigned *skipped_r)
+{
+    int now;
+
+    pthread_mutex_lock(&limit_lock);
+    now = log_limit(&limit, 5, 60, skipped_r);
+    pthread_mutex_unlock(&limit_lock);
+    return now;
+}
+
 static sfsistat
 not_counted(SMFICTX *ctx, const struct session *s, const char *queue, int64_t now_ms,
             const char *error)
 {
     unsigned skipped;
-    int say;
 
-    pthread_mutex_lock(&limit_lock);
-    say = log_limit(&limit, 5, 60, &skipped);
-    pthread_mutex_unlock(&limit_lock);
-    if (say)
+    if (say(&skipped))
         log_error("a message can't be counted, it %s queue=%s skipped=%u error=\"%s\"",
                   shared->goes_on ? "goes on" : "has to come again", queue, skipped, error);
     if (shared->goes_on) {
@@ -240,6 +253,36 @@ not_counted(SMFICTX *ctx, const struct session *s, const char *queue, int64_t no
     return SMFIS_TEMPFAIL;
 }
 
+/* Take others' traces away, and put ours at the top. Nobody's mail waits when Postfix can't. */
+static void
+put_trace(SMFICTX *ctx, const struct session *s, const char *queue, int64_t now_ms)
+{
+    char value[TRACE_MAX];
+    unsigned skipped;
+    int rc = MI_SUCCESS;
+
+    /* From the last on: the numbers of the others stay. */
+    for (unsigned i = s->handed ? 0 : s->traces; i > 0 && rc == MI_SUCCESS; i--)
+        rc = smfi_chgheader(ctx, (char *)TRACE_NAME, (int)i, NULL);
+    trace_value(value, shared->site, queue, now_ms);
+    if (rc == MI_SUCCESS)
+        rc = smfi_insheader(ctx, 0, (char *)TRACE_NAME, value);
+    if (rc != MI_SUCCESS && say(&skipped))
+        log_warning("a message's trace could not be changed queue=%s skipped=%u", queue, skipped);
+}
+
+static sfsistat
+too_many_traces(SMFICTX *ctx, const char *queue)
+{
+    unsigned skipped;
+
+    if (say(&skipped))
+        log_warning("refused a message full of Postroad-Trace headers queue=%s skipped=%u", queue,
+                    skipped);
+    smfi_setreply(ctx, (char *)"554", (char *)"5.6.0", (char *)"Too many " TRACE_NAME " headers");
+    return SMFIS_REJECT;
+}
+
 static sfsistat
 on_end(SMFICTX *ctx)
 {
@@ -248,6 +291,10 @@ on_end(SMFICTX *ctx)
     char error[256] = "out of memory";
     int64_t now_ms = wall_ms();
 
+    if (s && shared->traces && !s->handed && s->traces > TRACE_MOST)
+        return too_many_traces(ctx, queue);
+    if (s && shared->traces)
+        put_trace(ctx, s, queue, now_ms);
     if (s && count(s, queue, now_ms, error, sizeof error) == 0)
         return SMFIS_CONTINUE;
     return not_counted(ctx, s, queue, now_ms, error);
@@ -260,7 +307,7 @@ callbacks_register(const struct callbacks_shared *with)
 {
     struct smfiDesc d = {.xxfi_name = (char *)"postroad-milter",
                          .xxfi_version = SMFI_VERSION,
-                         .xxfi_flags = SMFIF_SETSYMLIST,
+                         .xxfi_flags = ACTIONS,
                          .xxfi_connect = on_connect,
                          .xxfi_envfrom = on_mail,
                          .xxfi_envrcpt = on_recipient,

@@ -12,7 +12,9 @@
 struct callbacks_shared {
     struct people *people;
     struct accounting *accounting;
+    const char *site;
     int goes_on; /* accounting.on_error is continue */
+    int traces;  /* milter.trace */
 };
 
 /* Tell libmilter what we are. 0, or -1. */

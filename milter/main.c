@@ -142,6 +142,8 @@ serve(const struct conf *conf)
         code = confine(conf);
     if (code != EXIT_DONE)
         return code;
+    shared.site = conf->site;
+    shared.traces = conf->milter.trace;
     shared.goes_on = strcmp(conf->accounting.on_error, "continue") == 0;
     shared.people = people_new(conf);
     shared.accounting = open_accounting(conf);

@@ -47,7 +47,11 @@ sub answer {
     my $got = '';
     my $end = time + 20;
     while (time < $end) {
-        return substr $got, 4 if length $got >= 4 && length $got >= 4 + unpack 'N', $got;
+        while (length $got >= 4 && length $got >= 4 + unpack 'N', $got) {
+            my $packet = substr $got, 4, unpack 'N', $got;
+            return $packet if $packet !~ /^[im]/; # changes of headers come first
+            substr($got, 0, 4 + length $packet) = '';
+        }
         next unless IO::Select->new($s)->can_read(0.2);
         sysread($s, $got, 65536, length $got) or return 'gone';
     }

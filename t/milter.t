@@ -97,6 +97,35 @@ my @transit;
 $lab->wait_for('what bob sent arrives', 30, sub { @transit = grep { $_->{direction} eq 'transit' } records() });
 is(@transit . " $transit[0]{account}", '1 ', 'what the other site hands over is in transit, and nobody\'s');
 
+# --- the trace ---
+sub traces { my ($text) = @_; return [ map { s/time=\S+Z\z/time/r } $text =~ /^postroad-trace:\s*([^\n]*)$/mgi ] }
+
+# A message with such headers, by SMTP from outside; the server's last answer.
+sub forge {
+    my ($mark, @headers) = @_;
+    my $text = join '', map { "$_\r\n" } 'HELO x.example', "MAIL FROM:<$guest>", "RCPT TO:<$lina>", "RCPT TO:<$bob>", 'DATA';
+    my $script = 'use IO::Socket::INET; my $s = IO::Socket::INET->new("mx1.hebei.example:25"); my ($text, $message) = @ARGV; <$s>;'
+      . ' for (split /\r\n/, $text) { print $s "$_\r\n"; <$s> } print $s "$message\r\n.\r\n"; print scalar <$s>;';
+    return $lab->run('outside', 'perl', '-e', $script, $text, join("\r\n", @headers, "Subject: $mark", '', $mark));
+}
+like(forge('trace-1', 'Postroad-Trace: site=shandong; id=FORGED1', 'X: y', 'POSTROAD-TRACE: two', 'Postroad-trace: three'), qr/^250 /, 'forged traces');
+$lab->wait_for('it arrives at both sites', 30, sub { $lab->mailbox('hebei', $lina, 'trace-1') && $lab->mailbox('shandong', $bob, 'trace-1') });
+my ($one) = $lab->mailbox('hebei', $lina, 'trace-1');
+my $here = traces($one);
+like("@$here", qr/^site=hebei; id=\w+; time$/, 'are taken away, ours is there');
+my ($two) = $lab->mailbox('shandong', $bob, 'trace-1');
+is_deeply(traces($two), $here, 'and goes with the message to a site that has no milter');
+$lab->run('shandong', 'postconf', '-P', '2525/inet/milter_macro_daemon_name=handoff', '2525/inet/smtpd_milters=unix:postroad/milter');
+$lab->daemon('start', 'shandong', 'milter');
+$lab->run('shandong', qw(postfix reload));
+like(forge('trace-2', 'Postroad-Trace: forged'), qr/^250 /, 'with a milter there');
+$lab->wait_for('it arrives', 30, sub { $lab->mailbox('shandong', $bob, 'trace-2') });
+my ($three) = $lab->mailbox('shandong', $bob, 'trace-2');
+like(join(' | ', @{ traces($three) }), qr/^site=shandong; id=\w+; time \| site=hebei; id=\w+; time$/, 'each site has one line, the last on top');
+my $so_far = records();
+like(forge('trace-3', ('Postroad-Trace: x') x 65), qr/^554 5\.6\.0 /, 'a message full of them is refused');
+is(scalar(records()), $so_far, 'and not counted');
+
 # --- no directory, no room, no milter ---
 # Killed, which takes less time than libmilter does to end.
 sub restart {
