@@ -279,6 +279,48 @@ print_lost(json_t *list)
     }
 }
 
+static void
+print_compared(json_t *list)
+{
+    json_t *row;
+    size_t i;
+
+    json_array_foreach(list, i, row)
+    {
+        const char *state = show_text(row, "state");
+
+        label(i == 0 ? "Compare" : "");
+        printf("%s: ", show_text(row, "site"));
+        if (strcmp(state, "unknown") == 0)
+            fputs(*show_text(row, "looked") ? "can't be compared now" : "not compared yet", stdout);
+        else
+            fputs(strcmp(state, "equal") == 0 ? "the same content" : "other content than here",
+                  stdout);
+        if (*show_text(row, "looked"))
+            printf(", looked %s", show_text(row, "looked"));
+        if (*show_text(row, "why")) {
+            fputs("; ", stdout);
+            text_put(stdout, show_text(row, "why"));
+        }
+        putchar('\n');
+    }
+}
+
+/* Sites whose content is another one; the first one's name. */
+static const char *
+differing_site(json_t *list)
+{
+    json_t *row;
+    size_t i;
+
+    json_array_foreach(list, i, row)
+    {
+        if (strcmp(show_text(row, "state"), "differs") == 0)
+            return show_text(row, "site");
+    }
+    return NULL;
+}
+
 static int
 late_roles(json_t *roles)
 {
@@ -350,10 +392,11 @@ print_attention(json_t *r)
     int cold_late = is_late(json_object_get(r, "cold"));
     int hooks = failing_hooks(json_object_get(r, "hook"));
     int homes_late = is_late(json_object_get(r, "homes"));
+    const char *other = differing_site(json_object_get(r, "compare"));
 
     if (sweep + away + show_number(dups, "count") + show_number(bad, "count") +
                 (double)(json_array_size(lost) + differ) + late_roles(roles) + cold_late +
-                homes_late + hooks + show_number(moving, "count") ==
+                homes_late + hooks + (other != NULL) + show_number(moving, "count") ==
             0 &&
         show_true(mirror, "complete"))
         return;
@@ -371,6 +414,10 @@ print_attention(json_t *r)
     if (differ > 0)
         item("The directories differ and do not know it, see Proof: what only one of them has gets "
              "451.\n    To see all of it: postroad compare SITE\n");
+    if (other)
+        item("The mirror at %s holds other content, though both are current.\n"
+             "    To see which entries: postroad compare %s\n",
+             other, other);
     if (late_roles(roles) > 0)
         item("%d roles give no sign of life: see the log.\n", late_roles(roles));
     if (hooks)
@@ -395,6 +442,7 @@ print_status(json_t *r)
     label("Proof");
     show_proof(json_object_get(r, "proof"), "          ");
     print_mirror(json_object_get(r, "mirror"));
+    print_compared(json_object_get(r, "compare"));
     print_kept("Cold", "rows", json_object_get(r, "cold"));
     print_kept("Homes", "people", json_object_get(r, "homes"));
     print_hook(json_object_get(r, "hook"));

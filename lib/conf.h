@@ -74,6 +74,7 @@ struct conf {
     } hook;
     struct {
         struct conf_list peers; /* "site=address" */
+        int interval;           /* seconds; 0: policyd does not compare by itself */
     } compare;
     struct {
         struct conf_list uri; /* empty: directory.uri */

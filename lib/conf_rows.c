@@ -256,6 +256,9 @@ const struct conf_row conf_rows[] = {
     LIST("compare.peers", compare.peers, CONF_LIST_MAX,
          "Where the control sockets of other sites can be reached for postroad compare: "
          "SITE=unix:/path or SITE=inet:127.0.0.1:port, the near end of a tunnel."),
+    INT("compare.interval", compare.interval, "300", 0, 86400,
+        "Seconds between two comparisons of digests with each of these sites by policyd itself; 0: "
+        "only when somebody asks."),
 
     LIST("admin.uri", admin.uri, CONF_LIST_MAX,
          "LDAP servers the postroad command changes the directory at, in order of preference. "

@@ -19,6 +19,7 @@
 
 #include "access_client.h"
 #include "control.h"
+#include "control_compare.h"
 #include "http.h"
 #include "http_auth.h"
 #include "log.h"
@@ -96,6 +97,7 @@ on_tick(evutil_socket_t fd, short what, void *ctx)
     maps_rest(c->maps);
     status_confirm(c, &now);
     duplicates_watch(c->duplicates, c);
+    compare_tick(c->compare, &now);
     rates_sample(&c->rates, now.mono_ms, lookups_total(&c->env->board));
     if (c->door)
         door_tick(c->door);
@@ -157,6 +159,7 @@ control_open(struct control *c)
         if (!c->door)
             return -1;
     }
+    c->compare = compare_open(c);
     c->web = web_open(c);
     return c->web ? 0 : -1;
 }
@@ -165,6 +168,7 @@ static void
 control_close(struct control *c)
 {
     web_close(&c->web);
+    compare_close(&c->compare);
     access_client_free(&c->access);
     door_close(&c->door);
     maps_free(&c->maps);

@@ -18,8 +18,9 @@
 #define CONTROL_REQUEST_MAX 65536 /* bytes of one request line */
 
 struct event_base;
-struct door;       /* the control socket */
-struct web;        /* the HTTP endpoints */
+struct door; /* the control socket */
+struct web;  /* the HTTP endpoints */
+struct compare;
 struct duplicates; /* see trouble.h */
 struct access_client;
 
@@ -31,6 +32,7 @@ struct control {
     struct door *door;
     struct web *web;
     struct duplicates *duplicates;
+    struct compare *compare;      /* see control_compare.h */
     struct access_client *access; /* to ask role access by */
     int64_t confirmed_ms;         /* see status_confirm */
     uid_t own_uid;

@@ -13,10 +13,12 @@
 
 #include "feed.h"
 #include "status.h"
+#include "status.h"
 #include "uuid.h"
 
 #define PAGE_DOMAINS 10000
 #define PAGE_ENTRIES 2000
+#define CURRENT_MS   5000
 #define PAGE_LOOKED  50000 /* entries looked at for one page */
 
 /* What an entry's digest depends on besides the entry: sites that differ in it can't be compared. */
@@ -68,6 +70,19 @@ on_domain(void *ctx, struct span name, const struct digest *d)
     return 0;
 }
 
+/* Whether the mirror holds what the directory held a moment ago. */
+static int
+is_current(const struct control *c)
+{
+    const struct board *b = &c->env->board;
+    uint64_t phase = board_get(b, BOARD_SYNC, BOARD_SYNC_PHASE);
+    int64_t proof = status_proof_ms(b);
+
+    if (*c->env->conf->directory.ldif)
+        return phase == PHASE_LOADED;
+    return phase == PHASE_PERSIST && proof > 0 && control_now().mono_ms - proof < CURRENT_MS;
+}
+
 json_t *
 digest_domains_json(struct control *c, struct span after)
 {
@@ -86,8 +101,9 @@ digest_domains_json(struct control *c, struct span after)
         json_decref(w.list);
         return control_error(CONTROL_TEMPORARY, "%s", m ? "the mirror was never filled" : why);
     }
-    return json_pack("{s:s, s:o, s:o, s:b}", "site", c->env->conf->site, "rules",
-                     rules_json(c->env->conf), "domains", w.list, "more", w.more);
+    return json_pack("{s:s, s:o, s:b, s:o, s:b}", "site", c->env->conf->site, "rules",
+                     rules_json(c->env->conf), "current", is_current(c), "domains", w.list, "more",
+                     w.more);
 }
 
 /* --- entries --- */

@@ -8,7 +8,7 @@
 #include "control.h"
 
 /*
- * {"site", "rules", "domains": [{"name", "digest", "entries"}], "more"}: names in byte order, those
+ * {"site", "rules", "current", "domains": [{"name", "digest", "entries"}], "more"}: names in byte order, those
  * above after (p NULL: from the first); "" is what is in no domain. Sites with other rules make other
  * digests of the same entries.
  */

@@ -12,6 +12,7 @@
 #include "access_decide.h"
 #include "access_figures.h"
 #include "config.h"
+#include "control_compare.h"
 #include "http.h"
 #include "policy_role.h"
 #include "status.h"
@@ -174,6 +175,25 @@ proof(const struct control *c, const struct moment *now, struct evbuffer *out)
         per_provider(uris, out, "postroad_provider_ahead_seconds", i,
                      p.behind_ms > 0 ? (double)(now->mono_ms - p.behind_ms) / 1000.0 : 0);
     }
+}
+
+static void
+compared(const struct compare *cmp, struct evbuffer *out)
+{
+    struct compare_figures f;
+
+    if (!cmp)
+        return;
+    head(out, "postroad_compare_differing_domains", "gauge",
+         "Domains with other content than at the other site, though both are current.");
+    for (size_t i = 0; compare_figures(cmp, i, &f); i++)
+        evbuffer_add_printf(out, "postroad_compare_differing_domains{site=\"%s\"} %u\n", f.site,
+                            f.differ);
+    head(out, "postroad_compare_timestamp_seconds", "gauge",
+         "When it was last known whether the other site has the same content; 0: never.");
+    for (size_t i = 0; compare_figures(cmp, i, &f); i++)
+        evbuffer_add_printf(out, "postroad_compare_timestamp_seconds{site=\"%s\"} %.3f\n", f.site,
+                            (double)f.looked_ms / 1000.0);
 }
 
 static void
@@ -364,6 +384,7 @@ metrics_write(struct control *c, const struct moment *now, struct evbuffer *out)
     policy(b, out);
     source(b, now, out);
     proof(c, now, out);
+    compared(c->compare, out);
     if (*c->env->conf->cold.dir)
         cold(b, out);
     if (*c->env->conf->homes.dir)

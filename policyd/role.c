@@ -110,6 +110,8 @@ role_confine(const struct role *role, const struct role_env *env)
         return;
     if (role == &role_sync && *env->conf->directory.ldif)
         may &= ~(unsigned)SANDBOX_CONNECT;
+    if (role == &role_control && env->conf->compare.interval > 0 && env->conf->compare.peers.n > 0)
+        may |= SANDBOX_CONNECT; /* the near ends of tunnels may have a port on loopback */
     rc = sandbox_enter(may, error, sizeof(error));
     if (rc == 0)
         return;

@@ -15,6 +15,7 @@
 #include "access_decide.h"
 #include "access_figures.h"
 #include "config.h"
+#include "control_compare.h"
 #include "policy_role.h"
 #include "status.h"
 #include "trouble.h"
@@ -402,6 +403,8 @@ status_json(struct control *c, const struct moment *now)
         return NULL;
     json_object_set_new(out, "source", source_json(c, now));
     json_object_set_new(out, "proof", status_proof_json(c, now));
+    if (c->compare)
+        json_object_set_new(out, "compare", compare_json(c->compare));
     json_object_set_new(out, "mirror", status_mirror_json(c, now));
     cold = cold_json(c, now);
     if (cold)

@@ -308,7 +308,18 @@ policyd_up($_) for qw(a b);
 ($code, $text) = compare();
 is($code, 1, 'compare finds it');
 like($text, qr/differ in 1 entry:.*differs: uid=bob,/s, 'and that it is the only one');
+
+# policyd by itself, which looks only while both are proven current
+sub watched {
+    my (undef, $out) = run('', "$top/ctl/postroad", '-c', $policyd{a}{conf}, '--json', 'status');
+    return (eval { decode_json($out) } // {})->{compare}[0] // {};
+}
+
+$policyd{a}->write_conf(compare => "{ peers = [\"shandong=unix:$policyd{b}{dir}/run/control\"]; interval = 1; }");
+kill 'HUP', $policyd{a}{pid};
+ok(wait_for(20, sub { (watched()->{state} // '') eq 'differs' }), 'policyd finds it by itself') or diag(explain(watched()));
 ldap_change('a', "dn: uid=bob,dc=a.example,o=corp\nchangetype: modify\nreplace: description\ndescription: written anew\n");
 ok(wait_for(15, sub { (compare('--wait', '0'))[0] == 0 }), 'written anew where it is right: equal, as the manual says');
+ok(wait_for(20, sub { watched()->{state} eq 'equal' }), 'and policyd sees that, too');
 is($policyd{$_}->stop, 0, "policyd of $at{$_} ends in order") for qw(a b);
 done_testing();
