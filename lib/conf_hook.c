@@ -39,9 +39,13 @@ check_targets(struct conf_load *l, const struct conf_list *targets)
 
         if (n == 0)
             return conf_fail_key(l, "hook.targets", "\"%.80s\" is not NAME=URL", v);
-        if (strncmp(v + n + 1, "https://", 8) != 0 && strncmp(v + n + 1, "http://", 7) != 0)
+        if (strncmp(v + n + 1, "https://", 8) != 0 && strncmp(v + n + 1, "http://", 7) != 0 &&
+            strncmp(v + n + 1, "command:/", 9) != 0)
             return conf_fail_key(l, "hook.targets",
-                                 "\"%.80s\" does not begin with https:// or http://", v + n + 1);
+                                 "\"%.80s\" does not begin with https://, http:// or command:/",
+                                 v + n + 1);
+        if (strlen(v + n + 1) > 1024)
+            return conf_fail_key(l, "hook.targets", "\"%.*s\" is too long", (int)n, v);
         for (size_t k = 0; k < i; k++)
             if (strncmp(targets->v[k], v, n + 1) == 0)
                 return conf_fail_key(l, "hook.targets", "\"%.*s\" stands there twice", (int)n, v);

@@ -224,8 +224,8 @@ const struct conf_row conf_rows[] = {
            "Further passdb fields of each who lives elsewhere, as Dovecot writes them."),
 
     LIST("hook.targets", hook.targets, CONF_LIST_MAX,
-         "Where news of new mail goes, NAME=URL with https:// or http://, see postroad-hook(5). "
-         "Empty: nowhere."),
+         "Where news of new mail goes, NAME=URL with https:// or http://, or "
+         "NAME=command:/PROGRAM and its arguments, see postroad-hook(5). Empty: nowhere."),
     LIST("hook.accounts", hook.accounts, CONF_LIST_MAX,
          "Accounts whose mail a target hears of, NAME=PATTERN with * and ? as in file names; "
          "several "

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "beat.h"
+#include "hook_run.h"
 #include "sandbox.h"
 
 #define TICK_MS 500
@@ -242,6 +243,14 @@ hook_landed(struct hook *h, struct hook_item *item, enum hook_outcome outcome, c
     hook_queue_done(h->queue, item);
 }
 
+static int
+send_event(struct hook *h, struct hook_target *t, struct hook_item *item, const char *event,
+           size_t n)
+{
+    return hook_target_is_command(t->url) ? hook_start(h->runner, t, item, event, n)
+                                          : hook_send(h->sender, t, item, event, n);
+}
+
 /* Begin to send it. What the store has lost is nothing to wait for. */
 static void
 begin(struct hook *h, struct hook_item *item)
@@ -254,7 +263,7 @@ begin(struct hook *h, struct hook_item *item)
         hook_landed(h, item, HOOK_REFUSED, "its row is gone");
     else if (found < 0)
         hook_landed(h, item, HOOK_FAILED, hook_store_error(h->store));
-    else if (hook_send(h->sender, &h->target[item->target], item, event, n) < 0)
+    else if (send_event(h, &h->target[item->target], item, event, n) < 0)
         hook_landed(h, item, HOOK_FAILED, "no memory");
 }
 
@@ -361,11 +370,28 @@ on_parent(evutil_socket_t fd, short what, void *ctx)
 
 static struct hook hook;
 
+/* A helper, where any target is a command. 0, or -1. */
+static int
+start_helper(const struct role_env *env)
+{
+    const struct conf_list *targets = &env->conf->hook.targets;
+    int commands = 0;
+
+    for (size_t i = 0; i < targets->n; i++)
+        commands |= hook_target_is_command(strchr(targets->v[i], '=') + 1);
+    hook.runner_fd = commands ? hook_run_helper(env) : -1;
+    if (!commands || hook.runner_fd >= 0)
+        return 0;
+    log_error("the helper that runs commands can't be started error=\"%s\"", strerror(errno));
+    return -1;
+}
+
+/* The helper comes first, so that it has no secrets. */
 static int
 hook_prepare(struct role_env *env)
 {
     if (env->nlisten == 1)
-        return hook_targets_load(&hook, env->conf);
+        return start_helper(env) < 0 ? -1 : hook_targets_load(&hook, env->conf);
     log_error("hook was given no socket");
     return -1;
 }
@@ -454,7 +480,8 @@ hook_run(struct role_env *env)
     TAILQ_INIT(&h->conns);
     h->base = event_base_new();
     if (!h->base || beat_start(&env->board) < 0 || events_add(h, ev) < 0 ||
-        !(h->sender = hook_sender_new(h))) {
+        !(h->sender = hook_sender_new(h)) ||
+        (h->runner_fd >= 0 && !(h->runner = hook_runner_new(h, h->runner_fd)))) {
         log_error("hook can't start: no memory, or a socket it was given does not work");
     } else if (open_store(h) == 0) {
         on_tick(-1, 0, h);
@@ -463,6 +490,7 @@ hook_run(struct role_env *env)
         rc = 0;
     }
     hook_sender_free(&h->sender);
+    hook_runner_free(&h->runner);
     for (int i = 0; i < EV_N; i++)
         if (ev[i])
             event_free(ev[i]);

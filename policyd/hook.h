@@ -2,7 +2,7 @@
 /*
  * hook: what the files of role hook share. hook.c runs the role and keeps queue and store
  * in step, hook_conn.c speaks with who tells of new mail, hook_event.c makes events out of
- * what they say, hook_target.c knows the targets, hook_send.c sends by HTTP.
+ * what they say, hook_target.c knows the targets, hook_send.c sends by HTTP, hook_run.c runs commands.
  */
 #ifndef POSTROAD_HOOK_H
 #define POSTROAD_HOOK_H
@@ -23,7 +23,7 @@
 /* Where events go. */
 struct hook_target {
     char name[HOOK_NAME_MAX + 1];
-    const char *url;                    /* NULL: none of its patterns... a command */
+    const char *url;                    /* or "command:" and a command line */
     const char *pattern[HOOK_PATTERNS]; /* of accounts; none: all */
     unsigned npatterns;
     char *secret, *headers; /* of the files: a key; lines of HTTP headers. NULL: none */
@@ -52,6 +52,8 @@ struct hook {
     struct hook_target target[HOOK_TARGETS];
     unsigned ntargets;
     struct hook_sender *sender;
+    struct hook_runner *runner; /* NULL: no target is a command */
+    int runner_fd;
     struct hook_entry batch[HOOK_BATCH];
     unsigned nbatch;
     uint64_t *removed; /* rows that are done with, still in the store */
@@ -83,6 +85,7 @@ void hook_drop(struct hook *h, struct hook_item *item);
 int hook_targets_load(struct hook *h, const struct conf *conf);
 void hook_targets_free(struct hook *h);
 /* Which of them want to hear of the account: bits. */
+int hook_target_is_command(const char *url);
 unsigned hook_targets_for(const struct hook *h, const char *account);
 int hook_target_named(const struct hook *h, struct span name);
 

@@ -23,6 +23,12 @@ hook_target_named(const struct hook *h, struct span name)
     return -1;
 }
 
+int
+hook_target_is_command(const char *url)
+{
+    return strncmp(url, "command:", 8) == 0;
+}
+
 /* The target of "name=value", and the value; NULL: there is none of that name. */
 static struct hook_target *
 target_of(struct hook *h, const char *setting, const char **value)

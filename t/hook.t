@@ -324,6 +324,55 @@ ok(await('the rest arrives', sub { taken() == 16 }), 'those arrive');
 is(join(' ', sort { $a <=> $b } map { $_->{uid} } taken()), join(' ', 10 .. 25), 'the newest ones');
 forget();
 
+# --- a command
+
+Policyd::spew("$dir/cmd", <<"SH");
+#!/bin/sh
+event=\$(cat)
+echo "\$#|\$1|\$2|\$3|\$event" >>$dir/cmd.log
+case \$(cat $dir/exit) in
+hang) sleep 60 & echo \$! >>$dir/sleepers; wait ;;
+*) exit \$(cat $dir/exit) ;;
+esac
+SH
+chmod 0755, "$dir/cmd";
+Policyd::spew("$dir/exit", "75\n");
+$d->write_conf(hook => hook_conf(targets => "[ \"sms=command:$dir/cmd -- %{subject} <%{account}>%{none}\" ]", timeout => 1));
+$d->mark;
+kill 'HUP', $d->{pid};
+ok($d->wait_log(qr/reloaded/), 'reloaded with a command for a target');
+await('the role is back', sub { queued() >= 0 });
+sub ran { open my $log, '<', "$dir/cmd.log" or return 0; my @lines = <$log>; return wantarray ? @lines : scalar @lines }
+my $nasty = q(; touch ) . "$dir/harm" . q( $\(date\) `date` "'  x);
+is_deeply([say_lines("event\taccount=anna\@a.example\tsubject=$nasty", event('anna@a.example', 2))], ['ok', 'ok'], 'two events for it');
+ok(await('it ran', sub { ran() >= 2 }), 'exit code 75: it is tried again');
+my ($n, $first, $second, $third, $json) = split /\|/, (ran())[0];
+is($n, 3, 'it has three arguments, whatever the event holds');
+is($second, $nasty, 'a subject with blanks and quotes is one of them');
+is($third, '<anna@a.example>', 'a member of the event within a word, and none for one that is not there');
+is(decode_json($json)->{subject}, $nasty, 'the event is on its standard input');
+ok(!-e "$dir/harm", 'and no shell has seen it');
+is(queued(), 2, 'both wait');
+Policyd::spew("$dir/exit", "hang\n");
+say_lines('retry');
+ok(await('its time is up', sub { postroad('hook list') =~ /last error: its time was up/ }), 'one that hangs is ended');
+ok(await('its children too', sub { open my $s, '<', "$dir/sleepers" or return; my ($pid) = <$s>; chomp $pid; !kill 0, $pid }), 'with what it had started');
+Policyd::spew("$dir/exit", "65\n");
+ok(await('refused', sub { say_lines('retry'); queued() == 0 }), 'exit code 65: refused for good');
+Policyd::spew("$dir/exit", "0\n");
+unlink "$dir/cmd.log";
+say_lines(event('anna@a.example', 3));
+ok(await('taken', sub { ran() == 1 && queued() == 0 }), 'exit code 0: taken');
+($role) = $d->pids('hook');
+my ($helper) = grep { (split ' ', read_file("/proc/$_/stat") =~ s/.*\) //r)[1] eq $role } map { m{(\d+)} } glob '/proc/[0-9]*';
+ok($helper, 'the helper is there');
+kill 'KILL', $helper;
+ok(await('the role is back', sub { my ($new) = $d->pids('hook'); $new && $new != $role && queued() >= 0 }), 'killed: the role starts anew');
+say_lines(event('anna@a.example', 4));
+ok(await('taken', sub { ran() == 2 && queued() == 0 }), 'and its command runs again');
+
+sub read_file { my ($file) = @_; open my $in, '<', $file or return ') X 0'; local $/; return scalar <$in> // ') X 0' }
+
 $d->write_conf(hook => hook_conf(max_age => 1));
 $d->mark;
 orders(500);
