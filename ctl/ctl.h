@@ -49,6 +49,9 @@ int verb_ldap_print(struct ctl *ctl);
 int verb_ldap_diff(struct ctl *ctl);
 int verb_ldap_apply(struct ctl *ctl);
 
+/* explain_send.c: verb_explain with --from and --to. */
+int explain_send(struct ctl *ctl);
+
 /* lookup_access.c: verb_lookup for the map "access", whose key is "ACTOR TARGET SERVICE". */
 int lookup_access(struct ctl *ctl, const char *key);
 

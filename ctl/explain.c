@@ -154,8 +154,10 @@ verb_explain(struct ctl *ctl)
     json_t *reply;
     int code;
 
+    if (ctl_value(ctl, "from") || ctl_value(ctl, "to"))
+        return explain_send(ctl);
     if (ctl->argc != 1)
-        return ctl_usage("explain takes one address");
+        return ctl_usage("explain takes one address, or --from ADDRESS --to ADDRESS");
     code = daemon_ask(ctl, json_pack("{s:s, s:s}", "verb", "explain", "address", ctl->argv[0]),
                       &reply);
     if (code != CTL_DONE)

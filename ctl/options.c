@@ -90,6 +90,8 @@ static const struct option options[] = {
     {"by", required_argument, NULL, OPT_NOTE},
     {"to", required_argument, NULL, OPT_NOTE},
     {"maillog", required_argument, NULL, OPT_NOTE},
+    /* explain */
+    {"size", required_argument, NULL, OPT_NOTE},
     /* ldap-config */
     {"base", required_argument, NULL, OPT_NOTE},
     {"domains", required_argument, NULL, OPT_NOTE},

@@ -10,6 +10,9 @@
 
 #include "span.h"
 
+/* A request of our own: `postroad explain` asks what smtpd would be told at RCPT, and why. */
+#define POLICY_EXPLAIN "postroad_explain"
+
 #define POLICY_LINE_MAX    4096  /* bytes of one line, its newline included */
 #define POLICY_REQUEST_MAX 65536 /* bytes of a whole request */
 

@@ -50,6 +50,8 @@ answer_one(struct worker *w, const struct policy_request *req, char *out, size_t
     char action[POLICY_ACTION_MAX] = "DUNNO";
     int n;
 
+    if (span_same(req->request, span_of(POLICY_EXPLAIN)))
+        return policy_send_explain(w, req, out, cap);
     if (!span_same(req->policy_context, span_of("handoff")))
         answer = policy_send(w, req, action, sizeof(action));
     else if (span_same(req->protocol_state, span_of("RCPT")))
@@ -73,7 +75,8 @@ policy_requests(struct worker *w, const char *in, size_t n, int64_t *asked_ms, s
     maps_begin(w->maps);
     while (used < n && *out_n < SERVE_OUT_HIGH) {
         step = policy_parse(in + used, n - used, &req);
-        if (step > 0 && !span_same(req.request, span_of("smtpd_access_policy")))
+        if (step > 0 && !span_same(req.request, span_of("smtpd_access_policy")) &&
+            !span_same(req.request, span_of(POLICY_EXPLAIN)))
             step = -1;
         if (step <= 0)
             break;

@@ -14,6 +14,7 @@
 
 #include "send.h"
 #include "serve.h"
+#include "tabline.h"
 #include "traffic.h"
 
 #define KEPT 61 /* people who send right now */
@@ -309,7 +310,7 @@ printable(char *s)
 }
 
 static void
-log_refusal(const struct question *q, const struct guard_send *g, const char *where)
+log_refusal(const struct question *q, const struct guard_send *g, const char *action)
 {
     const struct policy_request *r = q->req;
     static struct log_limit limit;
@@ -317,33 +318,43 @@ log_refusal(const struct question *q, const struct guard_send *g, const char *wh
 
     /* The recipient stands last: behind it nothing can be forged. */
     if (log_limit(&limit, 300, 60, &skipped))
-        log_notice("mail not let pass verdict=%s rule=%d name=%s why=\"%s%s\" login=%.*s "
+        log_notice("mail not let pass verdict=%s rule=%d name=%s said=\"%s\" login=%.*s "
                    "sender=%.*s skipped=%u "
                    "recipient=%.*s",
-                   g->verdict == SEND_DEFER ? "deferred" : "refused", g->rule, g->name, g->why,
-                   where, (int)(r->sasl_username.n < 320 ? r->sasl_username.n : 320),
+                   g->verdict == SEND_DEFER ? "deferred" : "refused", g->rule, g->name, action,
+                   (int)(r->sasl_username.n < 320 ? r->sasl_username.n : 320),
                    r->sasl_username.p ? r->sasl_username.p : "",
                    (int)(r->sender.n < 320 ? r->sender.n : 320), r->sender.p ? r->sender.p : "",
                    skipped, (int)(r->recipient.n < 320 ? r->recipient.n : 320),
                    r->recipient.p ? r->recipient.p : "");
 }
 
-static enum policy_answer
-answer(const struct worker *w, const struct question *q, const struct guard_send *g, char *action,
-       size_t cap)
+/* What Postfix is to do, in words. */
+static void
+say(const struct worker *w, const struct question *q, const struct guard_send *g, char *action,
+    size_t cap)
 {
     const char *contact = w->env->conf->sending.contact;
     char where[200];
 
     if (g->verdict == SEND_OK) {
         snprintf(action, cap, "DUNNO");
-        return POLICY_DUNNO;
+        return;
     }
     say_where(q, g, where, sizeof(where));
     snprintf(action, cap, "%s %s (rule %s%s)%s%.160s", g->code, g->why, g->name, where,
              *contact ? ". " : "", contact);
     printable(action);
-    log_refusal(q, g, where);
+}
+
+static enum policy_answer
+answer(const struct worker *w, const struct question *q, const struct guard_send *g, char *action,
+       size_t cap)
+{
+    say(w, q, g, action, cap);
+    if (g->verdict == SEND_OK)
+        return POLICY_DUNNO;
+    log_refusal(q, g, action);
     return g->verdict == SEND_DEFER ? POLICY_LATER : POLICY_REFUSED;
 }
 
@@ -359,19 +370,13 @@ stage_of(struct span state)
     return -1;
 }
 
-enum policy_answer
-policy_send(struct worker *w, const struct policy_request *req, char *action, size_t cap)
+static struct question *
+question_of(const struct policy_request *req, enum stage stage)
 {
     static struct question q; /* large */
-    int stage = stage_of(req->protocol_state);
-    uint64_t n = number_of(req->recipient_count);
-    uint32_t recipients = n == 0 ? 1 : n > UINT32_MAX ? UINT32_MAX : (uint32_t)n;
-    struct guard_send g;
 
-    if (stage < 0 || (stage != STAGE_RCPT && req->sasl_username.n == 0))
-        return POLICY_DUNNO;
     q = (struct question){.req = req,
-                          .stage = (enum stage)stage,
+                          .stage = stage,
                           .logged_in = req->sasl_username.n > 0,
                           .in = {.sender = GUARD_OPEN,
                                  .inside = GUARD_OPEN,
@@ -379,9 +384,106 @@ policy_send(struct worker *w, const struct policy_request *req, char *action, si
                                  .receives = GUARD_OPEN,
                                  .own_room = GUARD_OPEN,
                                  .total_room = GUARD_OPEN}};
-    find_all(w, &q, recipients);
-    g = guard_send(&q.in);
-    if (g.verdict == SEND_OK && stage == STAGE_DATA && count(&q, recipients) < 0)
+    return &q;
+}
+
+enum policy_answer
+policy_send(struct worker *w, const struct policy_request *req, char *action, size_t cap)
+{
+    int stage = stage_of(req->protocol_state);
+    uint64_t n = number_of(req->recipient_count);
+    uint32_t recipients = n == 0 ? 1 : n > UINT32_MAX ? UINT32_MAX : (uint32_t)n;
+    struct question *q;
+    struct guard_send g;
+
+    if (stage < 0 || (stage != STAGE_RCPT && req->sasl_username.n == 0))
+        return POLICY_DUNNO;
+    q = question_of(req, (enum stage)stage);
+    find_all(w, q, recipients);
+    g = guard_send(&q->in);
+    if (g.verdict == SEND_OK && stage == STAGE_DATA && count(q, recipients) < 0)
         log_error("no memory to count what was sent");
-    return answer(w, &q, &g, action, cap);
+    return answer(w, q, &g, action, cap);
+}
+
+/* --- explained, to an administrator --- */
+
+/* Limits with what is used of them: "messages/hour 3 of 100 (set at ou=hr)". */
+static void
+add_limits(struct tabline_out *o, const char *key, const unsigned char uuid[UUID_LEN],
+           const struct limits *limits, const char (*at)[SEND_AT_MAX], const char *one_at)
+{
+    struct window w = {0};
+    uint64_t sums[WINDOW_WHAT_N];
+    char text[1000] = "";
+    size_t n = 0;
+
+    if (counters)
+        w = traffic_find(counters, uuid);
+    window_sums(&w, now_s(), sums);
+    for (int k = 0; k < LIMIT_KIND_N; k++) {
+        if (limits->most[k] == 0 || n >= sizeof(text))
+            continue;
+        n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%s ", n ? ", " : "",
+                              limit_word((enum limit_kind)k));
+        if (k < WINDOW_WHAT_N && n < sizeof(text))
+            n += (size_t)snprintf(text + n, sizeof(text) - n, "%" PRIu64 " of ", sums[k]);
+        if (n < sizeof(text))
+            n += (size_t)snprintf(text + n, sizeof(text) - n, "%" PRIu64 " (set at %s)",
+                                  limits->most[k], at ? at[k] : one_at);
+    }
+    tabline_add_some(o, key, span_of(text));
+}
+
+static void
+add_facts(struct tabline_out *o, const struct question *q)
+{
+    static const char *const known[] = {"can't tell", "no", "yes"};
+    const struct send_entry *l = &q->login;
+    char key[16];
+
+    if (q->in.login == LOGIN_ACCOUNT) {
+        tabline_add(o, "login", q->req->sasl_username);
+        tabline_add_some(o, "submission", span_of(l->withheld[SEND_SUBMISSION]));
+        tabline_add_some(o, "send-external", span_of(l->withheld[SEND_EXTERNAL]));
+        add_limits(o, "limits", l->uuid, &l->limits, l->limit_at, NULL);
+        for (unsigned i = 0; i < l->ntotals; i++) {
+            snprintf(key, sizeof(key), "total%u", i + 1);
+            add_limits(o, key, l->totals[i].uuid, &l->totals[i].limits, NULL, l->totals[i].at);
+        }
+    }
+    if (q->in.inside != GUARD_OPEN)
+        tabline_add(o, "inside", span_of(known[q->in.inside + 1]));
+    if (q->in.may_list != GUARD_OPEN)
+        tabline_add(o, "may-write", span_of(known[q->in.may_list + 1]));
+    tabline_add_some(o, "receive-external", span_of(q->rcpt.withheld[SEND_RECEIVE]));
+}
+
+size_t
+policy_send_explain(struct worker *w, const struct policy_request *req, char *out, size_t cap)
+{
+    static const char *const verdicts[] = {
+        [SEND_OK] = "nothing against it", [SEND_DEFER] = "later", [SEND_REJECT] = "refused"};
+    struct policy_request as = *req;
+    struct question *q;
+    struct guard_send g;
+    struct tabline_out o;
+    char action[POLICY_ACTION_MAX], rule[16];
+
+    q = question_of(req, STAGE_RCPT);
+    send_find(w, req->sender, 1, &q->login);
+    if (q->login.found != 0 || q->login.ours == 1)
+        as.sasl_username = req->sender; /* who has an account here is taken for logged in */
+    q = question_of(&as, STAGE_RCPT);
+    find_all(w, q, 1);
+    g = guard_send(&q->in);
+    say(w, q, &g, action, sizeof(action));
+    snprintf(rule, sizeof(rule), "%d", g.rule);
+    tabline_begin(&o, out, cap, "explained");
+    tabline_add(&o, "verdict", span_of(verdicts[g.verdict]));
+    tabline_add(&o, "rule", span_of(rule));
+    tabline_add(&o, "why", span_of(g.why));
+    tabline_add(&o, "action", span_of(action));
+    add_facts(&o, q);
+    return tabline_end(&o);
 }

@@ -70,6 +70,12 @@ enum guard_known send_may_write(struct worker *w, const struct send_entry *list,
  */
 enum policy_answer policy_send(struct worker *w, const struct policy_request *req, char *action,
                                size_t cap);
+/*
+ * The same question at RCPT, not counted, and the answer explained as one line (tabline.h): word
+ * "explained", verdict, rule, why, action, and what was looked at. Bytes, 0: it did not fit.
+ */
+size_t policy_send_explain(struct worker *w, const struct policy_request *req, char *out,
+                           size_t cap);
 int policy_send_open(struct worker *w);
 void policy_send_tick(struct worker *w);
 void policy_send_close(struct worker *w);

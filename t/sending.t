@@ -103,6 +103,18 @@ is(data('anna', 1), 'DUNNO', 'sent while it reloads');
 ok(Policyd::wait_for(sub { my @p = $d->pids('policy'); @p == 1 && $p[0] != $policy }), 'reloaded');
 ok(Policyd::wait_for(sub { data('hilda', 1) =~ /^450/ }), 'it remembers after a reload') or diag data('hilda', 1);
 
+# --- explained ---
+sub explained {
+    open my $out, '-|', 'ctl/postroad', '-c', $d->{conf}, 'explain', @_ or die "postroad: $!\n";
+    local $/;
+    return scalar <$out>;
+}
+like(explained(qw(--from hilda@a.example --to bob@else.example)), qr{^hilda\@a\.example to bob\@else\.example: refused, because of rule 6: .*\n  logged in +hilda\@a\.example\n  send-external withheld at +ou=hr\n  limits +messages/hour 3 of 3 \(set at ou=hr\), recipients/message 4 \(set at ou=hr\), size 1000000 \(set at dc=a\.example\)\n  for all together +recipients/day 20 of 20 \(set at ou=hr\)\n  recipient is inside +no\n  Postfix is told +550 5\.7\.1 }, 'explain: refused');
+like(explained(qw(--from anna@a.example --to carl@c.example --size 5)), qr/: nothing against it, because of rule 14: /, 'explain: nothing against it');
+like(explained(qw(--from bob@else.example --to all@a.example)), qr/: refused, because of rule 7: .*\n  recipient is inside +yes\n  may write to the list +no\n/, 'explain: nobody logged in');
+like(explained(qw(--json --from harry@a.example --to anna@a.example --size 1001)), qr/"rule": ?"9"/, 'explain: as JSON');
+like(explained(qw(--from harry@a.example --to anna@a.example)), qr/later, because of rule 12: /, 'explain: later');
+
 # --- what is odd ---
 is(asked(sasl_username => 'anna@a.example', protocol_state => $_), 'DUNNO', "nothing is said at $_") for qw(CONNECT EHLO MAIL VRFY ETRN NONSENSE);
 is(asked(protocol_state => 'DATA', recipient_count => 3), 'DUNNO', 'nor at DATA of somebody without a login');
