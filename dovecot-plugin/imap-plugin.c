@@ -38,6 +38,7 @@ static const struct {
     command_func_t *ours;
 } wrappers[] = {
     {"STORE", imap_cmd_change},       {"UID STORE", imap_cmd_change},
+    {"REPLACE", imap_cmd_expunge},    {"UID REPLACE", imap_cmd_expunge},
     {"EXPUNGE", imap_cmd_expunge},    {"UID EXPUNGE", imap_cmd_expunge},
     {"COPY", imap_cmd_change},        {"UID COPY", imap_cmd_change},
     {"MOVE", imap_cmd_change},        {"UID MOVE", imap_cmd_change},

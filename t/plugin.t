@@ -43,8 +43,11 @@ sub state_of {
     return \%seen;
 }
 
+# The same on both: with what is new in a maildir there is most to leave as it is.
+my $storage = $ENV{PLUGIN_STORAGE} // 'maildir';
 fake_start(@usual);
 dovecot_start(
+    storage => $storage,
     users => { $wang => '', 'li@a.example' => '', 'odd@a.example' => '',
         'tricky@a.example' => 'mail_plugins=quota master_user=tricky@a.example' },
     masters => [$reader, $writer, $nobody, 'clerk'],
@@ -67,7 +70,9 @@ fake_forget();
 
 # --- an administrator who may read
 {
+    lmtp($wang, "Subject: fresh\n\nnot seen by its owner yet");
     my $before = state_of($wang);
+    ok($storage ne 'maildir' || (grep { m{/new/.} } keys %$before), 'reader: there is new mail');
     fake_forget();
     my ($c, $answer) = imap("$wang*$reader");
     like($answer, qr/^OK/, 'reader: IMAP');
@@ -97,9 +102,9 @@ fake_forget();
 
     my ($p, $in) = pop3("$wang*$reader");
     like($in, qr/^\+OK/, 'reader: POP3');
-    like(talk($p, 'STAT'), qr/^\+OK 2 /, 'reader: STAT');
+    like(talk($p, 'STAT'), qr/^\+OK 3 /, 'reader: STAT');
     like(talk($p, 'DELE 1'), qr/^-ERR \[SYS\/PERM\] This session may only read/, 'reader: DELE says that it does not');
-    like(talk($p, 'STAT'), qr/^\+OK 2 /, 'reader: and nothing is marked');
+    like(talk($p, 'STAT'), qr/^\+OK 3 /, 'reader: and nothing is marked');
     fake_forget();
     talk($p, 'RETR 1');
     while (defined(my $line = $p->line)) { last if $line eq q(.) }
@@ -107,6 +112,10 @@ fake_forget();
     like(talk($p, 'DELE 2'), qr/^-ERR/, 'reader: DELE once more');
     like(talk($p, 'QUIT'), qr/^\+OK Logging out\.$/, 'reader: QUIT does not talk of deletion');
     is_deeply(state_of($wang), $before, 'reader: the mailbox is what it was, to the byte');
+    my ($o) = imap($wang);
+    ok((grep { /^\* 1 RECENT/ } fetch_lines($o, 'SELECT INBOX')), 'reader: its owner still sees what is recent');
+    ask_imap($o, 'STORE 3 +FLAGS (\Deleted)');
+    ask_imap($o, 'CLOSE');
 }
 
 # --- an administrator who may write
@@ -151,11 +160,20 @@ like(dovecot_log(), qr/postroad: access refused: nobody\@a\.example may not open
 # --- withheld from the owner
 {
     lmtp('odd@a.example', "Subject: kept\n\nkept");
+    fake_rules('^session => yes\tmode=owner');
+    ask_imap((imap('odd@a.example'))[0], 'CREATE Old');
+    fake_rules(@usual);
     my ($c) = imap('odd@a.example');
     like(ask_imap($c, 'SELECT INBOX'), qr/^OK \[READ-WRITE\]/, 'withheld: the folder can be written');
     like(ask_imap($c, 'STORE 1 +FLAGS (\Deleted)'), qr/^OK/, 'withheld: flags can be set');
     like(ask_imap($c, $_), qr/^NO \[NOPERM\] Deleting/, "withheld: $_") for 'EXPUNGE', 'UID EXPUNGE 1';
-    like(ask_imap($c, $_), qr/^NO \[NOPERM\] Making/, "withheld: $_") for 'CREATE New', 'RENAME INBOX New';
+    like(ask_imap($c, $_), qr/^NO \[NOPERM\] Making/, "withheld: $_") for 'CREATE New', 'RENAME INBOX New', 'RENAME Old New';
+    like(ask_imap($c, $_), qr/^NO \[NOPERM\] Deleting/, "withheld: $_") for 'DELETE Old', dovecot_series() eq '2.4' ? "REPLACE 1 INBOX {3+}\r\nabc" : ();
+    lmtp('odd@a.example', "Subject: filed\n\nfiled");
+    ask_imap($c, 'NOOP');
+    like(ask_imap($c, 'MOVE 2 Old'), qr/^OK/, 'withheld: a message can be filed in another folder');
+    like((fetch_lines($c, 'STATUS Old (MESSAGES)'))[0], qr/MESSAGES 1\b/, 'withheld: where it is');
+    is((fetch_lines($c, 'STATUS INBOX (MESSAGES)'))[0] =~ /MESSAGES 1\b/ ? 1 : 0, 1, 'withheld: and is no more where it was');
     ask_imap($c, 'CLOSE');
     like((fetch_lines($c, 'STATUS INBOX (MESSAGES)'))[0], qr/MESSAGES 1\b/, 'withheld: CLOSE removes nothing either');
     my ($p) = pop3('odd@a.example');
