@@ -50,7 +50,7 @@ like(lmtp($wang, "Subject: x\n\nx"), qr/^250/, 'mail arrives');
     like(fake_heard(), qr/^session .*\nshare identifier=li\@a\.example\n\z/, 'one question for that');
     like(ask_imap($c, $_), qr/^NO \[NOPERM\] Sharing outside your own domain is not permitted/, $_)
         for 'SETACL INBOX li@b.example lr', 'SETACL INBOX "li@b.example" +l', 'SETACL INBOX anyone lr', 'SETACL INBOX $staff lr',
-        'SETACL INBOX -li@b.example -r', 'DELETEACL INBOX -li@b.example', 'SETACL INBOX {12+}' . "\r\nli\@b.example lr", 'setacl INBOX li@b.example lr';
+        'SETACL INBOX -li@b.example -r', 'SETACL INBOX -li@b.example ""', 'DELETEACL INBOX -li@b.example', 'SETACL INBOX {12+}' . "\r\nli\@b.example lr", 'setacl INBOX li@b.example lr';
     like(ask_imap($c, 'SETACL INBOX odd lr'), qr/^NO \[UNAVAILABLE\]/, 'SETACL when nobody can say');
     fake_forget();
     like(ask_imap($c, $_), qr/^OK/, $_) for 'SETACL INBOX li@a.example -r', 'SETACL INBOX li@b.example -r', 'DELETEACL INBOX li@a.example', 'DELETEACL INBOX li@b.example';

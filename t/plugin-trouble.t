@@ -34,11 +34,6 @@ sub start {
     return;
 }
 
-sub log_since {
-    my ($from) = @_;
-    return substr dovecot_log(), $from;
-}
-
 # What happens to owner and administrator in some trouble.
 sub trouble {
     my ($what, $why) = @_;
@@ -51,9 +46,8 @@ sub trouble {
     like((pop3("$wang*$adm"))[1], qr/^-ERR \[SYS\/TEMP\] Access $later/, "$what: by POP3, too");
     like(lmtp($wang, "Subject: x\n\nx"), qr/^250/, "$what: mail is delivered");
     cmp_ok(time - $begun, '<', 15, "$what: nobody waits for long");
-    my $log = log_since($from);
-    like($log, qr/access of \Q$wang\E can't be decided: $why; let into his own mailbox, as postroad_owner_on_doubt says/, "$what: the log says so");
-    like($log, qr/access of \Q$adm\E to the mailbox of \Q$wang\E can't be decided: $why; refused/, "$what: and why it was refused");
+    ok(dovecot_logs(qr/access of \Q$wang\E can't be decided: $why; let into his own mailbox, as postroad_owner_on_doubt says/, $from), "$what: the log says so");
+    ok(dovecot_logs(qr/access of \Q$adm\E to the mailbox of \Q$wang\E can't be decided: $why; refused/, $from), "$what: and why it was refused");
     return;
 }
 
@@ -78,7 +72,7 @@ for (['closes', 'CLOSE', 'the connection was closed'], ['empty line', '', q(poli
     my $from = length dovecot_log();
     like((imap($wang))[1], qr/^OK/, "$what: the owner");
     like((imap("$wang*$adm"))[1], qr/^\* BYE \[UNAVAILABLE\]/, "$what: an administrator");
-    like(log_since($from), qr/can't be decided: \Q$why\E[^;]*; refused/, "$what: the log");
+    ok(dovecot_logs(qr/can't be decided: \Q$why\E[^;]*; refused/, $from), "$what: the log");
 }
 
 # --- in the middle of a session
@@ -155,6 +149,11 @@ start(parts => 'storage');
     ($p) = pop3("$wang*reader");
     like(talk($p, 'STAT'), qr/^\+OK $count /, 'storage only: by POP3 neither');
     fake_rules("^session => no\\trule=1\\twhy=x\\ttext=go away");
+    fake_rules("^session => yes\\tmode=owner\\twithheld=expunge");
+    my ($w) = imap($wang);
+    like(ask_imap($w, $_), qr/^OK/, "storage only, withheld: $_") for 'SELECT INBOX', 'STORE 1 +FLAGS (\Deleted)';
+    like(ask_imap($w, 'EXPUNGE'), qr/^OK Expunge ignored: Deleting/, 'storage only, withheld: EXPUNGE, as Dovecot says it then');
+    fake_rules("^session => no\\trule=1\\twhy=x\\ttext=go away");
     my ($d, $refused) = imap("$wang*$adm");
     like($refused . ' ' . ($d->line // 'EOF'), qr/^OK Logged in, but initialization failed\. \* BYE/, 'storage only: refused is refused');
     like((pop3($wang))[1], qr/^-ERR \[SYS\/TEMP\]/, 'storage only: in POP3, too');
@@ -171,7 +170,7 @@ dovecot_stop();
 if (dovecot_series() eq '2.3') {
     start(settings => { postroad_owner_on_doubt => 'perhaps' });
     like((imap($wang))[1], qr/^\* BYE \[UNAVAILABLE\]/, 'a setting that makes no sense lets nobody in');
-    like(dovecot_log(), qr/postroad_owner_on_doubt: perhaps is neither allow nor refuse/, 'and the log says which');
+    ok(dovecot_logs(qr/postroad_owner_on_doubt: perhaps is neither allow nor refuse/), 'and the log says which');
     like(lmtp($wang, "Subject: x\n\nx"), qr/^250/, 'mail is delivered');
     dovecot_stop();
 } else {

@@ -155,7 +155,7 @@ fake_forget();
 # --- refused
 is((imap("$wang*$nobody"))[1], '* BYE [NOPERM] nobody may not open the mailbox of wang', 'refused: IMAP says why');
 is((pop3("$wang*$nobody"))[1], '-ERR [AUTH] nobody may not open the mailbox of wang', 'refused: POP3 says why');
-like(dovecot_log(), qr/postroad: access refused: nobody\@a\.example may not open the mailbox of wang\@a\.example by imap \(rule 13: his right/, 'refused: so does the log');
+ok(dovecot_logs(qr/postroad: access refused: nobody\@a\.example may not open the mailbox of wang\@a\.example by imap \(rule 13: his right/), 'refused: so does the log');
 
 # --- withheld from the owner
 {

@@ -16,7 +16,7 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 use Trial;
 
-our @EXPORT = qw(dovecot_needs dovecot_series dovecot_write dovecot_start dovecot_stop dovecot_log
+our @EXPORT = qw(dovecot_needs dovecot_series dovecot_write dovecot_start dovecot_stop dovecot_log dovecot_logs
     dovecot_pid dovecot_check doveadm imap pop3 sieve talk ask_imap fetch_lines lmtp);
 
 my $MODULES = '/usr/lib/dovecot/modules';
@@ -243,6 +243,12 @@ sub dovecot_stop {
 
 sub dovecot_pid { return $pid }
 sub dovecot_log { return slurp("$dir/dovecot.log") }
+
+# Whether the log says it behind its first $from bytes; Dovecot writes it after it has answered.
+sub dovecot_logs {
+    my ($like, $from) = @_;
+    return wait_for(20, sub { substr(dovecot_log(), $from // 0) =~ $like }) || do { diag(substr dovecot_log(), $from // 0); 0 };
+}
 
 # Whether it likes its configuration: (exit code, what it said).
 sub dovecot_check {
