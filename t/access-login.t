@@ -10,6 +10,7 @@ use File::Basename qw(dirname);
 use lib dirname(__FILE__) . '/lib';
 use IO::Select;
 use IO::Socket::INET;
+use IO::Socket::UNIX;
 use JSON::PP;
 use Test::More;
 use Time::HiRes qw(time);
@@ -141,6 +142,31 @@ is($answer->{status}, -1, 'and as an administrator');
     kill 'KILL', $pids[1];
     kill 'CONT', $pids[0];
     ok(wait_for($LIMIT, sub { (post('allow', login('alice@a.example', 'dom@a.example')))[1]{status} == 0 }), 'and when it is back, all is well');
+}
+
+# --- another program at the socket ---
+{
+    my @pids = freeze();
+    rename "$dir/access", "$dir/access.ours" or die "rename: $!\n";
+    my $listener = IO::Socket::UNIX->new(Listen => 5, Local => "$dir/access") or die "listen: $!\n";
+    my @lines = ('', "no\ttext=said at the second time\n", "nonsense\n", 'x' x 9000, "no\n");
+    my $fake = spawn_sub(sub {
+        for my $line (@lines) {
+            my $s = $listener->accept or last;
+            sysread $s, my $request, 8192 if length $line;
+            syswrite $s, $line;
+            close $s;
+        }
+    });
+    my %alice = (%{ login('alice@a.example', 'dom@a.example') });
+    is((post('allow', \%alice))[1]{msg}, 'said at the second time', 'who loses the connection before the answer asks once more');
+    like((post('allow', \%alice))[1]{msg}, qr/at the moment/, "an answer that is none: $_") for 'a word nobody knows', 'a line without end';
+    is((post('allow', \%alice))[1]{status}, -1, 'a refusal without a text is one');
+    stop_pid($fake);
+    close $listener;
+    rename "$dir/access.ours", "$dir/access" or die "rename: $!\n";
+    kill 'CONT', @pids;
+    ok(wait_for($LIMIT, sub { (post('allow', \%alice))[1]{status} == 0 }), 'with ours there again, all is well');
 }
 
 # --- a real Dovecot ---

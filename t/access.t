@@ -125,6 +125,7 @@ cmp_ok($rows, '>', 20, 'rows were compared with postroad may');
         'names in their one form, own quota, what is withheld from him and from above');
     is((session('alice@a.example', 'alice@a.example', 'imap'))[1]{quota}, '2000000000', "the department's quota");
     is((session('bob@a.example', 'bob@a.example', 'imap'))[1]{quota}, '1000000000', "the domain's quota");
+    is((session('flat@a.example', 'flat@a.example', 'imap'))[1]{quota}, '1000000000', "that of the address's domain, for who stands elsewhere");
     is((session('carol@b.example', 'carol@b.example', 'imap'))[1]{quota}, undef, 'none, where none is set');
     like((session('mia@a.example', 'mia@a.example', 'imap'))[1]{text}, qr/being moved/, 'a mailbox on its way: said so');
     like((session('pam@a.example', 'pam@a.example', 'pop3'))[1]{text}, qr/may not use POP3/, 'a service that is withheld: said so');
