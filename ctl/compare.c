@@ -12,17 +12,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "ctl.h"
+#include "compare.h"
 #include "show.h"
 #include "text.h"
 
 #define ROWS_MAX   10000 /* differing entries kept */
 #define ROWS_SHOWN 50    /* for each domain, in words */
-
-struct side {
-    const char *name, *path;
-    json_t *domains; /* name -> {digest, entries} */
-};
 
 struct compare {
     struct ctl *ctl;
@@ -275,12 +270,18 @@ static void
 print_row(const struct compare *c, json_t *row)
 {
     const char *here = show_text(row, "here"), *there = show_text(row, "there");
+    json_t *word;
+    size_t i;
 
     if (*here && *there)
         fputs("    differs: ", stdout);
     else
         printf("    only at %s: ", c->side[*here ? 0 : 1].name);
     text_put(stdout, *show_text(row, "dn") ? show_text(row, "dn") : show_text(row, "uuid"));
+    json_array_foreach(json_object_get(row, "attributes"), i, word)
+    {
+        printf("%s%s", i == 0 ? " in: " : ", ", json_string_value(word));
+    }
     putchar('\n');
 }
 
@@ -379,6 +380,8 @@ run(struct compare *c)
             keep_lasting(c, before);
         json_decref(before);
     }
+    if (code == CTL_DONE)
+        compare_parts(c->side, c->rows);
     return code == CTL_DONE ? show(c) : code;
 }
 

@@ -18,5 +18,10 @@ json_t *digest_domains_json(struct control *c, struct span after);
  * after; next is the after of the next page, null at the end. hash: 64 bits of the entry's digest.
  */
 json_t *digest_entries_json(struct control *c, struct span domain, struct span after);
+/*
+ * control_parts.c: {"entries": {uuid: {"kind", "state", part: hash, …}}}: of those that are here, by
+ * words for people.
+ */
+json_t *digest_parts_json(struct control *c, json_t *uuids);
 
 #endif

@@ -159,6 +159,17 @@ verb_digest(struct control *c, const struct caller *who, json_t *request)
 }
 
 static json_t *
+verb_parts(struct control *c, const struct caller *who, json_t *request)
+{
+    json_t *uuids = json_object_get(request, "uuids");
+
+    (void)who;
+    if (!json_is_array(uuids))
+        return control_error(CONTROL_USAGE, "parts: of which entries?");
+    return digest_parts_json(c, uuids);
+}
+
+static json_t *
 verb_taken(struct control *c, const struct caller *who, json_t *request)
 {
     json_t *addresses = json_object_get(request, "addresses");
@@ -227,6 +238,7 @@ static const struct verb {
     {"digests", 0, verb_digests},
     {"may", 0, verb_may},
     {"digest", 0, verb_digest},
+    {"parts", 0, verb_parts},
     {"taken", 0, verb_taken},
     {"sweep-accept", 1, verb_sweep_accept},
     {"who", 0, control_who},

@@ -84,7 +84,8 @@ is($code, 0, 'the same in another order, a list of 5,000 included') or diag $tex
 is($code, 1, 'some differ');
 like($text, qr/^hebei and shandong differ in 6 entries:/, 'how many');
 like($text, qr/^  a\.example: 6001 entries at hebei, 6000 at shandong$/m, 'in which domain');
-like($text, qr/^    $_,o=t$/m, $_) for 'differs: uid=u1', 'only at hebei: uid=u3000', 'only at shandong: uid=more', 'only at hebei: uid=u4001',
+like($text, qr/^    differs: uid=u1,o=t in: quota$/m, 'differs: uid=u1, and in what');
+like($text, qr/^    $_,o=t$/m, $_) for 'only at hebei: uid=u3000', 'only at shandong: uid=more', 'only at hebei: uid=u4001',
     'only at shandong: uid=u4001', 'only at shandong: ou=hr';
 like($text, qr/^  b\.example: 1 entries at hebei, 2 at shandong\n    only at shandong: uid=u4001,o=t$/m, 'who has his address elsewhere counts there');
 like($text, qr/^  \(outside any domain\): 0 entries at hebei, 1 at shandong$/m, 'a department');
@@ -92,13 +93,16 @@ like($text, qr/^  \(outside any domain\): 0 entries at hebei, 1 at shandong$/m, 
 my $r = decode_json($text);
 is(scalar @{ $r->{differ} }, 6, 'in JSON');
 is_deeply([ map { $_->{here} && $_->{there} ? 1 : 0 } grep { $_->{dn} =~ /u1,/ } @{ $r->{differ} } ], [1], 'with both hashes');
+is_deeply([ map { @{ $_->{attributes} // [] } } @{ $r->{differ} } ], ['quota'], 'and what differs');
 
 ($code, $text) = load(sub { @people }, sub { @people[ 0 .. 2999 ] });
 is($code, 1, 'half of them gone');
 like($text, qr/differ in 3000 entries:.*\n    and 2950 more\n/s, 'not all of them are listed');
 
 # What a control socket says to requests that make no sense.
-for ([ '{"verb":"digest"}', qr/of which domain/ ], [ '{"verb":"digest","domain":"a.example","after":"x"}', qr/after is no UUID/ ]) {
+for ([ '{"verb":"digest"}', qr/of which domain/ ], [ '{"verb":"parts"}', qr/of which entries/ ],
+    [ '{"verb":"parts","uuids":[1,"x",null]}', qr/"entries":\s*\{\}/ ],
+    [ '{"verb":"parts","uuids":[' . join(',', ('"x"') x 101) . ']}', qr/more than 100/ ], [ '{"verb":"digest","domain":"a.example","after":"x"}', qr/after is no UUID/ ]) {
     my $fh = $site[0]->connection("$site[0]{dir}/run/control");
     syswrite $fh, "$_->[0]\n";
     my $line = <$fh> // '';
