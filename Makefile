@@ -102,10 +102,12 @@ milter/postroad-milter: $(MILTER_SRCS:.c=.o) lib/libpostroad.a
 # --- Dovecot's plugins ---
 
 # Built when ./configure has found Dovecot's headers. What each is made of; undefined symbols are the loading
-# process's own. Dovecot's config.h is meant there, never ours: no -I of this tree.
+# process's own. Dovecot's config.h is meant there, never ours: no -I of this tree. And no
+# sanitizer, which would have to be in the program that loads them.
+PLUGIN_CFLAGS = $(filter-out -fsanitize% -fno-sanitize%,$(CFLAGS))
 PLUGIN_CCALL = $(CC) $(WARN) -std=gnu11 $(WERROR) -DHAVE_CONFIG_H -isystem $(DOVECOT_INCLUDE) \
-	$(HARDEN_CFLAGS) $(CPPFLAGS) $(CFLAGS) -fPIC
-PLUGIN_LINK = $(CC) $(CFLAGS) -shared $(filter-out -pie,$(HARDEN_LDFLAGS)) $(LDFLAGS)
+	$(HARDEN_CFLAGS) $(CPPFLAGS) $(PLUGIN_CFLAGS) -fPIC
+PLUGIN_LINK = $(CC) $(PLUGIN_CFLAGS) -shared $(filter-out -pie,$(HARDEN_LDFLAGS)) $(LDFLAGS)
 plugin_objs = $(addprefix dovecot-plugin/,$(addsuffix .o,$1))
 SETTINGS_OBJS = $(call plugin_objs,$(if $(filter 2.4,$(DOVECOT_SERIES)),settings-2.4))
 PUSH_SETTINGS_OBJS = $(call plugin_objs,$(if $(filter 2.4,$(DOVECOT_SERIES)),push-settings-2.4))

@@ -133,7 +133,7 @@ is("$r[-1]{part}/$r[-1]{parts}", @r . '/' . @r, 'all parts are there');
 my $size = 200 * 65_535 + 2;
 $size += length("X-$_:") + 65_000 + 2 for 1 .. 160;
 is("$said $r[0]{bytes}", "c $size", 'ten megabytes of header, thirteen of body: counted to the byte');
-cmp_ok(memory() - $before, '<', $ENV{POSTROAD_MILTER} ? 200_000 : 20_000, 'in bounded memory, in kB');
+cmp_ok(memory() - $before, '<', $ENV{POSTROAD_MILTER} || `grep -c __asan_init milter/postroad-milter` > 0 ? 200_000 : 20_000, 'in bounded memory, in kB');
 my @odd_headers = (["From", " a\@a.example"], ["From", " b\@b.example"], ["Subject", " \xff\xfe\x01"], ["X", " folded\n\tline"], ["Y", " crlf\r\n\tline"]);
 ($said, @r) = message('HEAD', {}, rcpt('u2@a.example'), (map { packet('L', "$_->[0]\0$_->[1]\0") } @odd_headers), packet('B', "a\0b\rc\nd"));
 $size = 2 + 7;
