@@ -89,7 +89,9 @@ show_csv(struct usage *u, json_t *rows)
     printf("%s,direction,messages,recipients,bytes\r\n", u->by);
     json_object_foreach(rows, key, ways)
     {
-        if (csv_field(span_of(key), ',', field, sizeof field) < 0)
+        long n = csv_field(span_of(key), ',', field, sizeof field);
+
+        if (n < 0)
             continue;
         json_object_foreach(ways, direction, sums) printf(
             "%s,%s,%" PRIu64 ",%" PRIu64 ",%" PRIu64 "\r\n", field, direction,
