@@ -94,7 +94,7 @@ show_csv(struct usage *u, json_t *rows)
         if (n < 0)
             continue;
         json_object_foreach(ways, direction, sums) printf(
-            "%s,%s,%" PRIu64 ",%" PRIu64 ",%" PRIu64 "\r\n", field, direction,
+            "%.*s,%s,%" PRIu64 ",%" PRIu64 ",%" PRIu64 "\r\n", (int)n, field, direction,
             part_of(ways, direction, 0), part_of(ways, direction, 1), part_of(ways, direction, 2));
     }
 }
