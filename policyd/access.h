@@ -110,7 +110,7 @@ void access_ask(struct access *a, const struct access_question *q, struct access
 void access_opening_tick(struct access *a, int64_t now_ms);
 void access_opening_apply(struct access *a, struct access_answer *answer, struct opening *o_r);
 
-/* access_quota.c. The number of bytes; -1: it is none. */
+/* access_quota.c. The number of bytes; -1: it is none, 1: too large. */
 int access_quota_parse(struct span text, uint64_t *bytes_r);
 /* 1: c waits for the answer (edit_number is set); else why not: 0 there is no such way, -1 not now. */
 int access_quota_ask(struct access_conn *c, struct span actor_dn, struct span target_dn,

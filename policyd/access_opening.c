@@ -134,7 +134,7 @@ open_one(struct request *r)
     char error[512];
     int made;
 
-    if (!r->bad && access_quota_parse(request_needed(r, "seconds"), &seconds) < 0)
+    if (!r->bad && access_quota_parse(request_needed(r, "seconds"), &seconds) != 0)
         r->bad = "seconds is no number";
     if (r->bad)
         return;
@@ -184,7 +184,8 @@ list_one(struct request *r)
     const struct opening *o;
     uint64_t at = 0;
 
-    if (request_field(r, "after").n > 0 && access_quota_parse(request_field(r, "after"), &at) < 0) {
+    if (request_field(r, "after").n > 0 &&
+        access_quota_parse(request_field(r, "after"), &at) != 0) {
         r->bad = "after is no number";
         return;
     }

@@ -16,20 +16,22 @@
 #include "access.h"
 #include "edit_ask.h"
 
+#define MOST 1000000000000000000u /* bytes, an exabyte; more is nobody's quota */
+
 int
 access_quota_parse(struct span text, uint64_t *bytes_r)
 {
     uint64_t n = 0;
 
-    if (text.n == 0 || text.n > 18)
+    if (text.n == 0)
         return -1;
     for (size_t i = 0; i < text.n; i++) {
         if (text.p[i] < '0' || text.p[i] > '9')
             return -1;
-        n = n * 10 + (uint64_t)(text.p[i] - '0');
+        n = n < MOST ? n * 10 + (uint64_t)(text.p[i] - '0') : n;
     }
     *bytes_r = n;
-    return 0;
+    return n < MOST ? 0 : 1;
 }
 
 static int

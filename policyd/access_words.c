@@ -335,14 +335,19 @@ word_quota(struct request *r)
     const char *why = "";
     struct mirror *m;
     uint64_t n = 0;
-    int asked = -1;
+    int asked = -1, large;
 
     if (!s)
         r->bad = "there is no session";
-    if (!r->bad && access_quota_parse(bytes, &n) < 0)
+    large = r->bad ? 0 : access_quota_parse(bytes, &n);
+    if (large < 0)
         r->bad = "bytes is no number";
     if (r->bad)
         return;
+    if (large) {
+        request_no(r, 0, "too large", "That is more than any mailbox can hold");
+        return;
+    }
     q.actor = span_of(s->actor);
     q.target = span_of(s->target);
     m = mirror_for(a);

@@ -179,6 +179,7 @@ SKIP: {
 }
 
 # --- verify
+dialogue(session('bob', 'alice')) for 1 .. 10; # so that there is something to change
 ($code, $out) = ctl('audit', 'verify');
 is($code, 0, 'nothing is wrong') or diag($out);
 like($out, qr/2 of 2 anchors fit; nothing is wrong/, 'by what the writer noted, and what the daemon has in its memory');

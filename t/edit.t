@@ -123,6 +123,8 @@ like(audit_log(), qr/"action":"quota".*"detail":"bytes=4242".*\n.*"action":"read
 is((dialogue(['quota', 'bytes=1']))[0], 'error text=there is no session', 'nobody without a session');
 like((dialogue(session('lina'), ['quota', 'bytes=-1']))[1], qr/^error text=bytes is no number/, 'no number');
 
+like((dialogue(session('lina'), ['quota', 'bytes=' . '9' x 30]))[1], qr/^no .*more than any mailbox/, 'too large a number');
+
 # The mirror believes in a right that slapd does not give any more: slapd has the last word.
 ok(ldap_change('a', "dn: $EDIT\nchangetype: modify\ndelete: authzTo\n"), 'slapd does not let us act for anybody');
 @said = dialogue(session('lina'), ['quota', 'bytes=4444'], ['record', 'action=read', 'uid=3']);
