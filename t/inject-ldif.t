@@ -16,10 +16,10 @@ use IO::Socket::INET;
 use Test::More;
 use Time::HiRes qw(sleep time);
 use Inject;
+use InjectTree;
 use Trial;
 
 my $SECONDS = 20;
-my $PRINT = join ':', ('AB') x 32;
 my $TEMPORARY = 75;
 my $port = 20_000 + $$ % 10_000;
 inject_needs();
@@ -33,23 +33,8 @@ $postmap &&= `postconf -c $dir/postfix -m 2>/dev/null` =~ /^lmdb$/m;
 
 my ($round, $moved) = (0, 0);
 
-sub entry { my ($dn, @lines) = @_; return join("\n", "dn: $dn", @lines) . "\n\n" }
-
-sub person {
-    my ($uid, @lines) = @_;
-    return entry("uid=$uid,dc=a.example,o=corp", 'objectClass: inetOrgPerson', 'objectClass: postroadAccount',
-        "uid: $uid", "mail: $uid\@a.example", @lines);
-}
-
 sub write_directory {
-    spew("$dir/directory.ldif", entry('o=corp', 'objectClass: organization', 'o: corp')
-        . entry('cn=hebei,cn=sites,o=corp', 'objectClass: postroadSite', 'cn: hebei', 'postroadNextHop: 10 relay:[192.0.2.1]:25')
-        . entry('cn=shandong,cn=sites,o=corp', 'objectClass: postroadSite', 'cn: shandong',
-            'postroadNextHop: 10 relay:[192.0.2.2]:25', "postroadCertFingerprint: $PRINT")
-        . entry('dc=a.example,o=corp', 'objectClass: domain', 'objectClass: postroadDomain', 'dc: a.example',
-            'associatedDomain: a.example', 'postroadHomeSite: hebei')
-        . entry('cn=all,dc=a.example,o=corp', 'objectClass: groupOfNames', 'objectClass: postroadList', 'cn: all',
-            'mail: all@a.example', map { "member: uid=h$_,dc=a.example,o=corp" } 1 .. 3)
+    spew("$dir/directory.ldif", tree()
         . person('h1') . person('h2', $moved ? 'postroadHomeSite: shandong' : ()) . person('h3') . person("x$round"));
     return;
 }
@@ -59,27 +44,6 @@ sub start_policyd {
 }
 
 # --- what may be answered
-
-my $soft = qr/^(?:TEMP|no answer)/;
-my ($here, $there) = (qr/^OK lmtp:/, qr/^OK relay:\[192\.0\.2\.2\]/);
-my @always = (
-    [ mailbox   => 'h1@a.example',     qr/^OK OK$/ ],
-    [ transport => 'h1@a.example',     $here ],
-    [ alias     => 'all@a.example',    qr/^OK h1\@a\.example,\s*h2\@a\.example,\s*h3\@a\.example$/ ],
-    [ sender    => 'h1@a.example',     qr/^OK h1/ ],
-    [ domain    => 'a.example',        qr/^OK OK$/ ],
-    [ domain    => 'b.example',        qr/^NOTFOUND/ ],
-    [ transport => 'guest@b.example',  qr/^NOTFOUND/ ],
-    [ mailbox   => 'nobody@a.example', qr/^NOTFOUND/ ],
-    [ tls       => '[192.0.2.2]:25',   qr/^OK fingerprint match=$PRINT/ ],
-);
-
-sub handoff {
-    my ($to) = @_;
-    my $asked = Trial::ask("$dir/policy", "request=smtpd_access_policy\nprotocol_state=RCPT\npolicy_context=handoff\n"
-        . "recipient=$to\nccert_fingerprint=$PRINT\nccert_pubkey_fingerprint=\n\n", qr/\n\n/);
-    return $asked =~ /^action=(.*)/ ? $1 : '';
-}
 
 sub web {
     my ($path) = @_;
@@ -91,19 +55,9 @@ sub web {
     return $got;
 }
 
-# What is wrong. Strict: as it has to be when nothing fails any more; else nobody may be told what is not so.
 sub look {
     my ($strict) = @_;
-    my @bad;
-    for my $q (@always, [ transport => 'h2@a.example', $moved ? $there : $here ]) {
-        my ($map, $key, $want) = @$q;
-        my $got = lookup($map, $key);
-        next if $got =~ $want || !$strict && ($got =~ $soft || $key =~ /^h2/ && $got =~ /$here|$there/);
-        push @bad, "$map $key: $got";
-    }
-    my ($known, $unknown) = (handoff('h1@a.example'), handoff('nobody@a.example'));
-    push @bad, "hand-off of h1: $known"       if $known !~ ($strict ? qr/^DUNNO/ : qr/^(?:DUNNO|4.*|)$/);
-    push @bad, "hand-off of nobody: $unknown" if $unknown !~ ($strict ? qr/^45/ : qr/^(?:4.*|)$/);
+    my @bad = look_at($strict, $moved, [ mailbox => 'nobody@a.example', qr/^NOTFOUND/ ]);
     my $status = status();
     my ($health, $metrics) = (web('/healthz'), web('/metrics'));
     return @bad if !$strict;
@@ -128,7 +82,7 @@ sub look_cold {
     my @bad = $h1 =~ /^lmtp:/ ? () : "cold transport h1: $h1";
     return @bad if !$strict;
     my $h2 = 'OK ' . cold(transport => 'h2@a.example');
-    push @bad, "cold transport h2: $h2" if $h2 !~ ($moved ? $there : $here);
+    push @bad, "cold transport h2: $h2" if $h2 !~ h2_home($moved);
     push @bad, "cold mailbox x$round"   if cold(mailbox => "x$round\@a.example") ne 'OK';
     return @bad;
 }
@@ -136,19 +90,6 @@ sub look_cold {
 # --- sessions
 
 sub is_gone { return slurp('/proc/' . Trial::policyd_pid() . '/stat') !~ /\) [^Z] / }
-
-sub pid_of {
-    my ($r) = @_;
-    my ($found) = grep { $_->{name} =~ /^\Q$r\E/ } @{ status()->{roles} // [] };
-    return $found && $found->{pid} || 0;
-}
-
-sub restart {
-    my ($r) = @_;
-    my $pid = pid_of($r);
-    kill 'KILL', $pid if $pid;
-    return;
-}
 
 # What was wrong with it; that it is refused is not. It may be the log that fails.
 sub reload {
