@@ -128,6 +128,25 @@ like($r->{dialog}, qr/^S: 535 /m, 'and one given to Postfix');
 $r = sign_in_anew('hebei', 'imap', 'maqiang@corp.example', 'sample-maqiang');
 ok(!$r->{ok}, 'who is suspended is not handed on') or diag($r->{dialog});
 
+# --- administrators, as USER*ADMINISTRATOR: handed on as such, and judged where the mailbox is
+
+for my $site (qw(hebei shandong)) {
+    my $target = "$home{ $other{$site} }\@corp.example";
+    $r = sign_in_anew($site, 'imap', "$target*lina\@corp.example", 'sample-lina', 'SELECT INBOX');
+    ok($r->{ok} && $r->{dialog} =~ /^S: a OK \[READ-ONLY\]/m, "an administrator at $site opens a mailbox at $other{$site}, to read") or diag($r->{dialog});
+    like(dovecot_log($other{$site}), qr/postroad: lina\@corp\.example opened the mailbox of \Q$target\E to read/, 'there it is known who it was');
+    $r = sign_in_anew($site, 'imap', "$target*lina\@corp.example", 'wrong');
+    like($r->{dialog}, qr/^S: a NO \[AUTHENTICATIONFAILED\]/m, 'not with a wrong password');
+}
+$r = sign_in_anew('hebei', 'imap', 'bob@corp.example*carol@corp.example', 'sample-carol');
+ok(!$r->{ok}, 'nobody else does') or diag($r->{dialog});
+$r = sign_in_anew('hebei', 'submission', 'alice@corp.example*carol@corp.example', 'sample-carol', 'MAIL FROM:<alice@corp.example>');
+like($r->{dialog}, qr/^S: 535 /m, 'and nobody sends in another\'s name: not by Postfix');
+$r = sign_in_anew('shandong', 'submissions', 'alice@corp.example*carol@corp.example', 'sample-carol', 'MAIL FROM:<alice@corp.example>');
+is($r->{code}, 1, 'nor by the other site\'s') or diag($r->{dialog});
+$r = sign_in_anew('hebei', 'submissions', 'alice@corp.example*carol@corp.example', 'sample-carol', 'MAIL FROM:<alice@corp.example>');
+is($r->{code}, 1, 'nor by Dovecot') or diag($r->{dialog});
+
 # policyd away: the files stay.
 $lab->daemon(stop => 'hebei', 'policyd');
 $r = sign_in_anew('hebei', 'imap', 'bob@corp.example', 'sample-bob', 'STATUS INBOX (MESSAGES)');
