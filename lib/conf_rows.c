@@ -285,7 +285,7 @@ const struct conf_row conf_rows[] = {
            "only."),
     WORD("edit.sasl_mech", edit.sasl_mech, "", "EXTERNAL",
          "SASL mechanism for the bind, in the place of edit.bind_dn."),
-    INT("edit.timeout", edit.timeout, "5", 1, 30,
+    INT("edit.timeout", edit.timeout, "3", 1, 30,
         "Seconds to wait for a server to connect, bind or answer."),
 
     STRING("sending.contact", sending.contact, "Ask your mail administrator.", 0, 160,
