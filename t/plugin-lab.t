@@ -23,7 +23,7 @@ my $strangers = 10;
 # Each login from an address of its own: Dovecot lets those wait whose logins failed before.
 sub sign_in {
     my ($site, $protocol, $user, $password, @commands) = @_;
-    my $at = $site eq 'hebei' || $site eq 'shandong' ? '127.0.0.' . ++$strangers : $site;
+    my $at = $site eq 'hebei' || $site eq 'shandong' ? '127.0.1.' . ($strangers = $strangers % 250 + 1) : $site;
     open my $out, '-|', $lab->at($site, 'sign-in', $protocol, "$at:$port{$protocol}", $user, $password, @commands) or die "sign-in: $!\n";
     my $dialog = do { local $/; <$out> } // '';
     close $out;
@@ -61,5 +61,29 @@ like($out, qr/^read-mail\s+yes/m, 'doveadm postroad rights') or diag($out);
 $lab->daemon(stop => 'hebei', 'policyd');
 like(sign_in('hebei', 'imap', $alice, 'sample-alice', 'SELECT INBOX'), qr/READ-WRITE/, 'without policyd alice reads her mail');
 unlike(sign_in('hebei', 'imap', "$alice*$zhang", 'sample-zhangwei', 'SELECT INBOX'), qr/OK \[READ/, 'and nobody else does');
+
+# --- where a reason is demanded
+$lab->run('hebei', 'sh', '-c', 'echo "access: { require_reason = true; };" >>/etc/postroad/postroad.conf; echo sample-zhangwei >/etc/postroad/zhang; chmod 600 /etc/postroad/zhang');
 $lab->daemon(start => 'hebei', 'policyd');
+$lab->await_directory('hebei');
+like(sign_in('hebei', 'imap', "$alice*$zhang", 'sample-zhangwei', 'SELECT INBOX'), qr/BYE \[NOPERM\] .*postroad access open \Q$alice\E --reason/,
+    'who has not said why is told how to');
+$lab->run('hebei', qw(postroad access open), $alice, '--reason', 'ticket 7', '--for', '1h', '-D', $zhang, '--password-file', '/etc/postroad/zhang');
+like(sign_in('hebei', 'imap', "$alice*$zhang", 'sample-zhangwei', 'SELECT INBOX'), qr/READ-ONLY/, 'who has, gets in');
+like(records('hebei'), qr/"action":"open".*"actor":"\Q$zhang\E".*"reason":"ticket 7"/, 'and the reason is on record');
+like(sign_in('hebei', 'imap', $alice, 'sample-alice', 'SELECT INBOX'), qr/READ-WRITE/, 'the owner needs none');
+
+# --- a quota, from an administrator's mail client into the directory, and back into Dovecot
+my $is_24 = $lab->run('hebei', qw(dovecot --version)) =~ /^2\.4/;
+my $quota = $is_24
+    ? "mail_plugins {\n  quota = yes\n}\nprotocol imap {\n  mail_plugins {\n    imap_quota = yes\n  }\n}\nquota \"User quota\" {\n}\n"
+    : "protocol imap {\n  mail_plugins = \$mail_plugins quota imap_quota imap_postroad\n}\nplugin {\n  quota = count:User quota\n  quota_vsizes = yes\n}\n";
+$lab->run('hebei', 'sh', '-c', 'cat >>/etc/dovecot/dovecot.conf <<"END"' . "\n${quota}END");
+$lab->daemon(stop => 'hebei', 'dovecot');
+$lab->daemon(start => 'hebei', 'dovecot');
+like(sign_in('hebei', 'imap', $alice, 'sample-alice', 'SETQUOTA "User quota" (STORAGE 999)'), qr/NO \[NOPERM\] Only an administrator/, 'alice sets no quota');
+like(sign_in('hebei', 'imap', "$alice*$zhang", 'sample-zhangwei', 'SETQUOTA "User quota" (STORAGE 4096)'), qr/a OK Setquota completed/, 'who administers her does');
+$lab->wait_for('the quota is in the directory', 30,
+    sub { sign_in('hebei', 'imap', $alice, 'sample-alice', 'GETQUOTAROOT INBOX') =~ /STORAGE \d+ 4096\)/ });
+pass('and Dovecot shows and holds it, from the directory');
 done_testing();
