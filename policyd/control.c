@@ -27,6 +27,7 @@
 #include "trouble.h"
 
 #define BEAT_MS 500
+#define END_MS  1500 /* more than ACCESS_CLIENT_MS */
 
 static int64_t
 clock_ms(clockid_t id)
@@ -105,14 +106,18 @@ on_tick(evutil_socket_t fd, short what, void *ctx)
         web_tick(c->web);
 }
 
+/* Dovecot would take a connection that ends before the answer for a wrong password. */
 static void
 on_end(evutil_socket_t fd, short what, void *ctx)
 {
+    static const struct timeval most = {END_MS / 1000, END_MS % 1000 * 1000};
+    static const struct timeval linger = {0, 50000}; /* for requests that are under way */
     struct control *c = ctx;
 
     (void)fd;
     (void)what;
-    event_base_loopexit(c->base, NULL);
+    c->ending = 1;
+    event_base_loopexit(c->base, c->web && web_end(c->web) ? &most : &linger);
 }
 
 /* The parent says nothing to us; what is readable is its end. */

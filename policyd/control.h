@@ -35,6 +35,7 @@ struct control {
     struct compare *compare;      /* see control_compare.h */
     struct access_client *access; /* to ask role access by */
     int64_t confirmed_ms;         /* see status_confirm */
+    int ending;                   /* told to end: as soon as no login waits for its answer */
     uid_t own_uid;
     gid_t group; /* conf.group; its members may ask */
     int has_group;

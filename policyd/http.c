@@ -30,6 +30,8 @@ struct web {
     struct control *control;
     struct evhttp *http;
     struct http_auth *auth;
+    struct evhttp_bound_socket *bound[ROLE_LISTEN_MAX];
+    int nbound;
     struct bufferevent *conn[WEB_CONNECTIONS]; /* a reference to each, oldest first */
     unsigned n;
 };
@@ -213,8 +215,11 @@ listen_on(struct web *w, int fd)
                            LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_DISABLED, 0, fd);
     if (!l)
         return -1;
-    if (evhttp_bind_listener(w->http, l))
+    w->bound[w->nbound] = evhttp_bind_listener(w->http, l);
+    if (w->bound[w->nbound]) {
+        w->nbound++;
         return evconnlistener_enable(l); /* evhttp frees it */
+    }
     evconnlistener_free(l);
     return -1;
 }
@@ -255,6 +260,14 @@ void
 web_tick(struct web *w)
 {
     forget_closed(w);
+}
+
+int
+web_end(struct web *w)
+{
+    while (w->nbound > 0)
+        evhttp_del_accept_socket(w->http, w->bound[--w->nbound]);
+    return http_auth_owes(w->auth);
 }
 
 void

@@ -14,6 +14,8 @@ struct web *web_open(struct control *c);
 /* Now and then: give back what closed connections still hold. */
 void web_tick(struct web *w);
 void web_close(struct web **w);
+/* Take no more connections: the next process does. 1: a login waits for its answer. */
+int web_end(struct web *w);
 /* Append all metrics in Prometheus' text format. */
 void metrics_write(struct control *c, const struct moment *now, struct evbuffer *out);
 

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include <event2/buffer.h>
+#include <event2/event.h>
 #include <event2/http.h>
 #include <event2/keyvalq_struct.h>
 
@@ -172,12 +173,15 @@ pending_free(struct pending *p)
 static void
 on_decided(void *ctx, const struct tabline *answer)
 {
+    static const struct timeval flush = {0, 50000}; /* what was answered is still to be sent */
     struct pending *p = ctx;
     struct pending copy = *p;
 
     p->asked = NULL;
     pending_free(p);
     decide(&copy, answer);
+    if (copy.auth->control->ending && !http_auth_owes(copy.auth))
+        event_base_loopexit(copy.auth->control->base, &flush);
 }
 
 /* Dovecot went away before the answer; the request goes with the connection. */
@@ -313,6 +317,12 @@ http_auth_request(struct http_auth *a, struct evhttp_request *req)
         return 0;
     serve(a, req, is_report);
     return 1;
+}
+
+int
+http_auth_owes(const struct http_auth *a)
+{
+    return !LIST_EMPTY(&a->pending);
 }
 
 struct http_auth *

@@ -17,6 +17,8 @@ struct http_auth;
 int http_auth_setup(const struct conf *conf, char *error, size_t n);
 
 struct http_auth *http_auth_open(struct control *c);
+/* Whether somebody waits for an answer. */
+int http_auth_owes(const struct http_auth *a);
 /* Forgets the questions under way; before the HTTP server is freed. */
 void http_auth_close(struct http_auth **a);
 /* A request for "/". 1: it is answered, now or later; 0: it is none of ours. */

@@ -19,6 +19,7 @@ use Dovecot;
 
 plan(skip_all => 'the programs are not built') if grep { !-x "$top/$_" } qw(policyd/postroad-policyd ctl/postroad);
 my $LIMIT = 60;
+$SIG{PIPE} = 'IGNORE';
 my $PORT = 20573;
 
 sub http {
@@ -163,6 +164,27 @@ is($answer->{status}, -1, 'and as an administrator');
     like((post('allow', \%alice))[1]{msg}, qr/at the moment/, "an answer that is none: $_") for 'a word nobody knows', 'a line without end';
     is((post('allow', \%alice))[1]{status}, -1, 'a refusal without a text is one');
     stop_pid($fake);
+    # Reloaded while a login waits for its answer.
+    pipe my $asked, my $tell or die;
+    $fake = spawn_sub(sub {
+        my $s = $listener->accept or return;
+        sysread $s, my $request, 8192;
+        syswrite $tell, 'x';
+        wait_for(20, sub { -e "$dir/go-on" });
+        syswrite $s, "no\ttext=said after the reload\n";
+        sleep 5;
+    });
+    kill 'CONT', $pids[0];
+    my $pid = (grep { $_->{name} eq 'control' } @{ status()->{roles} })[0]{pid};
+    my $login = spawn_sub(sub { spew("$dir/said", (post('allow', \%alice))[1]{msg} // 'nothing') });
+    sysread $asked, my $byte, 1;
+    kill 'HUP', Trial::policyd_pid();
+    wait_for(0.5, sub { policyd_log() =~ /reloaded file=/ });
+    spew("$dir/go-on", '');
+    wait_for($LIMIT, sub { -s "$dir/said" });
+    is(slurp("$dir/said"), 'said after the reload', 'a reload ends no login that waits for its answer');
+    ok(wait_for($LIMIT, sub { my ($c) = grep { $_->{name} eq 'control' } @{ status()->{roles} || [] }; $c && $c->{pid} != $pid }), 'and role control is another one');
+    stop_pid($_) for $fake, $login;
     close $listener;
     rename "$dir/access.ours", "$dir/access" or die "rename: $!\n";
     kill 'CONT', @pids;
