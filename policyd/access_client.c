@@ -137,16 +137,22 @@ access_client_free(struct access_client **cp)
     *cp = NULL;
 }
 
+/* Once more, if it may be: the process that was asked is going, another one comes. 0, or -1. */
+static int
+ask_again(struct access_asked *q)
+{
+    hang_up(q);
+    if (!q->again)
+        return -1;
+    q->again = 0;
+    return send_request(q);
+}
+
 static void
 lost(struct access_asked *q)
 {
-    hang_up(q);
-    if (q->again) {
-        q->again = 0;
-        if (send_request(q) == 0)
-            return;
-    }
-    settle(q, NULL);
+    if (ask_again(q) < 0)
+        settle(q, NULL);
 }
 
 static void
@@ -196,7 +202,7 @@ access_client_ask(struct access_client *c, const char *line, size_t n, access_cl
     q->request_n = n;
     TAILQ_INSERT_TAIL(&c->asked, q, link);
     c->n++;
-    if (send_request(q) < 0)
+    if (send_request(q) < 0 && ask_again(q) < 0)
         access_client_forget(&q);
     return q;
 }
