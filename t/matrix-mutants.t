@@ -22,7 +22,7 @@ plan(skip_all => 't/tools/rights_cells is not built: make tests') unless -x "$to
 needs(qw(slapd slapadd), $cc);
 
 my ($from, $to) = ($ENV{POSTROAD_MUTANTS} // '') =~ /^(\d+)-(\d+)$/;
-my $SECONDS = $ENV{POSTROAD_SOAK} || defined $from ? 1e9 : 25;
+my $SECONDS = $ENV{POSTROAD_SOAK} || defined $from ? 1e9 : 20;
 my $FEW = 10;
 my $seed = $ENV{POSTROAD_SEED} // 1;
 srand $seed;

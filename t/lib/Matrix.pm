@@ -420,6 +420,8 @@ sub is_possible {
 # All: { actor, name, op }
 sub cells {
     my @todo = ((map { my $dn = $_; map { [$dn, @$_] } account_ops($dn) } @accounts, @lists[0, 1], @departments[0, 1, 5], $others[0], "cn=here,ou=sales,$A", "cn=mx,cn=here,ou=sales,$A"),
+        # A domain can have no address, whoever gives it one.
+        (map { my $dn = $_; map { [$dn, @$_] } grep { $_->[0] !~ /address/ } account_ops($dn) } @domains),
         (map { my $dn = $_; map { [$dn, @$_] } list_ops($dn) } @lists),
         (map { my $dn = $_; map { [$dn, @$_] } place_ops($dn) } @departments, @domains, $others[0]),
         (map { my $dn = $_; map { [$dn, @$_] } other_ops($dn) } @others[1 .. $#others]));

@@ -125,6 +125,8 @@ my %reads = (
     'the description of the base' => [$O, 'description'],
     'the home site of corp' => [$A, 'postroadHomeSite'],
     'the home site of post' => [$B, 'postroadHomeSite'],
+    'the names of post' => [$B, 'associatedDomain'],
+    'the class of a site among people' => ["cn=here,ou=sales,$A", 'objectClass'],
     'the senders of list team' => ["cn=team,ou=sales,$A", 'postroadSender'],
 );
 
@@ -151,6 +153,8 @@ sub reads {
         ['the description of the base', 'sys policyd dovecot replicator'],
         ['the home site of corp', 'sys sup supa dom dep wang depnop policyd dovecot replicator'],
         ['the home site of post', 'sys sup policyd dovecot replicator'],
+        ['the names of post', 'sys sup supa dom dep alice sunli wang domung nopw depnop policyd dovecot replicator'],
+        ['the class of a site among people', 'sys sup supa dom dep alice sunli wang domung nopw depnop policyd dovecot replicator'],
         ['the senders of list team', 'sys sup supa dom dep wang depnop policyd dovecot replicator'],
     );
 }
