@@ -17,6 +17,7 @@ static const struct org_field fields[] = {
     {"state", "postroadState", 0},
     {"quota", "postroadQuota", 0},
     {"withheld", "postroadDeny", 1},
+    {"limits", "postroadLimit", 1},
 };
 #define FIELDS (sizeof fields / sizeof *fields)
 
@@ -78,7 +79,7 @@ add_below(struct org *o, const char *parent, const char *name)
     dir_change_value(c, DIR_ADD, "objectClass", "organizationalUnit");
     dir_change_value(c, DIR_ADD, "objectClass", "postroadDepartment");
     dir_change_value(c, DIR_ADD, "ou", name);
-    code = org_settings(o, c, 1);
+    code = org_settings(o, NULL, c);
     if (code == CTL_DONE) {
         code = dir_add(o->d, dn, c);
         code = code == CTL_DONE
@@ -166,7 +167,7 @@ verb_department_list(struct ctl *ctl)
 static int
 modify(struct org *o, const struct dir_entry *e, struct dir_change *c)
 {
-    int code = org_settings(o, c, 0);
+    int code = org_settings(o, e, c);
 
     return code == CTL_DONE ? org_confirm_home(o, e->dn) : code;
 }

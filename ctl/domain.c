@@ -21,6 +21,7 @@ static const struct org_field fields[] = {
     {"state", "postroadState", 0},
     {"quota", "postroadQuota", 0},
     {"withheld", "postroadDeny", 1},
+    {"limits", "postroadLimit", 1},
     {"catch-all", "postroadCatchAll", 0},
 };
 #define FIELDS (sizeof fields / sizeof *fields)
@@ -99,7 +100,7 @@ fill(struct org *o, struct dir_change *c, const char *name)
     dir_change_value(c, DIR_ADD, "associatedDomain", name);
     code = add_aliases(o, c, "alias", name);
     if (code == CTL_DONE)
-        code = org_settings(o, c, 1);
+        code = org_settings(o, NULL, c);
     if (code == CTL_DONE)
         code = org_option(o, c, DIR_ADD, "catch-all", "postroadCatchAll", org_check_address);
     return code;
@@ -180,7 +181,7 @@ modify(struct org *o, const struct dir_entry *e, struct dir_change *c)
 {
     const char *name = dir_value(e, "dc"), *value;
     size_t at = 0;
-    int code = org_settings(o, c, 0);
+    int code = org_settings(o, e, c);
 
     while (code == CTL_DONE && (value = ctl_next_value(o->ctl, "remove-alias", &at)))
         if (strcasecmp(value, name) == 0)

@@ -18,6 +18,7 @@ static const struct org_field fields[] = {
     {"description", "description", 0},
     {"state", "postroadState", 0},
     {"may write", "postroadSender", 1},
+    {"may send as it", "postroadDelegate", 1},
     {"owners", "owner", 1},
     {"members", "member", 1},
     {"addresses", "postroadMember", 1},
@@ -72,7 +73,7 @@ static const struct org_kind kind = {
 static int
 check_sender(struct org *o, const char *value, char *out, size_t cap)
 {
-    static const char *const words[] = {"anyone", "domain", "members"};
+    static const char *const words[] = {"anyone", "domain", "department", "members"};
 
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (strcasecmp(value, words[i]) == 0) {
@@ -80,7 +81,9 @@ check_sender(struct org *o, const char *value, char *out, size_t cap)
             return CTL_DONE;
         }
     if (!strchr(value, '@'))
-        return ctl_usage("\"%s\": who may write is anyone, domain, members, or an address", value);
+        return ctl_usage("\"%s\": who may write is anyone, domain, department, members, or an "
+                         "address",
+                         value);
     return org_check_address(o, value, out, cap);
 }
 
@@ -119,6 +122,8 @@ fill(struct org *o, struct dir_change *c, const char *mail, const char *name)
     code = org_option(o, c, DIR_ADD, "alias", "postroadAlias", check_free);
     if (code == CTL_DONE)
         code = org_option(o, c, DIR_ADD, "sender", "postroadSender", check_sender);
+    if (code == CTL_DONE)
+        code = org_option(o, c, DIR_ADD, "delegate", "postroadDelegate", org_check_address);
     if (code == CTL_DONE)
         code = org_option(o, c, DIR_ADD, "owner", "owner", check_owner);
     if (code == CTL_DONE)
@@ -227,6 +232,8 @@ modify(struct org *o, const struct dir_entry *e, struct dir_change *c)
                 {DIR_DELETE, "remove-alias", "postroadAlias", org_check_address},
                 {DIR_ADD, "sender", "postroadSender", check_sender},
                 {DIR_DELETE, "remove-sender", "postroadSender", check_sender},
+                {DIR_ADD, "delegate", "postroadDelegate", org_check_address},
+                {DIR_DELETE, "remove-delegate", "postroadDelegate", org_check_address},
                 {DIR_ADD, "owner", "owner", check_owner},
                 {DIR_DELETE, "remove-owner", "owner", check_owner}};
     int code = new_mail(o, c);

@@ -68,9 +68,10 @@ int org_canon_address(struct org *o, const char *text, int ascii, char *out);
 int org_canon_domain(struct org *o, const char *text, char *out);
 /*
  * Take the options domains and departments share (--site --standby --quota --state
- * --deny --allow --description) into c. An empty value takes the setting away.
+ * --deny --allow --limit --description) into c; e: the entry as it is, NULL for a new one. An
+ * empty value takes the setting away.
  */
-int org_settings(struct org *o, struct dir_change *c, int adding);
+int org_settings(struct org *o, const struct dir_entry *e, struct dir_change *c);
 /* Those a list has of them: --state --description. */
 int org_list_settings(struct org *o, struct dir_change *c);
 /* The same for one option and attribute; check may be NULL. Several values when many. */

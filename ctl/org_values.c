@@ -11,6 +11,7 @@
 
 #include "account.h"
 #include "addr.h"
+#include "limit.h"
 #include "org.h"
 
 int
@@ -177,7 +178,7 @@ setting(struct org *o, struct dir_change *c, const char *option, const char *att
 }
 
 int
-org_settings(struct org *o, struct dir_change *c, int adding)
+org_settings(struct org *o, const struct dir_entry *e, struct dir_change *c)
 {
     static const struct {
         const char *option, *attr;
@@ -187,7 +188,7 @@ org_settings(struct org *o, struct dir_change *c, int adding)
                 {"quota", "postroadQuota", check_size},
                 {"state", "postroadState", check_state},
                 {"description", "description", check_text}};
-    int code = CTL_DONE;
+    int code = CTL_DONE, adding = e == NULL;
 
     for (size_t i = 0; code == CTL_DONE && i < sizeof rows / sizeof *rows; i++)
         code = setting(o, c, rows[i].option, rows[i].attr, rows[i].check, adding);
@@ -195,7 +196,7 @@ org_settings(struct org *o, struct dir_change *c, int adding)
         code = org_option(o, c, DIR_ADD, "deny", "postroadDeny", check_deny);
     if (code == CTL_DONE && !adding)
         code = org_option(o, c, DIR_DELETE, "allow", "postroadDeny", check_deny);
-    return code;
+    return code == CTL_DONE ? limit_options(o->ctl, e, 1, c) : code;
 }
 
 int

@@ -23,6 +23,7 @@ enum user_field {
     USER_STATE,
     USER_DENY,
     USER_FORWARD,
+    USER_DELEGATE,
     USER_TITLE,
     USER_PHONE,
     USER_MOBILE,

@@ -13,6 +13,7 @@
 
 #include "addr.h"
 #include "claim.h"
+#include "limit.h"
 #include "text.h"
 #include "user.h"
 
@@ -146,8 +147,10 @@ change_several(struct modifying *m)
     static const struct {
         const char *option;
         enum user_field f;
-    } removing[] = {
-        {"remove-alias", USER_ALIAS}, {"remove-forward", USER_FORWARD}, {"allow", USER_DENY}};
+    } removing[] = {{"remove-alias", USER_ALIAS},
+                    {"remove-forward", USER_FORWARD},
+                    {"remove-delegate", USER_DELEGATE},
+                    {"allow", USER_DENY}};
     int code = CTL_DONE;
 
     for (size_t i = 0; code == CTL_DONE && i < sizeof removing / sizeof *removing; i++)
@@ -194,6 +197,8 @@ gather(struct modifying *m)
             code = change_one(m, (enum user_field)f);
     if (code == CTL_DONE)
         code = change_several(m);
+    if (code == CTL_DONE)
+        code = limit_options(m->ctl, m->e, 0, m->c);
     if (code == CTL_DONE)
         code = change_site(m, USER_SITE);
     if (code == CTL_DONE)

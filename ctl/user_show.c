@@ -25,6 +25,8 @@ static const struct row {
     {"state", "postroadState"},
     {"deny", "postroadDeny"},
     {"quota", "postroadQuota"},
+    {"limit", "postroadLimit"},
+    {"delegate", "postroadDelegate"},
     {"title", "title"},
     {"phone", "telephoneNumber"},
     {"mobile", "mobile"},

@@ -19,10 +19,10 @@
 #define DIR_TAKES  "bind-dn uri password-file external tls-cert tls-key "
 #define EDIT_TAKES DIR_TAKES "dry-run "
 /* What domains and departments pass down. */
-#define SETTINGS "site standby quota state deny description "
+#define SETTINGS "site standby quota state deny limit description "
 /* What can be said of a person. */
 #define PERSON_TAKES \
-    "name given surname alias site standby quota state deny forward title phone mobile "
+    "name given surname alias site standby quota state deny forward delegate title phone mobile "
 #define PASSWORD_TAKES "new-password-file prompt generate "
 #define HOP_TAKES      "next-hop certificate "
 #define LDAP_TAKES     "base domains gate services sites part template server-id peer tls-dir "
@@ -69,7 +69,9 @@ static const struct verb verbs[] = {
      verb_user_list},
     {"user modify", "ADDRESS [--alias ADDRESS] [--remove-alias ADDRESS] [--quota SIZE] ...",
      "change what options say; an empty value takes away",
-     EDIT_TAKES PERSON_TAKES "mail drop-old remove-alias remove-forward allow", verb_user_modify},
+     EDIT_TAKES PERSON_TAKES
+     "mail drop-old remove-alias remove-forward remove-delegate allow limit",
+     verb_user_modify},
     {"user suspend", "ADDRESS", "no login and no sending; mail still arrives", EDIT_TAKES,
      verb_user_suspend},
     {"user resume", "ADDRESS", "the opposite", EDIT_TAKES, verb_user_resume},
@@ -112,11 +114,12 @@ static const struct verb verbs[] = {
     {"department delete", "DOMAIN/NAME [--yes]", "delete a department that is empty",
      EDIT_TAKES "yes", verb_department_delete},
     {"list add", "ADDRESS [--member ADDRESS]...", "make a distribution list",
-     EDIT_TAKES "under name alias sender owner member description", verb_list_add},
+     EDIT_TAKES "under name alias sender delegate owner member description", verb_list_add},
     {"list show", "ADDRESS", "what is known of a list", DIR_TAKES, verb_list_show},
     {"list list", "[DOMAIN[/NAME]]", "all lists, or those below", DIR_TAKES, verb_list_list},
     {"list modify", "ADDRESS [OPTIONS]", "change a list, but for its members",
-     EDIT_TAKES "mail alias remove-alias sender remove-sender owner remove-owner state description",
+     EDIT_TAKES "mail alias remove-alias sender remove-sender delegate remove-delegate owner "
+                "remove-owner state description",
      verb_list_modify},
     {"list delete", "ADDRESS [--yes]", "delete a list", EDIT_TAKES "yes", verb_list_delete},
     {"list member", "add|remove|list LIST [ADDRESS...]", "who gets the mail of a list", EDIT_TAKES,
