@@ -144,6 +144,20 @@ accounting_line_doubt(char *out, const struct accounting_head *h, const char *wh
     return end(&o);
 }
 
+size_t
+accounting_line_text(char *out, struct span s)
+{
+    struct out o = {out, 0};
+
+    while (s.n > 0) {
+        size_t used = put_character(&o, s);
+
+        s.p += used;
+        s.n -= used;
+    }
+    return o.n;
+}
+
 int
 accounting_line_head(struct span line, char log_r[ACCOUNTING_LOG], uint64_t *seq_r)
 {

@@ -52,6 +52,9 @@ size_t accounting_line_gap(char *out, const struct accounting_head *h,
 size_t accounting_line_doubt(char *out, const struct accounting_head *h, const char *what,
                              const char *queue, uint64_t first, uint64_t last);
 
+/* s as the inside of a JSON string, into out (6 * s.n bytes); its length. */
+size_t accounting_line_text(char *out, struct span s);
+
 /* The log and number of a line: 0, or -1: it is none of ours. */
 int accounting_line_head(struct span line, char log_r[ACCOUNTING_LOG], uint64_t *seq_r);
 

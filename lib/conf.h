@@ -98,7 +98,8 @@ struct conf {
         int settle;                                                  /* seconds */
     } move_site;
     struct {
-        int trace; /* bool */
+        int trace;                /* bool */
+        struct conf_list journal; /* "who=address" */
     } milter;
     struct {
         char *dir, *on_error; /* dir "": accounting below state_dir */

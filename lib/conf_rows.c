@@ -161,6 +161,10 @@ const struct conf_row conf_rows[] = {
     BOOL("milter.trace", milter.trace, "true",
          "Whether postroad-milter puts a header Postroad-Trace into each message, and takes those "
          "away that were not made by a site."),
+    LIST("milter.journal", milter.journal, CONF_LIST_MAX,
+         "Whose mail is copied to a journal mailbox: WHO=ADDRESS, where WHO is an address, a "
+         "domain, "
+         "or domain/department, which includes what is below it."),
     STRING("accounting.dir", accounting.dir, "", 0, PATH_LEN,
            "Folder of postroad-milter's accounting records; one for each milter. Empty: accounting "
            "below state_dir."),

@@ -28,6 +28,8 @@
 
 struct session {
     struct message message;
+    struct envelope envelope; /* only where something is journaled */
+    int unsure;               /* whether it is to be journaled can't be told */
     int handed, local;
     unsigned traces; /* headers that only sites write, in this message */
     int place;       /* in the accounting; -1 none */
@@ -58,7 +60,8 @@ macro(SMFICTX *ctx, const char *name)
 
 /* --- the connection --- */
 
-#define ACTIONS    (SMFIF_SETSYMLIST | SMFIF_ADDHDRS | SMFIF_CHGHDRS)
+#define ACTIONS \
+    (SMFIF_SETSYMLIST | SMFIF_ADDHDRS | SMFIF_CHGHDRS | SMFIF_ADDRCPT | SMFIF_ADDRCPT_PAR)
 #define NOT_WANTED (SMFIP_NOHELO | SMFIP_NOEOH | SMFIP_NOUNKNOWN | SMFIP_NODATA)
 #define NO_REPLY   (SMFIP_NR_CONN | SMFIP_NR_MAIL | SMFIP_NR_RCPT | SMFIP_NR_HDR | SMFIP_NR_BODY)
 
@@ -127,6 +130,7 @@ on_close(SMFICTX *ctx)
     if (s->place >= 0)
         accounting_leave(shared->accounting, s->place);
     message_free(&s->message);
+    envelope_free(&s->envelope);
     free(s);
     return SMFIS_CONTINUE;
 }
@@ -145,16 +149,40 @@ on_mail(SMFICTX *ctx, char **argv)
     s->traces = 0;
     message_begin(&s->message, shared->people, macro(ctx, "{auth_authen}"),
                   argv && argv[0] ? argv[0] : "", s->handed, s->local);
+    envelope_begin(&s->envelope);
+    s->unsure = 0;
     return SMFIS_NOREPLY;
+}
+
+/* What another site hands over it has journaled. */
+static void
+journal_recipient(struct session *s, const char *recipient, const struct message_way *way)
+{
+    const struct person *from = &s->message.from;
+    int sender_counts = s->message.inside || way->direction == DIRECTION_OUTBOUND;
+
+    if (!shared->journal || s->handed)
+        return;
+    envelope_add(&s->envelope, recipient);
+    s->envelope.rules |= journal_rules(shared->journal, &way->to);
+    if (sender_counts)
+        s->envelope.rules |= journal_rules(shared->journal, from);
+    s->unsure |=
+        way->to.verdict == ROUTE_UNSURE || (sender_counts && from->verdict == ROUTE_UNSURE);
 }
 
 static sfsistat
 on_recipient(SMFICTX *ctx, char **argv)
 {
     struct session *s = smfi_getpriv(ctx);
+    const char *recipient = argv && argv[0] ? argv[0] : "";
+    struct message_way way;
 
-    if (s && message_recipient(&s->message, shared->people, argv && argv[0] ? argv[0] : "") < 0)
+    if (!s)
+        return SMFIS_NOREPLY;
+    if (message_recipient(&s->message, shared->people, recipient, &way) < 0)
         s->damaged = 1;
+    journal_recipient(s, recipient, &way);
     return SMFIS_NOREPLY;
 }
 
@@ -283,6 +311,43 @@ too_many_traces(SMFICTX *ctx, const char *queue)
     return SMFIS_REJECT;
 }
 
+/* 0, or -1 and error. What goes wrong with the copy is not told to the sender: he would learn of it. */
+static int
+journal(SMFICTX *ctx, const struct session *s, const char *queue, int64_t now_ms, char *error,
+        size_t error_n)
+{
+    struct journal_message m = {queue, s->message.login, s->message.sender, &s->envelope};
+    const char *address;
+    unsigned at = 0;
+
+    snprintf(error, error_n, "%s",
+             s->unsure ? "the mirror can't be read" : "too many recipients, or out of memory");
+    if (s->unsure || s->envelope.broken)
+        return -1;
+    if (s->envelope.rules && journal_add(shared->journal, now_ms, &m, error, error_n) < 0)
+        return -1;
+    while ((address = journal_address(shared->journal, s->envelope.rules, &at)))
+        if (smfi_addrcpt_par(ctx, (char *)address, (char *)"NOTIFY=NEVER") != MI_SUCCESS) {
+            snprintf(error, error_n, "Postfix takes no further recipient");
+            return -1;
+        }
+    return 0;
+}
+
+static sfsistat
+not_journaled(SMFICTX *ctx, const char *queue, const char *error)
+{
+    unsigned skipped;
+
+    if (say(&skipped))
+        log_error("a message can't be journaled, it has to come again queue=%s skipped=%u "
+                  "error=\"%s\"",
+                  queue, skipped, error);
+    smfi_setreply(ctx, (char *)"451", (char *)"4.3.0",
+                  (char *)"This server can't take mail now, try again later");
+    return SMFIS_TEMPFAIL;
+}
+
 static sfsistat
 on_end(SMFICTX *ctx)
 {
@@ -295,6 +360,9 @@ on_end(SMFICTX *ctx)
         return too_many_traces(ctx, queue);
     if (s && shared->traces)
         put_trace(ctx, s, queue, now_ms);
+    if (s && shared->journal && !s->handed &&
+        journal(ctx, s, queue, now_ms, error, sizeof error) < 0)
+        return not_journaled(ctx, queue, error);
     if (s && count(s, queue, now_ms, error, sizeof error) == 0)
         return SMFIS_CONTINUE;
     return not_counted(ctx, s, queue, now_ms, error);

@@ -6,12 +6,14 @@
 #define POSTROAD_CALLBACKS_H
 
 #include "accounting.h"
+#include "journal.h"
 #include "people.h"
 
 /* What all connections share; borrowed until the program ends. */
 struct callbacks_shared {
     struct people *people;
     struct accounting *accounting;
+    struct journal *journal; /* NULL: nothing is journaled */
     const char *site;
     int goes_on; /* accounting.on_error is continue */
     int traces;  /* milter.trace */

@@ -133,9 +133,10 @@ open_accounting(const struct conf *conf)
 }
 
 static int
-serve(const struct conf *conf)
+serve(const struct conf *conf, struct journal *journal)
 {
     static struct callbacks_shared shared;
+    char error[512];
     int code = callbacks_register(&shared) < 0 ? EXIT_TEMPORARY : open_socket(conf);
 
     if (code == EXIT_DONE)
@@ -147,8 +148,13 @@ serve(const struct conf *conf)
     shared.goes_on = strcmp(conf->accounting.on_error, "continue") == 0;
     shared.people = people_new(conf);
     shared.accounting = open_accounting(conf);
+    shared.journal = journal;
     if (!shared.people || !shared.accounting)
         return EXIT_TEMPORARY;
+    if (journal && journal_open(journal, error, sizeof error) < 0) {
+        log_error("can't open the journal's index error=\"%s\"", error);
+        return EXIT_TEMPORARY;
+    }
     log_info("ready version=" PACKAGE_VERSION " socket=%s", conf->sockets.milter);
     code = callbacks_run() == 0 ? EXIT_DONE : EXIT_TEMPORARY;
     /* Threads may still be at work: nothing is freed. */
@@ -159,10 +165,14 @@ serve(const struct conf *conf)
 static int
 run(const char *path, int check)
 {
+    struct journal *journal = NULL;
     struct conf *conf = NULL;
     char error[1024] = "";
-    int rc = conf_load(path, &conf, error, sizeof error);
+    int rc = conf_load(path, &conf, error, sizeof error), journal_rc = 0;
 
+    if (rc == 0)
+        journal = journal_new(conf, &journal_rc, error, sizeof error);
+    rc = rc == 0 ? journal_rc : rc;
     if (rc < 0) {
         fprintf(stderr, "%s\n", error);
         return rc == -1 ? EXIT_CONFIGURATION : EXIT_TEMPORARY;
@@ -175,7 +185,7 @@ run(const char *path, int check)
     log_open(conf->log.to, conf->log.facility, conf->log.level, "postroad-milter");
     log_never_wait();
     signal(SIGPIPE, SIG_IGN);
-    return serve(conf);
+    return serve(conf, journal);
 }
 
 int

@@ -80,18 +80,19 @@ group_for(struct message *m, enum direction direction, const struct person *who)
 }
 
 int
-message_recipient(struct message *m, struct people *p, const char *recipient)
+message_recipient(struct message *m, struct people *p, const char *recipient,
+                  struct message_way *way_r)
 {
     struct direction_input in = {.handed = m->handed, .inside = m->inside};
     struct message_group *g;
-    enum direction direction;
-    struct person to = {.verdict = ROUTE_UNSURE};
 
+    way_r->to = (struct person){.verdict = ROUTE_UNSURE};
     if (!m->handed)
-        in.readable = people_find(p, bare(recipient), &to) >= 0;
-    in.verdict = to.verdict;
-    direction = direction_decide(&in).direction;
-    g = group_for(m, direction, direction == DIRECTION_INBOUND ? &to : &m->from);
+        in.readable = people_find(p, bare(recipient), &way_r->to) >= 0;
+    in.verdict = way_r->to.verdict;
+    way_r->direction = direction_decide(&in).direction;
+    g = group_for(m, way_r->direction,
+                  way_r->direction == DIRECTION_INBOUND ? &way_r->to : &m->from);
     if (!g)
         return -1;
     g->recipients++;

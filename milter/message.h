@@ -33,8 +33,14 @@ struct message {
  */
 void message_begin(struct message *m, struct people *p, const char *login, const char *sender,
                    int handed, int local);
+/* Who a recipient is, and which way mail goes to him. */
+struct message_way {
+    enum direction direction;
+    struct person to; /* verdict unsure: can't be told */
+};
 /* One more recipient. 0, or -1: no memory, and the message can't be counted. */
-int message_recipient(struct message *m, struct people *p, const char *recipient);
+int message_recipient(struct message *m, struct people *p, const char *recipient,
+                      struct message_way *way_r);
 /* A header's name and value as Postfix gives them, and a part of the body: their bytes. */
 void message_header(struct message *m, const char *name, const char *value);
 void message_body(struct message *m, size_t n);

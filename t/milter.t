@@ -144,6 +144,25 @@ $lab->run('hebei', qw(ln -s /var/lib/postroad/mirror /var/lib/other/mirror));
 $lab->wait_for('the mirror is read', 20, sub { "@{ counted(post(to => $lina)) }" eq "local $alice sales 1" });
 pass('there is one now, and so are the ways');
 
+# --- journaling ---
+restart('accounting: { dir = "/var/lib/postroad/accounting"; }; milter: { journal = [ "corp.example/sales=lina@corp.example", "all@corp.example=lina@corp.example" ]; };');
+sub journaled { return map { decode_json($_) } split /\n/, join '', map { Inside::slurp($_) } glob "$root/var/lib/postroad/journal/*.jsonl" }
+$sent = $lab->send(site => 'hebei', from => $alice, to => [$bob, $guest], login => $alice, password => 'sample-alice');
+my ($entry) = journaled();
+is("$entry->{queue} $entry->{sender} @{ $entry->{journals} }", queue_of($sent) . " $alice $lina", 'what a department sends is journaled');
+is_deeply($entry->{recipients}, [ "<$bob>", "<$guest>" ], 'with the whole envelope');
+$lab->wait_for('the copy', 30, sub { $lab->mailbox('hebei', $lina, $sent->{mark}) });
+$lab->wait_for('the message', 30, sub { $lab->mailbox('shandong', $bob, $sent->{mark}) });
+unlike(join('', $lab->mailbox('shandong', $bob, $sent->{mark})), qr/lina/, 'the recipient does not see it');
+is(scalar($lab->mailbox('hebei', $lina, $sent->{mark})), 1, 'one copy, though two of the department are concerned and two sites');
+$lab->send(site => 'outside', from => $_, to => [$lina], server => 'mx1.hebei.example:25') for $alice, $guest;
+is(scalar(journaled()), 1, 'others are not, nor what outsiders claim to be from them');
+$lab->send(site => 'outside', from => $guest, to => [ 'bob.li+x@corp.example' ], server => 'mx1.hebei.example:25');
+is((journaled())[-1]{recipients}[0], '<bob.li+x@corp.example>', 'what they get is, by whatever address');
+restart('state_dir = "/var/lib/none"; accounting: { dir = "/var/lib/other/accounting"; }; milter: { journal = [ "corp.example=lina@corp.example" ]; };')
+  if $lab->run('hebei', qw(install -d -o postroad /var/lib/none)) eq '';
+like($lab->send(site => 'hebei', from => $alice, to => $lina)->{reply}, qr/^451 4\.3\.0 /, 'in doubt whether to journal: nothing is taken');
+
 $lab->run('hebei', qw(install -d -o postroad -g postroad /var/lib/small));
 $lab->run('hebei', qw(mount -t tmpfs -o), 'size=320k,uid=5001', qw(tmpfs /var/lib/small));
 restart('accounting: { dir = "/var/lib/small"; };');
