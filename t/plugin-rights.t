@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# Who may open whose mailbox, as real logins: each row of t/tables/access.tbl by IMAP, POP3 or
-# ManageSieve, through Dovecot with our plugins and a running policyd; held against the table, and
+# Who may open whose mailbox, as real logins: each row of t/tables/access.tbl by IMAP, POP3,
+# ManageSieve or submission, through Dovecot with our plugins and a running policyd; held against the table, and
 # against postroad may. Besides: what is in the audit log of it, doveadm postroad rights.
 use strict;
 use warnings;
@@ -18,16 +18,18 @@ plan(skip_all => 'the programs are not built') if grep { !-x "$top/$_" } qw(poli
 
 my $group = getgrgid((getpwnam 'nobody')[3]);
 my $sieve = -e '/usr/lib/dovecot/managesieve';
+my $submission = -e '/usr/lib/dovecot/submission';
 my @rows = map { [split ' '] } grep { !/^\s*(#|$)/ } split /\n/, slurp("$top/t/tables/access.tbl");
-@rows = grep { $_->[2] =~ /^(imap|pop3)$/ || $sieve && $_->[2] eq 'sieve' } @rows;
+@rows = grep { $_->[2] =~ /^(imap|pop3)$/ || $sieve && $_->[2] eq 'sieve' || $submission && $_->[2] eq 'submission' } @rows;
 
 spew("$dir/directory.ldif", slurp("$top/t/tables/access.ldif"));
 ok(policyd_start(qq(ldif = "$dir/directory.ldif";), qq(access: { socket_group = "$group"; };\n)), 'policyd is up');
 ok(wait_for(60, sub { (source()->{phase} // '') eq 'loaded' && -S "$dir/access" }), 'with the directory');
+Dovecot::relay_start();
 # Dovecot knows everybody by every name, so that what is refused is refused by us.
 my %names = map { $_ => 1 } map { @$_[0, 1] } @rows;
 dovecot_start(users => { map { lc $_ => '' } keys %names }, masters => [sort { $a cmp $b } keys %{ { map { lc $_ => 1 } keys %names } }],
-    sieve => $sieve, settings => { postroad_owner_on_doubt => 'refuse' }) or BAIL_OUT('Dovecot does not start');
+    sieve => $sieve, submission => $submission, settings => { postroad_owner_on_doubt => 'refuse' }) or BAIL_OUT('Dovecot does not start');
 
 sub records {
     my @all = map { decode_json($_) } map { split /\n/, slurp($_) } sort glob "$dir/state/audit/*.jsonl";
@@ -58,8 +60,16 @@ sub by_sieve {
     return Dovecot::put_script($c, 'HAVESPACE "x" 10', undef) =~ /^OK/ ? 'write' : 'no';
 }
 
+sub by_submission {
+    my ($c, $answer) = submission(shift);
+    return $answer if $answer !~ /^(235|451)/;
+    return $c->smtp =~ /^421/ && $c->smtp eq 'EOF' ? 'no' : 'it goes on' if $answer =~ /^451/;
+    my @sent = map { $c->smtp($_) } "MAIL FROM:<x\@a.example>", 'RCPT TO:<x@outside.example>', 'DATA', "Subject: x\r\n\r\nx\r\n.", 'QUIT';
+    return "@sent[0 .. 3]" =~ /^250 .*250 .*354 .*250 / ? 'write' : "@sent";
+}
+
 lmtp($_, "Subject: x\n\nx") for grep { /\@[ab]\.example$/ && !/\+/ } map { lc } keys %names;
-my %way = (imap => \&by_imap, pop3 => \&by_pop3, sieve => \&by_sieve);
+my %way = (imap => \&by_imap, pop3 => \&by_pop3, sieve => \&by_sieve, submission => \&by_submission);
 my %seen;
 for my $row (@rows) {
     my ($actor, $target, $service, $want, $rule) = @$row;
@@ -121,6 +131,9 @@ is(by_imap('ALICE@a.example*SUP@A.EXAMPLE'), 'read', 'an administrator in capita
     ok($rc != 0 && $rc != 75, 'half a question is none');
 }
 
+for my $refused ($submission ? ('nil@a.example may not open the mailbox of nil@a.example by submission (rule 5:', 'sup@a.example may not open the mailbox of alice@a.example by submission (rule 14:') : ()) {
+    ok(dovecot_logs(qr/postroad: access refused: \Q$refused\E/), "the log: $refused");
+}
 dovecot_stop();
 policyd_stop();
 unlike(dovecot_log(), qr/Panic|killed with signal|undefined symbol/, 'no crash');

@@ -12,17 +12,18 @@ use IO::Select;
 use IO::Socket::INET;
 use IO::Socket::UNIX;
 use MIME::Base64 qw(encode_base64);
+use POSIX ();
 use Test::More;
 use Time::HiRes qw(sleep time);
 use Trial;
 
 our @EXPORT = qw(dovecot_needs dovecot_series dovecot_write dovecot_start dovecot_stop dovecot_log dovecot_logs
-    dovecot_pid dovecot_check doveadm imap pop3 sieve talk ask_imap fetch_lines lmtp);
+    dovecot_pid dovecot_check doveadm imap pop3 sieve submission talk ask_imap fetch_lines lmtp);
 
 my $MODULES = '/usr/lib/dovecot/modules';
 my ($pid, $host);
 my $group = getgrgid((getpwnam 'nobody')[3]);
-my %port = (imap => 10143, pop3 => 10110, sieve => 10419);
+my %port = (imap => 10143, pop3 => 10110, sieve => 10419, submission => 10587, relay => 10025);
 
 sub dovecot_series {
     my ($series) = (`dovecot --version 2>/dev/null` // '') =~ /^(2\.[34])/;
@@ -49,7 +50,8 @@ sub listeners {
     my (%o) = @_;
     my $lmtp = "service lmtp {\n  unix_listener lmtp {\n    mode = 0666\n  }\n}\n";
     my @login = (['imap-login', 'imap', 'imaps'], ['pop3-login', 'pop3', 'pop3s'],
-        $o{sieve} ? (['managesieve-login', 'sieve', '']) : ());
+        $o{sieve} ? (['managesieve-login', 'sieve', '']) : (),
+        $o{submission} ? (['submission-login', 'submission', 'submissions']) : ());
     for (@login) {
         my ($service, $name, $tls) = @$_;
         $lmtp .= "service $service {\n  inet_listener $name {\n    port = $port{$name}\n  }\n"
@@ -60,9 +62,10 @@ sub listeners {
 
 sub common {
     my (%o) = @_;
-    my $protocols = 'imap pop3 lmtp' . ($o{sieve} ? ' sieve' : '');
+    my $protocols = 'imap pop3 lmtp' . ($o{sieve} ? ' sieve' : '') . ($o{submission} ? ' submission' : '');
+    my $relay = $o{submission} ? "submission_relay_host = $host\nsubmission_relay_port = $port{relay}\nhostname = here.example\n" : '';
     return <<"CONF";
-base_dir = $dir/dovecot/run
+${relay}base_dir = $dir/dovecot/run
 state_dir = $dir/dovecot/state
 log_path = $dir/dovecot.log
 protocols = $protocols
@@ -78,7 +81,7 @@ CONF
 }
 
 # settings: of plugins (2.3: inside plugin { }); extra: any lines; plugins: { all, imap, lmtp => names };
-# plugin: 0 for none of ours; parts: 'storage' for none but lib95; storage: maildir or sdbox; sieve: 1.
+# plugin: 0 for none of ours; parts: 'storage' for none but lib95; storage: maildir or sdbox; sieve, submission: 1.
 sub conf_23 {
     my (%o) = @_;
     my ($store, $ours) = ($o{storage} // 'maildir', $o{plugin} // 1);
@@ -357,6 +360,54 @@ sub sieve {
     my $plain = encode_base64(join("\0", $actor ? ($target, $actor) : ('', $target), $password // 'secret'), '');
     $c->say(qq{AUTHENTICATE "PLAIN" "$plain"\r\n});
     return ($c, sieve_answer($c));
+}
+
+# To where submission relays: takes every mail, keeps none.
+sub relay_session {
+    my ($c) = @_;
+    $c->say("220 relay.example\r\n");
+    while (defined(my $line = $c->line(600))) {
+        if ($line =~ /^EHLO/i) { $c->say("250-relay.example\r\n250-PIPELINING\r\n250 ENHANCEDSTATUSCODES\r\n"); next }
+        if ($line =~ /^DATA/i) {
+            $c->say("354 go on\r\n");
+            while (defined($line = $c->line)) { last if $line eq q(.) }
+        }
+        $c->say($line =~ /^QUIT/i ? "221 2.0.0 bye\r\n" : "250 2.0.0 ok\r\n");
+        return if $line =~ /^QUIT/i;
+    }
+    return;
+}
+
+# Ends with the test, or with stop_pid.
+sub relay_start {
+    my $listen = IO::Socket::INET->new(LocalAddr => address(), LocalPort => $port{relay}, Listen => 20, ReuseAddr => 1) or die "relay: $!";
+    return spawn_sub(sub {
+        local $SIG{CHLD} = 'IGNORE';
+        while (my $s = $listen->accept) {
+            next if fork;
+            relay_session(bless { socket => $s, buffer => '' }, 'Dovecot::Client');
+            POSIX::_exit(0);
+        }
+    });
+}
+
+# The last line of an answer of SMTP.
+sub Dovecot::Client::smtp {
+    my ($self, $line) = @_;
+    $self->say("$line\r\n") if defined $line;
+    while (defined(my $answer = $self->line)) { return $answer if $answer !~ /^\d\d\d-/ }
+    return 'EOF';
+}
+
+# Returns (client, the answer to AUTH).
+sub submission {
+    my ($login, $password) = @_;
+    my $c = connected_to('submission') or return (undef, 'no connection');
+    $c->smtp;
+    $c->smtp('EHLO client.example');
+    my ($target, $actor) = split /\*/, $login;
+    my $plain = encode_base64(join("\0", $actor ? ($target, $actor) : ('', $target), $password // 'secret'), '');
+    return ($c, $c->smtp("AUTH PLAIN $plain"));
 }
 
 sub sieve_answer {
