@@ -198,8 +198,10 @@ SKIP: {
     my $attributes = dovecot_series() eq '2.4'
         ? "auth_policy_request_attributes {\n  login = %{user}\n  master = %{master_user}\n  remote = %{remote_ip}\n  protocol = %{protocol}\n  session = %{session}\n}\n"
         : "auth_policy_request_attributes = login=%{user} master=%{master_user} remote=%{rip} protocol=%s session=%{session}\n";
+    my $submission = -e '/usr/lib/dovecot/submission';
+    Dovecot::relay_start() if $submission;
     my $up = dovecot_start(
-        plugin => 0,
+        plugin => 0, submission => $submission,
         users => { map { ("$_\@a.example" => '') } qw(alice pam susan bob nil) },
         masters => [map { "$_\@a.example" } qw(dom domn)],
         extra => "auth_policy_server_url = http://127.0.0.1:$PORT/\nauth_policy_server_api_header = X-API-Key: sesame\n"
@@ -215,6 +217,7 @@ SKIP: {
         suspended => sub { (imap('susan@a.example'))[1] },
         pop3 => sub { (pop3('pam@a.example'))[1] },
         imap => sub { (imap('pam@a.example'))[1] },
+        $submission ? (map { my $who = $_; ("send $who" => sub { (submission($who))[1] }) } 'alice@a.example', 'nil@a.example', 'alice@a.example*domn@a.example') : (),
         wrong => sub { (imap('alice@a.example', 'wrong'))[1] },
     );
     like($said{owner}, qr/^OK/, 'an owner logs in');
@@ -225,6 +228,11 @@ SKIP: {
         'so does who is suspended');
     is($said{pop3}, '-ERR [AUTH] The account pam@a.example may not use POP3.', 'and by POP3 who may not use it');
     like($said{imap}, qr/^OK/, 'who may use IMAP');
+    if ($submission) {
+        like($said{'send alice@a.example'}, qr/^235 /, 'an owner may send');
+        like($said{'send nil@a.example'}, qr/^535 5\.7\.\d The account nil\@a\.example may not use submission of mail\.$/, 'who may not, hears why');
+        like($said{'send alice@a.example*domn@a.example'}, qr/^535 5\.7\.\d domn\@a\.example may not open the mailbox/, 'and who would do it for somebody else');
+    }
     like($said{wrong}, qr/^NO \[AUTHENTICATIONFAILED\]/, 'a wrong password is a wrong password');
     my @last;
     ok(wait_for($LIMIT, sub {

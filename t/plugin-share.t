@@ -105,13 +105,21 @@ my $script = "redirect \"out\@outside.example\";\r\n";
     fake_rules("$own\\twithheld=imap,forward", @usual);
     my ($s, $answer) = sieve($wang);
     like($answer, qr/^OK/, 'forward is withheld: ManageSieve');
-    like(Dovecot::put_script($s, 'PUTSCRIPT "again"', $script), qr/^(OK|NO)/, 'forward is withheld: a script may say what it likes');
+    like(Dovecot::put_script($s, @$_), qr/^OK/, "forward is withheld: $_->[0] of a script that redirects is fine")
+        for ['CHECKSCRIPT', $script], ['PUTSCRIPT "again"', "require \"fileinto\";\r\nfileinto \"Trash\";\r\n$script"], ['SETACTIVE "again"', undef];
+    like(lmtp($wang, "Subject: stays as well\n\nx"), qr/^250/, 'forward is withheld: mail arrives for that one');
+    unlike(slurp("$dir/mail/sent"), qr/stays as well/, 'forward is withheld: and goes nowhere');
+    like(slurp("$dir/mail/a.example/wang/.dovecot.sieve.log"), qr/policy prohibits the use of a redirect/, 'forward is withheld: the log beside his scripts says why');
+    like(Dovecot::put_script($s, 'SETACTIVE "away"', undef), qr/^OK/, 'forward is withheld: back to the other');
     like(Dovecot::put_script($s, 'PUTSCRIPT "sorted"', "require \"fileinto\";\r\nfileinto \"Trash\";\r\n"), qr/^OK/, 'forward is withheld: other scripts are');
     like(lmtp($wang, "Subject: stays here\n\nx"), qr/^250/, 'forward is withheld: mail arrives');
     unlike(slurp("$dir/mail/sent"), qr/stays here/, 'forward is withheld: the script of old sends none away');
     my ($c) = imap($wang);
     ask_imap($c, 'SELECT INBOX');
-    ok((grep { /stays here/ } fetch_lines($c, 'FETCH 1:* BODY.PEEK[HEADER.FIELDS (SUBJECT)]')), 'forward is withheld: it is in the INBOX');
+    my @inbox = fetch_lines($c, 'FETCH 1:* BODY.PEEK[HEADER.FIELDS (SUBJECT)]');
+    for my $what ('here', 'as well') {
+        ok((grep { /stays $what/ } @inbox), "forward is withheld: it stays $what in the INBOX");
+    }
 }
 {
     fake_rules($own, @usual);
