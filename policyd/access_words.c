@@ -198,7 +198,20 @@ word_session(struct request *r)
     say_answer(r, &answer);
 }
 
-/* The same before there is a session: at the login. */
+/* Whether its mailbox is at another site, which the login is handed on to. */
+static int
+is_elsewhere(struct access *a, const char *address)
+{
+    static char out[SOCKETMAP_REPLY_MAX];
+    struct map_trace trace = {0};
+    size_t n;
+
+    return maps_lookup(a->maps, MAP_TRANSPORT, span_of(address), out, sizeof out, &n, &trace) ==
+               SOCKETMAP_OK &&
+           trace.route.verdict == ROUTE_HANDOFF;
+}
+
+/* The same before there is a session: at the login. Openings are known where the mailbox is. */
 static void
 word_allow(struct request *r)
 {
@@ -211,7 +224,9 @@ word_allow(struct request *r)
     if (take_question(r, &q) < 0)
         return;
     access_ask(r->access, &q, &answer);
-    access_opening_apply(r->access, &answer, &opening);
+    memset(&opening, 0, sizeof opening);
+    if (answer.verdict == ACCESS_YES && !answer.own && !is_elsewhere(r->access, answer.target))
+        access_opening_apply(r->access, &answer, &opening);
     log_decision(r, &answer);
     if (answer.verdict == ACCESS_NO)
         record_decision(r, "refused", &answer, &opening);

@@ -30,6 +30,12 @@ sub sign_in {
     return $dialog;
 }
 
+# What who gave the right password, and still may not, hears at once.
+sub refused {
+    my ($text) = @_;
+    return qr/^S: a NO \[AUTHORIZATIONFAILED\] $text/m;
+}
+
 sub records {
     my ($site) = @_;
     return $lab->run($site, 'sh', '-c', 'cat /var/lib/postroad/audit/*.jsonl');
@@ -43,11 +49,19 @@ like(sign_in('hebei', 'imap', "$alice*$lina", 'sample-lina', 'SELECT INBOX'), qr
 like(records('hebei'), qr/"action":"open".*"actor":"\Q$lina\E".*"target":"\Q$alice\E"/, 'that is in the audit log');
 like(sign_in('hebei', 'imap', "$alice*$lina", 'sample-lina', 'CREATE New'), qr/NO \[NOPERM\] This session may only read/, 'she changes nothing');
 like(sign_in('hebei', 'imap', "$alice*$lina", 'sample-alice'), qr/AUTHENTICATIONFAILED/, "alice's password is not hers");
-unlike(sign_in('hebei', 'imap', "$alice*$bob", 'sample-bob', 'SELECT INBOX'), qr/OK \[READ/, 'bob, who administers nobody, does not get in');
-unlike(sign_in('hebei', 'imap', "$zhang*$lina", 'sample-lina', 'SELECT INBOX'), qr/OK \[READ/, 'nor lina into the mailbox of who is above her');
-unlike(sign_in('hebei', 'imap', "nobody\@corp.example*$lina", 'sample-lina', 'SELECT INBOX'), qr/OK \[READ/, 'nor into one that does not exist');
+like(sign_in('hebei', 'imap', "$alice*$bob", 'sample-bob'), refused("\Q$bob\E may not open the mailbox of \Q$alice\E: "), 'bob, who administers nobody, does not get in, and hears why');
+like(sign_in('hebei', 'imap', "$zhang*$lina", 'sample-lina'), refused("\Q$lina\E may not open"), 'nor lina into the mailbox of who is above her');
+like(sign_in('hebei', 'imap', "nobody\@corp.example*$lina", 'sample-lina'), refused('\w'), 'nor into one that does not exist');
+like(sign_in('hebei', 'pop3', "$alice*$bob", 'sample-bob'), qr/^S: -ERR \[AUTH\] \Q$bob\E may not open/m, 'nor by POP3');
+like(sign_in('shandong', 'imap', "$alice*$bob", 'sample-bob'), refused("\Q$bob\E may not open"), 'nor at the other site');
+like(records('shandong'), qr/"action":"refused".*"actor":"\Q$bob\E".*"target":"\Q$alice\E"/, 'which has it in its audit log');
+unlike(records('hebei'), qr/"action":"login","actor":"\Q$bob\E"/, 'and did not hand him on');
 like(sign_in('hebei', 'imap', "$bob*$lina", 'sample-lina', 'SELECT INBOX'), qr/READ-ONLY/, 'a mailbox of the other site is opened there');
 like(records('shandong'), qr/"action":"open".*"actor":"\Q$lina\E".*"target":"\Q$bob\E"/, "and is in that site's audit log");
+my ($session) = records('shandong') =~ /"action":"open".*"actor":"\Q$lina\E".*"session":"([^"]+)"/;
+for my $site (qw(hebei shandong)) {
+    like(records($site), qr/"action":"login".*"actor":"\Q$lina\E".*"target":"\Q$bob\E".*"session":"\Q$session\E"/, "the login is in that of $site, by the same name of the session");
+}
 
 my $dn = 'uid=lina,ou=hr,dc=corp.example,ou=domains,o=corp';
 $lab->modify('hebei', "dn: $dn\nchangetype: modify\nadd: postroadRight\npostroadRight: write-mail\n");
@@ -55,22 +69,29 @@ $lab->wait_for('she may write', 30, sub { sign_in('hebei', 'imap', "$alice*$lina
 pass('the right to write, given in the directory, is hers at once');
 $lab->modify('hebei', "dn: $dn\nchangetype: modify\ndelete: postroadRight\n");
 $lab->wait_for('she may nothing', 30, sub { sign_in('hebei', 'imap', "$alice*$lina", 'sample-lina', 'SELECT INBOX') !~ /OK \[READ/ });
-pass('and taken away, it is gone');
+like(sign_in('hebei', 'imap', "$alice*$lina", 'sample-lina'), refused("\Q$lina\E may not open .*: needs the right read-mail"), 'and taken away, it is gone');
 my $out = $lab->run('hebei', qw(doveadm postroad rights), $zhang, $alice);
 like($out, qr/^read-mail\s+yes/m, 'doveadm postroad rights') or diag($out);
 $lab->daemon(stop => 'hebei', 'policyd');
 like(sign_in('hebei', 'imap', $alice, 'sample-alice', 'SELECT INBOX'), qr/READ-WRITE/, 'without policyd alice reads her mail');
-unlike(sign_in('hebei', 'imap', "$alice*$zhang", 'sample-zhangwei', 'SELECT INBOX'), qr/OK \[READ/, 'and nobody else does');
+like(sign_in('shandong', 'imap', $alice, 'sample-alice', 'SELECT INBOX'), qr/READ-WRITE/, 'by the other site, too');
+my $dialog = sign_in('hebei', 'imap', "$alice*$zhang", 'sample-zhangwei', 'SELECT INBOX');
+like($dialog, qr/^S: \* BYE \[UNAVAILABLE\]/m, 'and nobody else does: the plugin stops them') or diag($dialog);
+unlike($dialog, qr/OK \[READ/, 'before the mailbox is open');
+like($lab->run('hebei', 'cat', '/var/log/dovecot.log'), qr/Policy server HTTP error/, 'and Dovecot says that nobody answered at the login');
 
 # --- where a reason is demanded
-$lab->run('hebei', 'sh', '-c', 'echo "access: { require_reason = true; };" >>/etc/postroad/postroad.conf; echo sample-zhangwei >/etc/postroad/zhang; chmod 600 /etc/postroad/zhang');
+$lab->run('hebei', 'sh', '-c', 'sed -i "s/^access: {/& require_reason = true;/" /etc/postroad/postroad.conf; echo sample-zhangwei >/etc/postroad/zhang; chmod 600 /etc/postroad/zhang');
 $lab->daemon(start => 'hebei', 'policyd');
 $lab->await_directory('hebei');
-like(sign_in('hebei', 'imap', "$alice*$zhang", 'sample-zhangwei', 'SELECT INBOX'), qr/BYE \[NOPERM\] .*postroad access open \Q$alice\E --reason/,
+like(sign_in('hebei', 'imap', "$alice*$zhang", 'sample-zhangwei', 'SELECT INBOX'), refused(".*postroad access open \Q$alice\E --reason"),
     'who has not said why is told how to');
+like(sign_in('hebei', 'imap', "$bob*$zhang", 'sample-zhangwei', 'SELECT INBOX'), qr/READ-ONLY/, 'for a mailbox elsewhere it is the other site that demands one, or does not');
+like(sign_in('shandong', 'imap', "$alice*$zhang", 'sample-zhangwei'), qr/^S: a NO \[AUTHORIZATIONFAILED\]/m, 'and by the other site there is no way around it');
 $lab->run('hebei', qw(postroad access open), $alice, '--reason', 'ticket 7', '--for', '1h', '-D', $zhang, '--password-file', '/etc/postroad/zhang');
 like(sign_in('hebei', 'imap', "$alice*$zhang", 'sample-zhangwei', 'SELECT INBOX'), qr/READ-ONLY/, 'who has, gets in');
 like(records('hebei'), qr/"action":"open".*"actor":"\Q$zhang\E".*"reason":"ticket 7"/, 'and the reason is on record');
+like(sign_in('shandong', 'imap', "$alice*$zhang", 'sample-zhangwei', 'SELECT INBOX'), qr/READ-ONLY/, 'also by the other site, where nothing was said');
 like(sign_in('hebei', 'imap', $alice, 'sample-alice', 'SELECT INBOX'), qr/READ-WRITE/, 'the owner needs none');
 
 # --- a quota, from an administrator's mail client into the directory, and back into Dovecot

@@ -139,7 +139,7 @@ for my $site (qw(hebei shandong)) {
     like($r->{dialog}, qr/^S: a NO \[AUTHENTICATIONFAILED\]/m, 'not with a wrong password');
 }
 $r = sign_in_anew('hebei', 'imap', 'bob@corp.example*carol@corp.example', 'sample-carol');
-ok(!$r->{ok}, 'nobody else does') or diag($r->{dialog});
+like($r->{dialog}, qr/^S: a NO \[AUTHORIZATIONFAILED\] carol\@corp\.example may not open the mailbox of bob\@corp\.example/m, 'nobody else does, and hears why');
 $r = sign_in_anew('hebei', 'submission', 'alice@corp.example*carol@corp.example', 'sample-carol', 'MAIL FROM:<alice@corp.example>');
 like($r->{dialog}, qr/^S: 535 /m, 'and nobody sends in another\'s name: not by Postfix');
 $r = sign_in_anew('shandong', 'submissions', 'alice@corp.example*carol@corp.example', 'sample-carol', 'MAIL FROM:<alice@corp.example>');
@@ -147,10 +147,22 @@ is($r->{code}, 1, 'nor by the other site\'s') or diag($r->{dialog});
 $r = sign_in_anew('hebei', 'submissions', 'alice@corp.example*carol@corp.example', 'sample-carol', 'MAIL FROM:<alice@corp.example>');
 is($r->{code}, 1, 'nor by Dovecot') or diag($r->{dialog});
 
+# Functions that are withheld are refused at the login, also to Postfix, which asks Dovecot.
+like($lab->run('hebei', 'sh', '-c', 'cat /var/lib/postroad/audit/*.jsonl'), qr/"action":"login".*"target":"alice\@corp\.example".*"service":"smtp"/,
+    'who signs in to send is in the audit log');
+my $lina = 'uid=lina,ou=hr,dc=corp.example,ou=domains,o=corp';
+change($lina, "add: postroadDeny\npostroadDeny: submission\n");
+$lab->wait_for('she may not send', 30, sub { sign_in_anew('hebei', 'submission', 'lina@corp.example', 'sample-lina')->{dialog} =~ /^S: 535 /m });
+pass('who may not send is not let in by Postfix');
+ok(sign_in_anew('hebei', 'imap', 'lina@corp.example', 'sample-lina', 'SELECT INBOX')->{ok}, 'and reads her mail');
+change($lina, "delete: postroadDeny\n");
+
 # policyd away: the files stay.
 $lab->daemon(stop => 'hebei', 'policyd');
 $r = sign_in_anew('hebei', 'imap', 'bob@corp.example', 'sample-bob', 'STATUS INBOX (MESSAGES)');
 ok($r->{ok}, 'without policyd people sign in as before') or diag($r->{dialog});
+$r = sign_in_anew('hebei', 'submission', 'alice@corp.example', 'sample-alice');
+ok($r->{ok}, 'to send, too') or diag($r->{dialog});
 
 # The sites disagree: hebei's files say shandong, shandong's say hebei.
 my $bob = 'uid=bob,ou=east,ou=sales,dc=corp.example,ou=domains,o=corp';
