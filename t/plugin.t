@@ -137,6 +137,8 @@ fake_forget();
     my $before = state_of($wang);
     like(ask_imap($c, $_), qr/^NO \[UNAVAILABLE\]/, "writer: not on record, not done: $_") for 'STORE 1 +FLAGS (\Answered)', 'COPY 1 Secret',
         'MOVE 1 Secret', 'CREATE Third', 'DELETE Secret', 'RENAME Secret Third', "APPEND INBOX {18+}\r\nSubject: x\r\n\r\nnew";
+    my ($p) = pop3("$wang*$writer");
+    like(talk($p, 'RETR 1'), qr/^-ERR /, 'writer: not on record, not given by POP3');
     is_deeply(state_of($wang), $before, 'writer: then nothing has changed');
     fake_rules(@usual);
     fake_stop();
