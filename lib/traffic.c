@@ -199,14 +199,20 @@ traffic_count(const struct traffic *t, size_t *bytes_r)
 
 /* --- the file --- */
 
-#define MAGIC "postroad traffic 1\n"
-#define HEAD  64
+#define MAGIC    "postroad traffic 1\n"
+#define PAGE     4096
+#define HEAD     64 /* of each page; the first one's has MAGIC */
+#define PER_PAGE ((PAGE - HEAD) / sizeof(struct slot))
 
-/* One entry in the file: its place is its number here. */
+/*
+ * One entry in the file: its place is its number here. None lies across two pages: the kernel copies
+ * page by page, and a kill can come in between.
+ */
 struct slot {
     struct entry e;
     uint64_t sum;
 };
+_Static_assert(sizeof(struct slot) == 192, "21 in a page");
 
 static uint64_t
 sum_of(const struct entry *e)
@@ -222,7 +228,14 @@ sum_of(const struct entry *e)
 static off_t
 place_of(uint32_t i)
 {
-    return HEAD + (off_t)i * (off_t)sizeof(struct slot);
+    return (off_t)(i / PER_PAGE * PAGE + HEAD + i % PER_PAGE * sizeof(struct slot));
+}
+
+/* Where a file of n entries ends. */
+static off_t
+end_of(uint32_t n)
+{
+    return n > 0 ? place_of(n - 1) + (off_t)sizeof(struct slot) : HEAD;
 }
 
 static int
@@ -269,19 +282,18 @@ merge(struct traffic *t, const struct slot *s, int64_t now, uint32_t *bad)
 static int
 load_slots(struct traffic *t, int64_t now, uint32_t *bad)
 {
-    static struct slot slots[256];
+    struct slot slots[PER_PAGE];
     struct stat st;
     int rc = fstat(t->fd, &st) < 0 ? errno : 0;
     off_t size = rc == 0 ? st.st_size : 0;
 
-    for (off_t at = HEAD; rc == 0 && at < size;) {
+    for (off_t at = HEAD; rc == 0 && at < size; at += PAGE) {
         size_t n = (size_t)(size - at) < sizeof slots ? (size_t)(size - at) : sizeof slots;
 
         rc = read_at(t->fd, slots, n, at);
         for (size_t i = 0; rc == 0 && i < n / sizeof *slots; i++)
             rc = merge(t, &slots[i], now, bad);
         *bad += n % sizeof *slots > 0;
-        at += (off_t)n;
     }
     return rc;
 }
@@ -305,7 +317,7 @@ load(struct traffic *t, int64_t now, char *error, size_t error_n)
                  t->path);
     /* Otherwise numbers here are not places there, and all of it is written once. */
     t->whole =
-        ours && bad == 0 && before == 0 && fstat(t->fd, &st) == 0 && st.st_size == place_of(t->n);
+        ours && bad == 0 && before == 0 && fstat(t->fd, &st) == 0 && st.st_size == end_of(t->n);
     return 0;
 }
 
@@ -354,8 +366,8 @@ write_all(struct traffic *t)
 
     if (rc == 0)
         rc = write_dirty(t);
-    if (rc == 0 && fstat(t->fd, &st) == 0 && st.st_size > place_of(t->n))
-        rc = ftruncate(t->fd, place_of(t->n)) < 0 ? errno : 0;
+    if (rc == 0 && fstat(t->fd, &st) == 0 && st.st_size > end_of(t->n))
+        rc = ftruncate(t->fd, end_of(t->n)) < 0 ? errno : 0;
     return rc == 0 && fdatasync(t->fd) < 0 ? errno : rc;
 }
 
