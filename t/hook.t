@@ -281,6 +281,9 @@ my ($role) = $d->pids('hook');
 kill 'STOP', $role;
 like($code->(post(delivered())), qr/^(503|200)$/, 'while role hook hangs, the exporter gets an answer');
 kill 'CONT', $role;
+# What came meanwhile may have been kept: it has gone when one that came after it has.
+say_lines(event('zoe@a.example', 1));
+await('it goes on', sub { (grep { $_->{account} eq 'zoe@a.example' } taken()) && queued() == 0 });
 forget();
 
 # --- what administrators see

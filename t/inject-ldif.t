@@ -131,7 +131,7 @@ sub session {
     write_directory();
     push @wrong, look(0);
     my @bad;
-    wait_for(20, sub {
+    wait_for(45, sub { # a file that can't be read is tried again after five seconds, five times in a row
         my $got = lookup('mailbox', "x$round\@a.example");
         @bad = $got eq 'OK OK' ? do { my @cold = look_cold(1); @cold ? @cold : look(1) } : "mailbox x$round\@a.example: $got";
         sleep 0.05;
