@@ -173,7 +173,7 @@ sub inject_all {
     my ($done, $came) = (0, 0);
     for my $point (@order) {
         last if time > $end;
-        $point->[4] ||= $all || rand() > 0.25 ? 1 : 2 + int rand($point->[3] eq 'plain' ? 12 : 2);
+        $point->[4] ||= $all || rand() > 0.25 ? 1 : 2 + int rand($point->[3] eq 'plain' ? 4 : 2); # each may cost a pause
         $came += fail_once($session, @$point);
         $done++;
     }
