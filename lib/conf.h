@@ -34,8 +34,9 @@ enum conf_class_id { CLASS_ACCOUNT, CLASS_LIST, CLASS_DOMAIN, CLASS_DEPARTMENT, 
 struct conf {
     char *site, *state_dir, *local_transport, *wait_transport, *recipient_delimiter;
     char *user, *group, *socket_group;
-    int unknown_wait; /* seconds */
-    int sandbox;      /* bool */
+    struct conf_list inside_networks; /* see cidr.h */
+    int unknown_wait;                 /* seconds */
+    int sandbox;                      /* bool */
     struct {
         char *ldif, *base, *bind_dn, *password_file, *sasl_mech, *starttls, *tls_ca_file,
             *tls_cert_file, *tls_key_file, *tls_require_cert, *preset;

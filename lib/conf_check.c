@@ -13,6 +13,7 @@
 #include <strings.h>
 #include <sys/un.h>
 
+#include "cidr.h"
 #include "conf_private.h"
 #include "filter.h"
 
@@ -330,12 +331,26 @@ check_homes(struct conf_load *l)
     return 0;
 }
 
+static int
+check_networks(struct conf_load *l)
+{
+    const struct conf_list *list = &l->conf->inside_networks;
+    struct cidr network;
+    const char *why;
+
+    for (size_t i = 0; i < list->n; i++)
+        if (cidr_parse(span_of(list->v[i]), &network, &why) < 0)
+            return conf_fail_key(l, "inside_networks", "\"%.80s\" %s", list->v[i], why);
+    return 0;
+}
+
 int
 conf_check(struct conf_load *l)
 {
     static int (*const checks[])(struct conf_load *) = {
-        check_site, check_delimiter, check_transports, check_paths,  check_sockets, check_source,
-        check_bind, check_edit,      check_filters,    check_rights, check_homes,   conf_check_hook,
+        check_site,   check_delimiter, check_transports, check_paths,   check_sockets,
+        check_source, check_bind,      check_edit,       check_filters, check_rights,
+        check_homes,  conf_check_hook, check_networks,
     };
 
     for (size_t i = 0; i < sizeof checks / sizeof *checks; i++)

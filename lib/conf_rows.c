@@ -75,6 +75,9 @@ const struct conf_row conf_rows[] = {
            "Postfix transport: that keeps mail in the queue; name it in defer_transports."),
     STRING("recipient_delimiter", recipient_delimiter, "+", 0, 16,
            "Characters that may begin an address extension; the same as in main.cf. Empty: none."),
+    LIST("inside_networks", inside_networks, CONF_LIST_MAX,
+         "Networks and addresses whose hosts are inside without logging in, as 192.0.2.0/24 or "
+         "2001:db8::/32; this machine always is."),
     INT("unknown_wait", unknown_wait, "5", 0, 30,
         "Seconds a lookup of an address nobody seems to have waits for the proof that this is so."),
     STRING("user", user, "postroad", 0, 64, "User to run as when started as root."),

@@ -23,7 +23,7 @@ enum direction {
 
 struct direction_input {
     int handed;                 /* another site handed it over */
-    int inside;                 /* the sender logged in, or sits on this machine */
+    int inside;                 /* the sender logged in, or sits on a machine of ours */
     int readable;               /* 0: the directory could not be asked, route says nothing */
     enum route_verdict verdict; /* of the recipient */
 };

@@ -10,11 +10,11 @@
  */
 #include "callbacks.h"
 
-#include <netinet/in.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 
 #include "libmilter/mfapi.h"
@@ -83,14 +83,15 @@ on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long steps, unsigned 
     return SMFIS_CONTINUE;
 }
 
+/* This machine, without an address too (sendmail), or one of inside_networks. */
 static int
-is_loopback(const struct sockaddr *a)
+is_inside(const struct sockaddr *a)
 {
-    if (a->sa_family == AF_INET)
-        return ntohl(((const struct sockaddr_in *)(const void *)a)->sin_addr.s_addr) >> 24 == 127;
-    if (a->sa_family == AF_INET6)
-        return IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)(const void *)a)->sin6_addr);
-    return a->sa_family == AF_UNIX;
+    unsigned char ip[16];
+
+    if (!a || a->sa_family == AF_UNIX)
+        return 1;
+    return cidr_of_socket(a, ip) == 0 && (cidr_is_loopback(ip) || cidr_has(&shared->inside, ip));
 }
 
 static sfsistat
@@ -104,7 +105,7 @@ on_connect(SMFICTX *ctx, char *host, _SOCK_ADDR *address)
         return SMFIS_NOREPLY;
     s->told = 1;
     s->place = accounting_enter(shared->accounting);
-    s->local = !address || is_loopback((const struct sockaddr *)address);
+    s->local = is_inside((const struct sockaddr *)address);
     s->handed = strcmp(macro(ctx, "{daemon_name}"), HANDOFF_NAME) == 0;
     return SMFIS_NOREPLY;
 }

@@ -6,6 +6,7 @@
 #define POSTROAD_CALLBACKS_H
 
 #include "accounting.h"
+#include "cidr.h"
 #include "journal.h"
 #include "people.h"
 
@@ -14,6 +15,7 @@ struct callbacks_shared {
     struct people *people;
     struct accounting *accounting;
     struct journal *journal; /* NULL: nothing is journaled */
+    struct cidr_set inside;  /* whose hosts are as this machine */
     const char *site;
     int goes_on; /* accounting.on_error is continue */
     int traces;  /* milter.trace */

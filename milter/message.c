@@ -3,7 +3,7 @@
  * message: see message.h.
  *
  * Who pays: what somebody of ours sends is counted for him, by his login, else by the
- * envelope when it comes from this machine or goes out; what comes in is counted for whom it comes to.
+ * envelope when it comes from one of our machines or goes out; what comes in is counted for whom it comes to.
  * Must not look at the text of headers, which anybody can write.
  */
 #include "message.h"

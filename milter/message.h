@@ -29,7 +29,7 @@ struct message {
 
 /*
  * A new message in place of the last. login: "" for none; sender: the envelope's, without angle brackets.
- * handed: another site hands it over; local: it comes from this machine.
+ * handed: another site hands it over; local: it comes from this machine or one of ours.
  */
 void message_begin(struct message *m, struct people *p, const char *login, const char *sender,
                    int handed, int local);

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "cidr.h"
 #include "send.h"
 #include "serve.h"
 #include "tabline.h"
@@ -158,10 +159,18 @@ find_login(struct worker *w, struct question *q)
     q->in.size_most = q->login.limits.most[LIMIT_SIZE];
 }
 
+/* This machine, or one of inside_networks. */
 static int
-is_loopback(struct span address)
+is_inside(const struct worker *w, struct span address)
 {
-    return span_same(address, span_of("127.0.0.1")) || span_same(address, span_of("::1"));
+    const struct conf_list *list = &w->env->conf->inside_networks;
+    struct cidr_set set;
+    unsigned char ip[16];
+
+    if (cidr_address(address, ip) < 0)
+        return 0;
+    cidr_fill(&set, list->v, list->n);
+    return cidr_is_loopback(ip) || cidr_has(&set, ip);
 }
 
 static enum guard_known
@@ -190,7 +199,7 @@ find_recipient(struct worker *w, struct question *q)
         return;
     if (q->rcpt.kind == KIND_LIST)
         q->in.may_list = send_may_write(w, &q->rcpt, who, q->req->sender);
-    if (!who && q->rcpt.withheld[SEND_RECEIVE][0] && !is_loopback(q->req->client_address))
+    if (!who && q->rcpt.withheld[SEND_RECEIVE][0] && !is_inside(w, q->req->client_address))
         q->in.receives = GUARD_NO;
 }
 

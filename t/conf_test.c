@@ -160,6 +160,9 @@ bad_values(void)
         "%s:1: site: is longer than 64 bytes");
     bad("user = \"a\\nb\";", "%s:1: user: holds a control character");
     bad("site = \"he bei\";\n" LDIF, "%s:1: site: ' ' can't be part of a site's name");
+    bad(BASE "inside_networks = [ \"192.0.2.0/24\", \"192.0.2.1/24\" ];",
+        "%s:3: inside_networks: \"192.0.2.1/24\" has bits set behind its length: is the address or "
+        "the length meant?");
     bad(BASE "recipient_delimiter = \"+a\";",
         "%s:3: recipient_delimiter: 'a' can't begin an extension");
     bad(BASE "local_transport = \"lmtp\";",

@@ -10,11 +10,12 @@ use warnings;
 use Test::More;
 use File::Find;
 
-my @pure = qw(account accounting_line addr attrs attrs_take attrs_text audit_chain audit_filter audit_line csv digest direction filter freshness guard guard_send held_id limits netstring plain_text policy rights rights_words route site socketmap tabline uuid window x509);
+my @pure = qw(account accounting_line addr attrs attrs_take attrs_text audit_chain audit_filter audit_line cidr csv digest direction filter freshness guard guard_send held_id limits netstring plain_text policy rights rights_words route site socketmap tabline uuid window x509);
 
 # Pure files and what they may take from elsewhere nevertheless.
 my %pure_may_include = (
     attrs => { 'conf.h' => 'the shape of directory.map', 'stdlib.h' => 'attrs_wanted gives an array away' },
+    cidr => { map { $_ => 'addresses as text, and as a socket has them' } qw(arpa/inet.h netinet/in.h sys/socket.h) },
 );
 my %pure_may_call = (attrs => { map { $_ => 1 } qw(malloc calloc realloc free strdup) });
 

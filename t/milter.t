@@ -144,6 +144,10 @@ $lab->run('hebei', qw(ln -s /var/lib/postroad/mirror /var/lib/other/mirror));
 $lab->wait_for('the mirror is read', 20, sub { "@{ counted(post(to => $lina)) }" eq "local $alice sales 1" });
 pass('there is one now, and so are the ways');
 
+restart('inside_networks = [ "203.0.113.0/24" ];');
+$id = queue_of($lab->send(site => 'outside', from => $alice, to => [$lina, $bob], server => 'mx1.hebei.example:25'));
+is_deeply(counted($id), ["handoff $alice sales 1", "local $alice sales 1"], 'a host of inside_networks is inside');
+
 # --- journaling ---
 restart('accounting: { dir = "/var/lib/postroad/accounting"; }; milter: { journal = [ "corp.example/sales=lina@corp.example", "all@corp.example=lina@corp.example" ]; };');
 sub journaled { return map { decode_json($_) } split /\n/, join '', map { Inside::slurp($_) } glob "$root/var/lib/postroad/journal/*.jsonl" }

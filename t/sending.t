@@ -17,6 +17,7 @@ $SIG{PIPE} = 'IGNORE';
 my $d = Policyd->new(settings => { directory => '{ ldif = "' . getcwd() . '/t/tables/sending.ldif"; }' });
 my $socket = "$d->{dir}/run/policy";
 $d->{settings}{sockets} =~ s{policy = ""}{policy = "unix:$socket"};
+$d->{settings}{inside_networks} = '[ "198.51.100.0/24" ]';
 $d->write_conf;
 ok($d->start, 'it starts') or BAIL_OUT($d->log_text);
 
