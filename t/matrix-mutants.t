@@ -4,10 +4,13 @@
 # Whether t/matrix.t would notice: each clause of the access rules is taken out or weakened, one at
 # a time; at least one cell, one attempt to cheat, or one row of who reads what must come out otherwise.
 # By default a few of them, as many as fit into half a minute, the same each time; POSTROAD_SEED draws
-# others. `make mutants` tries all, which takes an hour, POSTROAD_MUTANTS=100-149 these, in the order
-# of the rules. t/rights-mutants.t does the same to rights_decide().
+# others. `make mutants` tries all, which takes an hour. POSTROAD_MUTANTS=100-149 tries these, in the
+# order of the rules; with commas between them single ones, by number or by name: the name is made from
+# the rule and what is done to it, and stays when other rules change. t/rights-mutants.t does the same
+# to rights_decide().
 use strict;
 use warnings;
+use Digest::MD5 qw(md5_hex);
 use File::Basename qw(dirname);
 use lib dirname(__FILE__) . '/lib';
 use List::Util qw(shuffle);
@@ -21,8 +24,8 @@ my $cc = $ENV{CC} || 'cc';
 plan(skip_all => 't/tools/rights_cells is not built: make tests') unless -x "$top/t/tools/rights_cells";
 needs(qw(slapd slapadd), $cc);
 
-my ($from, $to) = ($ENV{POSTROAD_MUTANTS} // '') =~ /^(\d+)-(\d+)$/;
-my $SECONDS = $ENV{POSTROAD_SOAK} || defined $from ? 1e9 : 20;
+my @wanted = split /,/, $ENV{POSTROAD_MUTANTS} // '';
+my $SECONDS = $ENV{POSTROAD_SOAK} || @wanted ? 1e9 : 20;
 my $FEW = 10;
 my $seed = $ENV{POSTROAD_SEED} // 1;
 srand $seed;
@@ -30,12 +33,14 @@ note("POSTROAD_SEED=$seed");
 
 # --- rules
 
-# Clauses nobody can see: what they refuse the next rule refuses as well, or they only save time.
+# Not tried: [what is done, and the rule; why nothing can be seen of it].
 my @same = (
-    qr/postroad-rules-/, # the two marks
-    qr/^limits /,         # no rules
-    qr/cn=edit,/,         # who acts in others' names: t/edit.t
-    qr/^by anonymous set=.* break for by anonymous/,
+    [qr/postroad-rules-/, 'the two marks fit no entry'],
+    [qr/\| limits /, 'no rules'],
+    [qr/cn=edit,/, 'who acts in the name of others: t/edit.t'],
+    [qr/^by anonymous set=.* break for by anonymous/, 'the last rule of 3 gives anonymous nothing either'],
+    [qr/^without the rule \| access to \S+ attrs=mail,postroadAlias by users read by \* none$/,
+        'saves time: who passed 10 fits no set of 16, which has the same ones, and those of 17 let all read addresses'],
 );
 
 sub rules_of {
@@ -95,30 +100,47 @@ sub weaker_to {
 }
 
 my @rules = rules_of(slurp("$top/ldap-schema/postroad-access.conf"));
-my @mutants;
+my @mutants; # [what is done, which one, rule, text of all rules, name]
 for my $i (0 .. $#rules) {
-    next if grep { $rules[$i] =~ $_ || $rules[$i] =~ s/^access //r =~ $_ } @same;
     for (mutants_of($rules[$i])) {
         my ($what, $mutant) = @$_;
-        next if grep { $what =~ $_ } @same;
-        push @mutants, [$what, "rule $i", $rules[$i], join '', map { "$_\n" } grep { $_ ne '' } @rules[0 .. $i - 1], $mutant, @rules[$i + 1 .. $#rules]];
+        next if grep { "$what | $rules[$i]" =~ $_->[0] } @same;
+        my $name = 'm' . substr md5_hex("$rules[$i]\n$what"), 0, 6;
+        push @mutants, [$what, "rule $i", $rules[$i], join('', map { "$_\n" } grep { $_ ne '' } @rules[0 .. $i - 1], $mutant, @rules[$i + 1 .. $#rules]), $name];
     }
 }
-$mutants[$_][1] = "mutant $_, $mutants[$_][1]" for 0 .. $#mutants;
+$mutants[$_][1] = "mutant $_ $mutants[$_][4], $mutants[$_][1]" for 0 .. $#mutants;
 my $all = @mutants;
-@mutants = defined $from ? @mutants[grep { $_ < $all } $from .. $to] : $ENV{POSTROAD_SOAK} ? @mutants : (shuffle @mutants)[0 .. $FEW - 1];
+
+# Those of POSTROAD_MUTANTS.
+sub wanted {
+    my ($one) = @_;
+    return grep { $_->[4] eq $one } @mutants if $one =~ /^m/;
+    my ($from, $to) = $one =~ /^(\d+)(?:-(\d+))?$/ or BAIL_OUT("POSTROAD_MUTANTS: $one?");
+    return @mutants[grep { $_ < $all } $from .. $to // $from];
+}
+@mutants = @wanted ? map { wanted($_) } @wanted : $ENV{POSTROAD_SOAK} ? @mutants : (shuffle @mutants)[0 .. $FEW - 1];
+# What showed one mutant comes first for the next, which is often like it.
 my @cells = shuffle cells();
+my @said = @{ MatrixRun->decide(\@cells) };
+
+sub first_wrong_cell {
+    my ($run) = @_;
+    for my $i (0 .. $#cells) {
+        my $seen = eval { $run->differs($cells[$i], $said[$i]) } // $@;
+        next unless $seen;
+        unshift @$_, splice @$_, $i, 1 for \@cells, \@said;
+        return $seen;
+    }
+    return;
+}
 
 sub is_noticed {
     my ($rules) = @_;
     my $run = eval { MatrixRun->new($rules) } or return "no start: $@";
     my ($cheat) = grep { (eval { $run->try_cell({ actor => $_->[1], name => $_->[0], op => [@$_[2 .. $#$_]] }) } // 0) != 50 } Matrix::cheats();
     my ($bad) = grep { $run->who_reads($_->[0]) ne $_->[1] } MatrixRun::reads();
-    my $seen = $cheat ? "cheat: $cheat->[0]" : $bad ? "read by: $bad->[0]" : undef;
-    if (!$seen) {
-        my (undef, @bad) = eval { $run->compare(\@cells, 1) };
-        $seen = $bad[0] // $@;
-    }
+    my $seen = $cheat ? "cheat: $cheat->[0]" : $bad ? "read by: $bad->[0]" : first_wrong_cell($run);
     $run->stop;
     return $seen;
 }

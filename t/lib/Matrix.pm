@@ -26,10 +26,10 @@ my $IDN = "ou=\xe7\xa0\x94\xe5\x8f\x91\xe9\x83\xa8";
 my @people = (
     [sys2 => "ou=hr,$A", 'system'],
     [sup2 => "ou=east,ou=sales,$A", 'super', [$D], postroadRight => ['write-mail']],
-    [supa => "ou=jinan,$B", 'super', [$A], postroadRight => ['approve']],
+    [supa => "ou=jinan,$B", 'super', [$A], postroadRight => [qw(approve write-mail)]],
     [dom2 => "ou=sales,$A", 'domain', [$A], postroadRight => ['write-mail']],
     [domab => "ou=hr,$A", 'domain', [$A, "ou=jinan,$B"]],
-    [dep2 => "ou=sales,$A", 'department', ["ou=sales,$A"], postroadRight => ['read-mail']],
+    [dep2 => "ou=sales,$A", 'department', ["ou=sales,$A"], postroadRight => [qw(read-mail write-mail)]],
     [depn => "ou=east,ou=sales,$A", 'department', ["ou=east,ou=sales,$A"]],
     [depit => "ou=it,$A", 'department', ["ou=it,$A"]],
     [depx => "$IDN,$A", 'department', ["$IDN,$A"]],
@@ -46,7 +46,11 @@ my @people = (
     [sysnop => "ou=it,$A", 'system', undef, postroadDeny => [qw(password forward)]],
     [supo => "ou=it,$A", 'super', [$O]],
     [depu => "ou=it,$A", 'department', ["uid=alice,ou=sales,$A"]],
+    [domtop => "ou=it,$A", 'domain', ["uid=depn,ou=east,ou=sales,$A"], postroadRight => [qw(approve write-mail)]],
+    [domo => "ou=it,$A", 'domain', [$O]],
 );
+# Whose cells are those of single_cells() only.
+my %single = map { $_ => 1 } qw(domtop domo);
 my %ungated = map { $_ => 1 } qw(domung sysung nopw);
 
 my (%entry, @order);
@@ -86,9 +90,10 @@ sub build {
     account(@$_) for @people;
     put("cn=team,ou=sales,$A", objectClass => [qw(groupOfNames postroadList)], cn => ['team'],
         mail => ['team@corp.example'], postroadSender => ['domain'], member => ["uid=alice,ou=sales,$A"]);
-    put("cn=printers,ou=sales,$A", objectClass => ['organizationalRole'], cn => ['printers']);
+    put("cn=printers,ou=sales,$A", objectClass => [qw(organizationalRole simpleSecurityObject)], cn => ['printers'], userPassword => ['x']);
     put("cn=here,ou=sales,$A", objectClass => ['postroadSite'], cn => ['here']);
     put("cn=mx,cn=here,ou=sales,$A", objectClass => ['postroadServer'], cn => ['mx']);
+    put("dc=inner.example,$A", objectClass => [qw(domain postroadDomain postroadAccount)], dc => ['inner.example'], associatedDomain => ['inner.example']);
     put("ou=people,$O", objectClass => ['organizationalUnit'], ou => ['people']);
     account('out', "ou=people,$O", 'department');
     account('named', "ou=sales,$A", undef, undef, objectClass => [qw(inetOrgPerson postroadAccount domainRelatedObject)], associatedDomain => ['post.example']);
@@ -417,6 +422,25 @@ sub is_possible {
     return !($how eq 'rename' && $to =~ /(?:^|,)\Q$dn\E$/);
 }
 
+# What only one actor's write at one target shows: a scope that begins with an account, a right, a scope or
+# an address that no other rule gives or takes as well.
+sub single_cells {
+    my ($alice, $named, $depn, $wuhao) = ("uid=alice,ou=sales,$A", "uid=named,ou=sales,$A", "uid=depn,ou=east,ou=sales,$A", "uid=wuhao,ou=qingdao,$B");
+    my @todo = (
+        (map { [domtop => $_->[0], 'modify', $depn, [add => @$_[1, 2]]] } ['right approve, added', 'postroadRight', 'approve'],
+            ['right read-mail, added', 'postroadRight', 'read-mail'], ['one more main address', 'mail', 'new@corp.example']),
+        [domtop => 'let out', 'gate', $depn, 'delete'],
+        [domo => 'let in', 'gate', "uid=out,ou=people,$O", 'add'],
+        [supa => 'right approve, added', 'modify', $wuhao, [add => 'postroadRight', 'approve']],
+        [supa => 'a main address of post', 'modify', $wuhao, [add => 'mail', 'new@post.example']],
+        [sup => 'a main address of corp by its other name', 'modify', $alice, [add => 'mail', 'new@xn--rt3a90w.example']],
+        (map { [$_ => 'a main address of post', 'modify', $named, [add => 'mail', 'new@post.example']] } qw(supa dom dep)),
+        [domab => 'one right less', 'modify', "uid=dep2,ou=sales,$A", [delete => 'postroadRight', 'read-mail']],
+        [dom => 'one scope less', 'modify', "uid=wang,ou=hr,$A", [delete => 'postroadScope', $A]],
+    );
+    return map { my ($actor, $name, @op) = @$_; +{ actor => $actor, name => "$name: $op[1]", op => \@op } } @todo;
+}
+
 # All: { actor, name, op }
 sub cells {
     my @todo = ((map { my $dn = $_; map { [$dn, @$_] } account_ops($dn) } @accounts, @lists[0, 1], @departments[0, 1, 5], $others[0], "cn=here,ou=sales,$A", "cn=mx,cn=here,ou=sales,$A"),
@@ -429,8 +453,8 @@ sub cells {
         my ($domain) = $place =~ /dc=([^,]+)/;
         push @todo, map { ["$_->[1],$place", "add $_->[0]", 'add', "$_->[1],$place", $_->[2]] } new_entries($domain // 'corp.example');
     }
-    my @all;
-    for my $actor (actor_names()) {
+    my @all = single_cells();
+    for my $actor (grep { !$single{$_} } actor_names()) {
         push @all, map { my ($dn, $name, @op) = @$_; +{ actor => $actor, name => "$name: $dn", op => \@op } } grep { is_possible($_) } @todo;
     }
     return @all;
@@ -454,6 +478,10 @@ sub cheats {
         ['a scope that ends the set', 'dom', 'modify', $alice, [add => 'postroadScope', "ou=x] | user | [ou=y,$D"]],
         ['a scope with a bracket', 'sup', 'modify', $alice, [add => 'postroadScope', "ou=a]b,$A"]],
         ['an address that ends the set', 'dep', 'modify', $alice, [add => 'postroadAlias', 'x@a] | [super']],
+        ['a right of what is an account and a domain, too', 'dom', 'modify', "dc=inner.example,$A", [add => 'postroadRight', 'approve']],
+        ['the right that includes it', 'dom2', 'modify', "dc=inner.example,$A", [add => 'postroadRight', 'read-mail']],
+        ['a main address of it', 'dom', 'modify', "dc=inner.example,$A", [add => 'mail', 'new@corp.example']],
+        ['an alias of it', 'dom', 'modify', "dc=inner.example,$A", [add => 'postroadAlias', 'new@corp.example']],
         ['a class for the base', 'alice', 'modify', $O, [add => 'objectClass', 'dcObject']],
         ['a class for the base', 'dom', 'modify', $O, [add => 'objectClass', 'dcObject']],
         ['in whose name he may act', 'dom', 'modify', $alice, [add => 'authzTo', 'dn:*']],

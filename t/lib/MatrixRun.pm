@@ -12,13 +12,16 @@ use Trial;
 # Result codes that say: not allowed. 32: may not even know that it is there. 8: not without a name.
 my %refused = map { $_ => 1 } 8, 32, 50;
 
+# What a server that was there before may have behind our rules: it must decide nothing.
+my $BEHIND = "access to *\n\tby * write\n";
+
 my $servers = 0;
 
 sub new {
     my ($class, $rules) = @_;
     my $name = 'matrix' . $servers++;
     my $self = bless { name => $name }, $class;
-    slapd_conf($name, database => $rules);
+    slapd_conf($name, database => "$rules\n$BEHIND");
     slapd_add($name, tree_ldif());
     $self->{pid} = slapd_start($name);
     $self->{socket} = "$dir/$name/sock";
@@ -57,7 +60,7 @@ sub dump {
 
 # What rights_decide() says, for each cell: [allowed, rule and why of what refused].
 sub decide {
-    my ($self, $cells) = @_;
+    my (undef, $cells) = @_;
     my (@lines, @of);
     for my $i (0 .. $#$cells) {
         my @asked = questions($cells->[$i]);
@@ -85,25 +88,25 @@ sub try_cell {
     return 0;
 }
 
-# (number of cells, texts of those that differ); at most $limit of these.
+# Whether slapd and what decide() said of it differ about a cell: then how.
+sub differs {
+    my ($self, $cell, $said) = @_;
+    my $code = $self->try_cell($cell);
+    return if ($refused{$code} ? 0 : 1) == $said->[0];
+    return "$cell->{actor}: $cell->{name}: slapd $code, rights_decide " . ($said->[0] ? 'allowed' : "refused: $said->[1]");
+}
+
+# (number of cells, texts of those that differ)
 sub compare {
-    my ($self, $cells, $limit) = @_;
+    my ($self, $cells) = @_;
     my $said = $self->decide($cells);
-    my @bad;
-    for my $i (0 .. $#$cells) {
-        my $code = $self->try_cell($cells->[$i]);
-        my $allowed = $refused{$code} ? 0 : 1;
-        next if $allowed == $said->[$i][0];
-        push @bad, "$cells->[$i]{actor}: $cells->[$i]{name}: slapd $code, rights_decide "
-            . ($said->[$i][0] ? 'allowed' : "refused: $said->[$i][1]");
-        last if $limit && @bad >= $limit;
-    }
-    return (scalar @$cells, @bad);
+    return (scalar @$cells, map { $self->differs($cells->[$_], $said->[$_]) // () } 0 .. $#$cells);
 }
 
 # What is read, and by which of these; the rest reads nothing of it.
 my @readers = qw(sys sup supa dom dep alice sunli wang domsus domung nopw depnop odd policyd dovecot replicator anonymous);
 my ($A, $B, $O) = ($Matrix::A, $Matrix::B, $Matrix::O);
+# Entry, attribute; one value of it, where not any will do.
 my %reads = (
     'the address of wuhao' => ["uid=wuhao,ou=qingdao,$B", 'mail'],
     'the role of lina' => ["uid=lina,ou=hr,$A", 'postroadRole'],
@@ -127,6 +130,11 @@ my %reads = (
     'the home site of post' => [$B, 'postroadHomeSite'],
     'the names of post' => [$B, 'associatedDomain'],
     'the class of a site among people' => ["cn=here,ou=sales,$A", 'objectClass'],
+    'the alias of alice' => ["uid=alice,ou=sales,$A", 'postroadAlias'],
+    'that team is a list' => ["cn=team,ou=sales,$A", 'objectClass', 'postroadList'],
+    'that post is a domain' => [$B, 'objectClass', 'postroadDomain'],
+    'that lina is in the gate' => [$Matrix::GATE, 'member', "uid=lina,ou=hr,$A"],
+    'the password of a printer' => ["cn=printers,ou=sales,$A", 'userPassword'],
     'the senders of list team' => ["cn=team,ou=sales,$A", 'postroadSender'],
 );
 
@@ -155,6 +163,11 @@ sub reads {
         ['the home site of post', 'sys sup policyd dovecot replicator'],
         ['the names of post', 'sys sup supa dom dep alice sunli wang domung nopw depnop policyd dovecot replicator'],
         ['the class of a site among people', 'sys sup supa dom dep alice sunli wang domung nopw depnop policyd dovecot replicator'],
+        ['the alias of alice', 'sys sup supa dom dep alice sunli wang domung nopw depnop policyd dovecot replicator'],
+        ['that team is a list', 'sys sup supa dom dep alice sunli wang domung nopw depnop policyd dovecot replicator'],
+        ['that post is a domain', 'sys sup supa dom dep alice sunli wang domung nopw depnop policyd dovecot replicator'],
+        ['that lina is in the gate', 'sys sup supa dom dep wang depnop policyd dovecot replicator'],
+        ['the password of a printer', 'sys replicator'],
         ['the senders of list team', 'sys sup supa dom dep wang depnop policyd dovecot replicator'],
     );
 }
@@ -168,10 +181,11 @@ sub binds {
 sub who_reads {
     my ($self, $what) = @_;
     return join ' ', grep { $self->binds($_) } @readers if $what eq 'binding';
-    my ($dn, $name) = @{ $reads{$what} };
+    my ($dn, $name, $value) = @{ $reads{$what} };
     return join ' ', grep {
         my ($found) = $self->{as}{$_}->search($dn, 'base', ['objectClass'], $name);
-        $found && $found->[1]{ lc $name };
+        my $values = $found && $found->[1]{ lc $name };
+        $values && (!defined $value || grep { $_ eq $value } @$values);
     } @readers;
 }
 
