@@ -112,7 +112,7 @@ accounting_line_mail(char *out, const struct accounting_head *h, const struct ac
     put_text(&o, "department", m->department, TEXT_MAX - 1);
     put_number(&o, "recipients", m->recipients);
     put_number(&o, "bytes", m->bytes);
-    put_text(&o, "result", span_of("accepted"), 32);
+    put_text(&o, "result", span_of(m->held ? "held" : "accepted"), 32);
     return end(&o);
 }
 

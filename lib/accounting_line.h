@@ -31,6 +31,7 @@ struct accounting_mail {
     struct span login;                       /* as whom the sender logged in; may be empty */
     struct span account, domain, department; /* whom it is counted for; may be empty */
     uint64_t recipients, bytes;              /* bytes: of the message, not times the recipients */
+    int held;                                /* it waits in the hold queue for an approval */
     unsigned part, parts;                    /* which of this message's records, from 1 */
 };
 

@@ -31,6 +31,7 @@ struct session {
     struct envelope envelope; /* only where something is journaled */
     int unsure;               /* whether it is to be journaled can't be told */
     int handed, local;
+    struct hold_mail held;
     unsigned traces; /* headers that only sites write, in this message */
     int place;       /* in the accounting; -1 none */
     int told;        /* 0: an answer is on its way that accounting_told has to be called for */
@@ -60,8 +61,9 @@ macro(SMFICTX *ctx, const char *name)
 
 /* --- the connection --- */
 
-#define ACTIONS \
-    (SMFIF_SETSYMLIST | SMFIF_ADDHDRS | SMFIF_CHGHDRS | SMFIF_ADDRCPT | SMFIF_ADDRCPT_PAR)
+#define ACTIONS                                                                             \
+    (SMFIF_SETSYMLIST | SMFIF_ADDHDRS | SMFIF_CHGHDRS | SMFIF_ADDRCPT | SMFIF_ADDRCPT_PAR | \
+     SMFIF_QUARANTINE)
 #define NOT_WANTED (SMFIP_NOHELO | SMFIP_NOEOH | SMFIP_NOUNKNOWN | SMFIP_NODATA)
 #define NO_REPLY   (SMFIP_NR_CONN | SMFIP_NR_MAIL | SMFIP_NR_RCPT | SMFIP_NR_HDR | SMFIP_NR_BODY)
 
@@ -132,6 +134,7 @@ on_close(SMFICTX *ctx)
         accounting_leave(shared->accounting, s->place);
     message_free(&s->message);
     envelope_free(&s->envelope);
+    hold_free(&s->held);
     free(s);
     return SMFIS_CONTINUE;
 }
@@ -151,6 +154,7 @@ on_mail(SMFICTX *ctx, char **argv)
     message_begin(&s->message, shared->people, macro(ctx, "{auth_authen}"),
                   argv && argv[0] ? argv[0] : "", s->handed, s->local);
     envelope_begin(&s->envelope);
+    hold_begin(&s->held);
     s->unsure = 0;
     return SMFIS_NOREPLY;
 }
@@ -184,6 +188,7 @@ on_recipient(SMFICTX *ctx, char **argv)
     if (message_recipient(&s->message, shared->people, recipient, &way) < 0)
         s->damaged = 1;
     journal_recipient(s, recipient, &way);
+    hold_recipient(shared->hold, &s->held, recipient, &way);
     return SMFIS_NOREPLY;
 }
 
@@ -236,6 +241,8 @@ count(struct session *s, const char *queue, int64_t now_ms, char *error, size_t 
     unsigned n = mail ? message_records(&s->message, queue, mail) : 0;
     int rc = -1;
 
+    for (unsigned i = 0; i < n; i++)
+        mail[i].held = s->held.held;
     if (!mail || s->damaged)
         snprintf(error, error_n, "out of memory");
     else if (s->place < 0)
@@ -335,6 +342,43 @@ journal(SMFICTX *ctx, const struct session *s, const char *queue, int64_t now_ms
     return 0;
 }
 
+/*
+ * The record first: what Postfix holds is then known, whatever happens to us. 1 it is held, 0 it is not,
+ * -1 and error.
+ */
+static int
+hold(SMFICTX *ctx, struct session *s, const char *queue, int64_t now_ms, char *error,
+     size_t error_n)
+{
+    int rc = hold_end(shared->hold, &s->held, &s->message, queue, now_ms, error, error_n);
+
+    if (rc <= 0)
+        return rc;
+    if (smfi_quarantine(ctx, s->held.record->rule) != MI_SUCCESS) {
+        hold_undo(shared->hold, &s->held);
+        snprintf(error, error_n, "Postfix does not hold messages for a milter");
+        return -1;
+    }
+    log_info("held queue=%s id=%s rule=%s why=\"%s\"", queue, s->held.record->id,
+             s->held.record->rule, s->held.record->why);
+    return 1;
+}
+
+static sfsistat
+not_held(SMFICTX *ctx, const char *queue, const char *error)
+{
+    unsigned skipped;
+
+    if (say(&skipped))
+        log_error(
+            "can't tell whether a message is to be held, or not hold it, it has to come again "
+            "queue=%s skipped=%u error=\"%s\"",
+            queue, skipped, error);
+    smfi_setreply(ctx, (char *)"451", (char *)"4.3.0",
+                  (char *)"This server can't take mail now, try again later");
+    return SMFIS_TEMPFAIL;
+}
+
 static sfsistat
 not_journaled(SMFICTX *ctx, const char *queue, const char *error)
 {
@@ -349,24 +393,39 @@ not_journaled(SMFICTX *ctx, const char *queue, const char *error)
     return SMFIS_TEMPFAIL;
 }
 
+/* Journal it and count it: what decides whether Postfix may accept it. */
 static sfsistat
-on_end(SMFICTX *ctx)
+take(SMFICTX *ctx, struct session *s, const char *queue, int64_t now_ms)
 {
-    struct session *s = smfi_getpriv(ctx);
-    const char *queue = macro(ctx, "i");
     char error[256] = "out of memory";
-    int64_t now_ms = wall_ms();
 
-    if (s && shared->traces && !s->handed && s->traces > TRACE_MOST)
-        return too_many_traces(ctx, queue);
-    if (s && shared->traces)
-        put_trace(ctx, s, queue, now_ms);
     if (s && shared->journal && !s->handed &&
         journal(ctx, s, queue, now_ms, error, sizeof error) < 0)
         return not_journaled(ctx, queue, error);
     if (s && count(s, queue, now_ms, error, sizeof error) == 0)
         return SMFIS_CONTINUE;
     return not_counted(ctx, s, queue, now_ms, error);
+}
+
+static sfsistat
+on_end(SMFICTX *ctx)
+{
+    struct session *s = smfi_getpriv(ctx);
+    const char *queue = macro(ctx, "i");
+    int64_t now_ms = wall_ms();
+    char error[256];
+    sfsistat rc;
+
+    if (s && shared->traces && !s->handed && s->traces > TRACE_MOST)
+        return too_many_traces(ctx, queue);
+    if (s && shared->traces)
+        put_trace(ctx, s, queue, now_ms);
+    if (s && hold(ctx, s, queue, now_ms, error, sizeof error) < 0)
+        return not_held(ctx, queue, error);
+    rc = take(ctx, s, queue, now_ms);
+    if (s && rc != SMFIS_CONTINUE)
+        hold_undo(shared->hold, &s->held);
+    return rc;
 }
 
 /* --- libmilter --- */

@@ -7,6 +7,7 @@
 
 #include "accounting.h"
 #include "cidr.h"
+#include "hold.h"
 #include "journal.h"
 #include "people.h"
 
@@ -16,6 +17,7 @@ struct callbacks_shared {
     struct accounting *accounting;
     struct journal *journal; /* NULL: nothing is journaled */
     struct cidr_set inside;  /* whose hosts are as this machine */
+    struct hold *hold;
     const char *site;
     int goes_on; /* accounting.on_error is continue */
     int traces;  /* milter.trace */

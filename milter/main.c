@@ -136,6 +136,7 @@ static int
 serve(const struct conf *conf, struct journal *journal)
 {
     static struct callbacks_shared shared;
+    struct timespec now;
     char error[512];
     int code = callbacks_register(&shared) < 0 ? EXIT_TEMPORARY : open_socket(conf);
 
@@ -150,10 +151,16 @@ serve(const struct conf *conf, struct journal *journal)
     shared.people = people_new(conf);
     shared.accounting = open_accounting(conf);
     shared.journal = journal;
-    if (!shared.people || !shared.accounting)
+    shared.hold = hold_new(conf);
+    if (!shared.people || !shared.accounting || !shared.hold)
         return EXIT_TEMPORARY;
     if (journal && journal_open(journal, error, sizeof error) < 0) {
         log_error("can't open the journal's index error=\"%s\"", error);
+        return EXIT_TEMPORARY;
+    }
+    clock_gettime(CLOCK_REALTIME, &now);
+    if (hold_open(shared.hold, (int64_t)now.tv_sec * 1000, error, sizeof error) < 0) {
+        log_error("can't open the folder of held messages error=\"%s\"", error);
         return EXIT_TEMPORARY;
     }
     log_info("ready version=" PACKAGE_VERSION " socket=%s", conf->sockets.milter);

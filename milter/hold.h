@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * hold: moderation, as far as the milter goes: which message waits in Postfix's hold queue for
+ * somebody's approval, and its record in STATE/held. See Moderation in postroad-milter(8).
+ *
+ * For each message: hold_begin, hold_recipient for each, hold_request by who has a reason of his own,
+ * hold_end at its end, before Postfix is asked to hold it.
+ */
+#ifndef POSTROAD_HOLD_H
+#define POSTROAD_HOLD_H
+
+#include "conf.h"
+#include "held_record.h"
+#include "message.h"
+
+struct hold; /* shared by all threads */
+
+/* One message; all zero before the first hold_begin. */
+struct hold_mail {
+    struct held_record *record; /* as far as it is known; owned; NULL: nothing needs it */
+    int expected, broken;       /* hold_expect; no memory */
+    int requested, at_home;     /* hold_request; the target's mailbox is here */
+    int held;                   /* hold_end said 1 */
+};
+
+/* NULL: no memory. conf is borrowed. */
+struct hold *hold_new(const struct conf *conf);
+/* Open the folder of records, made if need be. 0, or -1 and error. */
+int hold_open(struct hold *h, int64_t wall_ms, char *error, size_t error_n);
+
+void hold_begin(struct hold_mail *m);
+void hold_free(struct hold_mail *m);
+/* Somebody may call hold_request for this message: what a record needs is collected from now on. Right
+ * after hold_begin. */
+void hold_expect(struct hold_mail *m);
+void hold_recipient(struct hold *h, struct hold_mail *m, const char *recipient,
+                    const struct message_way *way);
+/*
+ * It is to be held whatever the rules say. rule: one word ("spoof"), why: in words, for the moderator; both
+ * are copied. The first request stands. Who decides is who has `approve` over the first recipient whose
+ * mailbox is at this site, or else the first who is ours. Only after hold_expect.
+ */
+void hold_request(struct hold_mail *m, const char *rule, const char *why);
+
+/*
+ * The message's end. 1: it is to be held, and its record is on disk; 0 it is not; -1 and error: it can't
+ * be told, or not be written: it has to come again.
+ */
+int hold_end(struct hold *h, struct hold_mail *m, const struct message *message, const char *queue,
+             int64_t now_ms, char *error, size_t error_n);
+/* Postfix is not told to accept the message: its record goes, if hold_end said 1. */
+void hold_undo(struct hold *h, struct hold_mail *m);
+
+#endif
