@@ -72,6 +72,8 @@ print_owner(json_t *r)
     setting(inputs, "state");
     setting(inputs, "home");
     setting(inputs, "standby");
+    if (*show_text(json_object_get(inputs, "forward"), "value"))
+        setting(inputs, "forward");
 }
 
 static void

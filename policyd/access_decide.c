@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "attrs.h"
+#include "withheld.h"
 
 /* --- words --- */
 
@@ -31,38 +32,10 @@ access_mode_word(enum access_mode m)
     return words[m];
 }
 
-/* The next of blank-separated words; 0 at the end. */
-static int
-next_word(struct span *rest, struct span *word)
-{
-    size_t n = 0;
-
-    while (rest->n > 0 && *rest->p == ' ')
-        rest->p++, rest->n--;
-    while (n < rest->n && rest->p[n] != ' ')
-        n++;
-    *word = (struct span){rest->p, n};
-    rest->p += n;
-    rest->n -= n;
-    return n > 0;
-}
-
-/* The bit of a function, 0 for words that are none. */
-static unsigned
-function_bit(struct span function)
-{
-    struct span all = span_of(attrs_deny_words), word;
-
-    for (unsigned bit = 1; next_word(&all, &word); bit <<= 1)
-        if (span_same(word, function))
-            return bit;
-    return 0;
-}
-
 int
 access_is_withheld(unsigned withheld, const char *function)
 {
-    return (withheld & function_bit(span_of(function))) != 0;
+    return (withheld & withheld_bit(span_of(function))) != 0;
 }
 
 size_t
@@ -71,7 +44,7 @@ access_withheld_words(unsigned withheld, char *out, size_t cap)
     struct span all = span_of(attrs_deny_words), word;
     size_t n = 0;
 
-    for (unsigned bit = 1; next_word(&all, &word); bit <<= 1)
+    for (unsigned bit = 1; withheld_next_word(&all, &word); bit <<= 1)
         if ((withheld & bit) && n + word.n + 2 <= cap)
             n += (size_t)snprintf(out + n, cap - n, "%s%.*s", n ? "," : "", (int)word.n, word.p);
     out[n] = '\0';
@@ -99,15 +72,12 @@ static void
 take_org(struct mirror *m, uint32_t number, struct holds *h)
 {
     struct mirror_org org;
-    struct span word;
 
     if (mirror_org(m, number, &org) != 1)
         return;
     take_state(org.state, h);
     if (h->quota.n == 0)
         h->quota = org.quota;
-    while (next_word(&org.deny, &word))
-        h->withheld |= function_bit(word);
 }
 
 /* The domain of the primary address counts too: accounts need not stand below it. */
@@ -132,15 +102,14 @@ take_account(struct mirror *m, const struct record *r, struct holds *h)
     *h = (struct holds){0};
     take_state(record_state(r), h);
     while (record_next(r, &pos, &tag, &v)) {
-        if (tag == TAG_DENY)
-            h->withheld |= function_bit(v);
-        else if (tag == TAG_QUOTA && h->quota.n == 0)
+        if (tag == TAG_QUOTA && h->quota.n == 0)
             h->quota = v;
         else if (tag == TAG_MAIL && h->mail.n == 0)
             h->mail = v;
     }
     take_org(m, record_parent(r), h);
     take_domain(m, h);
+    withheld_functions(m, r, &h->withheld); /* what can't be read makes the whole answer unsure */
 }
 
 /* --- services --- */

@@ -13,6 +13,7 @@
 
 #include "explain.h"
 #include "status.h"
+#include "withheld.h"
 
 #define DEPTH_MAX 64 /* levels between an account and the base */
 
@@ -130,6 +131,21 @@ trace_origins(struct explain *x, struct mirror *m)
     trace_origin(x, m, 0, &x->state);
 }
 
+/* That mail is not forwarded, and who says so; "" otherwise. */
+static void
+trace_forward(struct explain *x, struct mirror *m)
+{
+    unsigned char by[UUID_LEN];
+    struct record r;
+
+    if (!x->t.found || x->t.claim.kind != KIND_ACCOUNT ||
+        withheld_by(m, x->t.claim.uuid, "forward", by) != 1 || mirror_entry(m, by, &r) != 1)
+        return;
+    copy(x->forward.value, span_of("withheld"));
+    x->forward.from = record_kind_word(record_kind(&r));
+    x->forward.dn = dn_of(m, by);
+}
+
 static json_t *
 owner_json(const struct explain *x, struct mirror *m)
 {
@@ -158,11 +174,12 @@ origin_json(struct origin *o)
 static json_t *
 inputs_json(struct explain *x)
 {
-    return json_pack("{s:b, s:o, s:b, s:b, s:o, s:o, s:o, s:o}", "domain_ours", x->t.in.domain_ours,
-                     "domain", *x->primary ? json_string(x->primary) : json_null(), "found",
-                     x->t.found, "proven", x->t.in.proven, "own_site",
-                     control_text(x->t.in.own_site), "state", origin_json(&x->state), "home",
-                     origin_json(&x->home), "standby", origin_json(&x->standby));
+    return json_pack("{s:b, s:o, s:b, s:b, s:o, s:o, s:o, s:o, s:o}", "domain_ours",
+                     x->t.in.domain_ours, "domain",
+                     *x->primary ? json_string(x->primary) : json_null(), "found", x->t.found,
+                     "proven", x->t.in.proven, "own_site", control_text(x->t.in.own_site), "state",
+                     origin_json(&x->state), "home", origin_json(&x->home), "standby",
+                     origin_json(&x->standby), "forward", origin_json(&x->forward));
 }
 
 /* What Postfix is told, once it has waited: nothing waits here. transport never does. */
@@ -212,6 +229,7 @@ found_out(struct explain *x, struct mirror *m, struct span address, char *buf)
     json_t *out;
 
     trace_origins(x, m);
+    trace_forward(x, m);
     out = json_pack(
         "{s:o, s:s, s:s, s:s, s:o, s:o, s:o, s:s, s:i, s:o, s:s}", "address", control_text(address),
         "canonical", x->t.addr.text, "matched", x->t.matched, "how",
@@ -244,7 +262,12 @@ look_up(struct explain *x, struct mirror *m, struct span address, char *buf)
 json_t *
 explain_json(struct control *c, struct span address, const struct moment *now)
 {
-    struct explain x = {.c = c, .now = *now, .home.from = "", .standby.from = "", .state.from = ""};
+    struct explain x = {.c = c,
+                        .now = *now,
+                        .home.from = "",
+                        .standby.from = "",
+                        .state.from = "",
+                        .forward.from = ""};
     char *buf = malloc(SOCKETMAP_REPLY_MAX);
     const char *why;
     struct mirror *m = control_mirror(c, &why);

@@ -22,7 +22,7 @@ struct explain {
     struct moment now;
     struct map_trace t;                /* of the mailbox lookup    */
     char primary[ADDR_DOMAIN_MAX + 1]; /* the domain's primary name, "" when it is not ours */
-    struct origin home, standby, state;
+    struct origin home, standby, state, forward; /* forward: only where it is withheld */
 };
 
 /* The rules up to the one that decides, each with what it looked at. */

@@ -11,6 +11,7 @@
  * Postfix is TEMP, never cut. Allocates nothing.
  */
 #include "maps_private.h"
+#include "withheld.h"
 
 #include <strings.h>
 
@@ -311,6 +312,17 @@ add_forwards(struct maps *m, struct listing *l, const struct record *r)
     return 0;
 }
 
+/* Whether mail for the account of this record may be forwarded: 1, 0 that is withheld, -1. */
+static int
+may_forward(struct maps *m, const struct record *r)
+{
+    unsigned withheld = 0;
+
+    if (withheld_functions(m->mirror, r, &withheld) < 0)
+        return -1;
+    return !(withheld & withheld_bit(span_of("forward")));
+}
+
 /*
  * The address mail for m->hit goes on with: the entry's primary one, unless another entry won that;
  * then the one that was found.
@@ -338,7 +350,7 @@ alias_account(struct maps *m, struct span key, char *out, size_t *len_r)
     char self[ADDR_MAX + 1];
     struct listing l;
     struct record r = {NULL, 0};
-    int n;
+    int n, forwards = 0;
 
     m->why = "primary address without forwards";
     if (h->claim.how == CLAIM_PRIMARY && !h->claim.forwards && key.n == m->addr.len &&
@@ -349,13 +361,20 @@ alias_account(struct maps *m, struct span key, char *out, size_t *len_r)
     listing_begin(m, &l, out);
     if (n >= 0)
         listing_add(m, &l, self, (size_t)n);
-    if (n < 0 || (h->claim.forwards && r.n > 0 && add_forwards(m, &l, &r) < 0)) {
+    if (n >= 0 && h->claim.forwards && r.n > 0)
+        forwards = may_forward(m, &r);
+    if (n < 0 || forwards < 0 || (forwards && add_forwards(m, &l, &r) < 0)) {
         m->why = "the mirror can't be read";
         return SOCKETMAP_TEMP;
     }
+    if (h->claim.forwards && !forwards)
+        m->why = "the function forward is withheld from the account";
     if (l.count == 1 && key.n == (size_t)n && strncasecmp(self, key.p, key.n) == 0)
         return SOCKETMAP_NOTFOUND;
-    m->why = l.count > 1 ? "account with forwards" : "another spelling of a primary address";
+    if (l.count > 1)
+        m->why = "account with forwards";
+    else if (!h->claim.forwards || forwards)
+        m->why = "another spelling of a primary address";
     return listing_end(m, &l, len_r);
 }
 
