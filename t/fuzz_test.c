@@ -30,6 +30,10 @@
 #include "fuzz/filter.c"
 #undef LLVMFuzzerTestOneInput
 #undef POSTROAD_FUZZ_H
+#define LLVMFuzzerTestOneInput fuzz_from
+#include "fuzz/from.c"
+#undef LLVMFuzzerTestOneInput
+#undef POSTROAD_FUZZ_H
 #define LLVMFuzzerTestOneInput fuzz_policy
 #include "fuzz/policy.c"
 #undef LLVMFuzzerTestOneInput
@@ -134,6 +138,7 @@ main(void)
     ok(corpus("audit", fuzz_audit) > 0, "audit");
     ok(corpus("csv", fuzz_csv) > 0, "csv");
     ok(corpus("filter", fuzz_filter) > 0, "filter");
+    ok(corpus("from", fuzz_from) > 0, "from");
     ok(corpus("policy", fuzz_policy) > 0, "policy");
     ok(corpus("record", fuzz_record) > 0, "record");
     ok(corpus("rights", fuzz_rights) > 0, "rights");
