@@ -18,7 +18,7 @@
 #include "ldap_config.h"
 #include "text.h"
 
-#define PARTS_DEFAULT "limits services access index-base index syncprov refint"
+#define PARTS_DEFAULT "limits services held access index-base index syncprov refint"
 
 /* --- names --- */
 
@@ -156,7 +156,7 @@ read_parts(struct ldap_request *r)
         snprintf(part, sizeof part, "%.*s", (int)strcspn(p, " "), p);
         if (!ldap_template_has(&r->t, part))
             return ctl_usage(
-                "--part %s: there is none; there are limits, services, access, "
+                "--part %s: there is none; there are limits, services, held, access, "
                 "index-base, index, modules, syncprov, refint, authz, tls, replication",
                 part);
     }

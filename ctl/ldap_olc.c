@@ -68,7 +68,7 @@ olc_part_wanted(const char *parts, const char *part)
     char word[24];
 
     if (strcmp(part, "begin") == 0 || strcmp(part, "end") == 0)
-        return strstr(parts, " services ") || strstr(parts, " access ");
+        return strstr(parts, " services ") || strstr(parts, " held ") || strstr(parts, " access ");
     snprintf(word, sizeof word, " %s ", part);
     return strstr(parts, word) != NULL;
 }

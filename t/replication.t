@@ -85,7 +85,7 @@ sub build {
     for my $n (@sites) {
         run('', 'rm', '-rf', "$dir/s$n");
         certificate("s$n/tls", 'ca', "ldap.s$n.example");
-        my $database = settings($n, 'limits,services,access,index-base,index', @sites) . settings($n, 'refint,replication', @sites);
+        my $database = settings($n, 'limits,services,held,access,index-base,index', @sites) . settings($n, 'refint,replication', @sites);
         slapd_conf("s$n", global => settings($n, 'modules,tls', @sites) =~ s/^moduleload syncprov\n//mr, database => $database =~ s/^overlay refint/overlay syncprov\nsyncprov-checkpoint 100 1\noverlay refint/mr);
         my $conf = slurp("$dir/s$n/slapd.conf");
         $conf =~ s/^overlay syncprov\n(?!syncprov-checkpoint)//m; # slapd_conf has one for tests without
