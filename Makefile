@@ -222,7 +222,7 @@ MAN_PAGES   := $(wildcard man/*.[1-8])
 COMPLETIONS := $(wildcard ctl/*.bash-completion)
 UNITS       := $(filter-out $(if $(MILTER),,%/postroad-milter.service),$(wildcard examples/systemd/*.service examples/systemd/*.socket))
 SAMPLE_CONF := examples/postroad.conf
-EXAMPLES     = $(shell find examples -type f ! -path 'examples/systemd/*' | LC_ALL=C sort)
+EXAMPLES     = $(shell find examples -type f ! -path 'examples/systemd/*' | LC_ALL=C sort) examples/systemd/postroad-policyd-queue.conf
 SCHEMA       = $(shell find ldap-schema -maxdepth 1 -type f | LC_ALL=C sort)
 confdir      = $(sysconfdir)/postroad
 

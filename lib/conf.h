@@ -103,6 +103,11 @@ struct conf {
         struct conf_list journal; /* "who=address" */
     } milter;
     struct {
+        int manage;                               /* bool */
+        int interval, timeout;                    /* seconds */
+        char *postqueue, *postsuper, *config_dir; /* config_dir "": Postfix's default */
+    } queue;
+    struct {
         char *dir, *on_error; /* dir "": accounting below state_dir */
         int max_size;         /* MiB */
     } accounting;

@@ -74,6 +74,9 @@ check_paths(struct conf_load *l)
                                        "directory.tls_cert_file",
                                        "directory.tls_key_file",
                                        "edit.password_file",
+                                       "queue.postqueue",
+                                       "queue.postsuper",
+                                       "queue.config_dir",
                                        "access.http_key_file"};
 
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {

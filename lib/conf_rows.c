@@ -308,6 +308,22 @@ const struct conf_row conf_rows[] = {
         "Seconds since the directory last confirmed the mirror after which nobody is let into what "
         "is not his own; 0: any."),
 
+    BOOL("queue.manage", queue.manage, "false",
+         "Whether Postfix's queue is looked into, and messages that wait for approval can be "
+         "released "
+         "or deleted; the latter needs a daemon that is started as root."),
+    INT("queue.interval", queue.interval, "10", 1, 3600,
+        "Seconds between two looks at the length of Postfix's queues; more when one takes long."),
+    INT("queue.timeout", queue.timeout, "60", 1, 600,
+        "Seconds after which postqueue and postsuper are ended."),
+    STRING("queue.postqueue", queue.postqueue, "/usr/sbin/postqueue", 1, PATH_LEN,
+           "Postfix's program that lists the queue."),
+    STRING("queue.postsuper", queue.postsuper, "/usr/sbin/postsuper", 1, PATH_LEN,
+           "Postfix's program that releases and deletes messages."),
+    STRING("queue.config_dir", queue.config_dir, "", 0, PATH_LEN,
+           "Folder of main.cf of the Postfix instance whose queue it is. Empty: the default "
+           "instance."),
+
     LIST("move_site.copy_command", move_site.copy_command, CONF_LIST_MAX,
          "Command that brings a mailbox at its new site up to what it is at the old one, for "
          "postroad user move-site, word by word; may be run again and again. %u is the user, %from "

@@ -31,10 +31,12 @@
 #define SANITIZED 0
 #endif
 
+/* But for who may SANDBOX_PROGRAMS; the C library binds a netlink socket to list addresses. */
+static const char *const programs[] = {"bind",      "execve",   "execveat",  "setgid",
+                                       "setgroups", "setregid", "setresgid", "setresuid",
+                                       "setreuid",  "setuid"};
+
 static const char *const never[] = {
-    /* programs */
-    "execve",
-    "execveat",
     "uselib",
     /* other processes */
     "kcmp",
@@ -62,7 +64,6 @@ static const char *const never[] = {
     "umount2",
     "unshare",
     /* doors: the parent opens them */
-    "bind",
     "listen",
     /* identities and devices */
     "capset",
@@ -70,13 +71,6 @@ static const char *const never[] = {
     "mknodat",
     "setfsgid",
     "setfsuid",
-    "setgid",
-    "setgroups",
-    "setregid",
-    "setresgid",
-    "setresuid",
-    "setreuid",
-    "setuid",
     /* parts of the kernel with a large surface */
     "add_key",
     "bpf",
@@ -195,6 +189,8 @@ make_filter(scmp_filter_ctx f, unsigned may)
 {
     int rc = forbid_all(f, never, N_OF(never));
 
+    if (rc == 0 && !(may & SANDBOX_PROGRAMS))
+        rc = forbid_all(f, programs, N_OF(programs));
     if (rc == 0)
         rc = forbid_made_code(f);
     if (rc == 0)

@@ -15,7 +15,9 @@
 
 enum sandbox_may {
     SANDBOX_CONNECT = 1, /* sockets of the Internet families; without: only Unix ones */
-    SANDBOX_FORK = 2     /* child processes, and signals to them; threads are always allowed */
+    SANDBOX_FORK = 2,    /* child processes, and signals to them; threads are always allowed */
+    SANDBOX_PROGRAMS =
+        4 /* running programs, and becoming another user as far as capabilities allow */
 };
 
 /*

@@ -26,6 +26,7 @@
 #define BOARD_EDIT      7
 #define BOARD_HOOK      8
 #define BOARD_HOMES     9
+#define BOARD_QUEUE     10
 #define BOARD_ANSWER \
     16 /* the first of the answer workers; during a reload old and new ones share the rest */
 
@@ -95,6 +96,15 @@ enum board_counter {
     BOARD_HOOK_STORE_ERRORS,
     BOARD_HOOK_TARGETS = 144, /* + BOARD_HOOK_WORDS * number + enum hook_outcome, or: */
     BOARD_HOOK_DOUBTED = 3,   /* whether it fails, now */
+    /* queue's page only */
+    BOARD_QUEUE_LOOKED_MS = 128, /* wall clock: when the words below were right; 0 never */
+    BOARD_QUEUE_TOOK_MS,         /* how long that look took */
+    BOARD_QUEUE_LOOKS,           /* since start, so the others */
+    BOARD_QUEUE_FAILURES,
+    BOARD_QUEUE_RELEASED,
+    BOARD_QUEUE_DELETED,
+    BOARD_QUEUE_ROOT,        /* whether it may release and delete */
+    BOARD_QUEUE_NAMES = 136, /* + BOARD_QUEUE_WORDS * enum queue_name + enum board_queue */
     /* access's page only, beside connections, accepted and closed */
     BOARD_ACCESS_ANSWERS = 128,  /* + 3 * enum access_word + enum access_verdict + 1 */
     BOARD_ACCESS_SESSIONS = 160, /* administrators' that are open now */
@@ -107,6 +117,13 @@ enum board_counter {
 };
 
 #define BOARD_HOOK_WORDS 4
+
+enum board_queue {
+    QUEUE_MESSAGES,
+    QUEUE_BYTES,
+    QUEUE_OLDEST_S /* wall clock, when the oldest arrived; 0: it is empty */
+};
+#define BOARD_QUEUE_WORDS 4
 
 /* What is shown of one provider (conf_providers). */
 enum board_provider {

@@ -41,6 +41,8 @@ fill_order(const struct children *cs, const struct child *c, struct role_order *
         o->listen_fd[o->nlisten++] = g->edit_fd[0];
     if (c->role == &role_edit)
         o->listen_fd[o->nlisten++] = g->edit_fd[1];
+    if (c->role == &role_queue)
+        o->listen_fd[o->nlisten++] = g->queue_fd[1];
     if (c->role == &role_hook)
         o->listen_fd[o->nlisten++] = g->hook_fd;
     if (c->role == &role_control)

@@ -224,7 +224,7 @@ generation_load(const char *conf_path, unsigned number, struct generation **g_r,
         return PARENT_TEMPORARY;
     }
     g->number = number;
-    g->edit_fd[0] = g->edit_fd[1] = -1;
+    g->edit_fd[0] = g->edit_fd[1] = g->queue_fd[0] = g->queue_fd[1] = -1;
     g->conf_fd = g->map_fd = g->control_fd = g->policy_fd = g->access_fd = g->hook_fd = g->http_fd =
         -1;
     rc = load(g, conf_path, error, error_n);
@@ -346,15 +346,24 @@ dovecot_socket(struct listen_set *s, const char *address, const char *user, cons
     return s->at[i].fd;
 }
 
-/* The pair outlives both roles, so neither has to notice that the other was started anew. */
+/* A pair outlives both roles, so neither has to notice that the other was started anew. */
 static int
-edit_pair(struct generation *g, char *error, size_t error_n)
+make_pair(int wanted, int fd[2], char *error, size_t error_n)
 {
-    if (!edit_configured(g->conf) || !*g->conf->sockets.access ||
-        socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, g->edit_fd) == 0)
+    if (!wanted || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fd) == 0)
         return 0;
     snprintf(error, error_n, "socketpair: %s", strerror(errno));
     return -1;
+}
+
+static int
+make_pairs(struct generation *g, char *error, size_t error_n)
+{
+    const struct conf *conf = g->conf;
+
+    if (make_pair(edit_configured(conf) && *conf->sockets.access, g->edit_fd, error, error_n) < 0)
+        return -1;
+    return make_pair(conf->queue.manage, g->queue_fd, error, error_n);
 }
 
 int
@@ -362,7 +371,7 @@ generation_open(struct generation *g, struct listen_set *s, char *error, size_t 
 {
     const struct conf *conf = g->conf;
 
-    if (make_folders(conf, error, error_n) < 0 || edit_pair(g, error, error_n) < 0)
+    if (make_folders(conf, error, error_n) < 0 || make_pairs(g, error, error_n) < 0)
         return -1;
     g->map_fd = socket_at(s, conf->sockets.map, conf->socket_group, error, error_n);
     if (g->map_fd < 0)
@@ -414,9 +423,12 @@ generation_free(struct generation **gp)
         return;
     if (g->conf_fd >= 0)
         close(g->conf_fd);
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < 2; i++) {
         if (g->edit_fd[i] >= 0)
             close(g->edit_fd[i]);
+        if (g->queue_fd[i] >= 0)
+            close(g->queue_fd[i]);
+    }
     conf_free(&g->conf);
     free(g);
     *gp = NULL;

@@ -16,7 +16,8 @@ struct generation {
     int conf_fd;                                /* the configuration in memory, for the roles */
     int map_fd, control_fd;                     /* borrowed from the listen_set */
     int policy_fd, access_fd, hook_fd, http_fd; /* the same; -1: none */
-    int edit_fd[2]; /* between role access and role edit, see edit.h; -1: no role edit */
+    int queue_fd[2]; /* between role held and role queue, see queue.h; -1: no role queue */
+    int edit_fd[2];  /* between role access and role edit, see edit.h; -1: no role edit */
 };
 
 /*

@@ -19,8 +19,9 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "program.h"
 
 #define EXIT_USAGE 64
 #define EXIT_DATA  65
@@ -72,27 +73,6 @@ static void __attribute__((noreturn)) become(char **words, int input)
     _exit(127);
 }
 
-/* Wait for it until the time is up, in small steps that grow; then end its group. Its status, or -1. */
-static int
-wait_for(pid_t pid, int timeout_s)
-{
-    struct timespec nap = {0, 1000000};
-    int64_t left_ns = (int64_t)timeout_s * 1000000000;
-    int status = -1;
-    pid_t got = 0;
-
-    while (left_ns > 0 && (got = waitpid(pid, &status, WNOHANG)) == 0) {
-        nanosleep(&nap, NULL);
-        left_ns -= nap.tv_nsec;
-        if (nap.tv_nsec < 50000000)
-            nap.tv_nsec += nap.tv_nsec / 4;
-    }
-    kill(-pid, SIGKILL);
-    if (got == 0)
-        waitpid(pid, NULL, 0);
-    return got == pid ? status : -1;
-}
-
 static int
 run(const char *command, const char *event, size_t n, int timeout_s)
 {
@@ -113,7 +93,7 @@ run(const char *command, const char *event, size_t n, int timeout_s)
     if (pid < 0)
         return -1;
     setpgid(pid, pid);
-    status = wait_for(pid, timeout_s);
+    status = program_wait(pid, timeout_s);
     return status;
 }
 

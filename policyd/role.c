@@ -24,9 +24,9 @@
 #include "log.h"
 #include "sandbox.h"
 
-static const struct role *const roles[] = {&role_answer,  &role_policy, &role_sync,
-                                           &role_control, &role_cold,   &role_homes,
-                                           &role_hook,    &role_access, &role_edit};
+static const struct role *const roles[] = {&role_answer, &role_policy, &role_sync, &role_control,
+                                           &role_cold,   &role_homes,  &role_hook, &role_access,
+                                           &role_edit,   &role_queue};
 
 #define EXIT_CONFIGURATION 2
 #define EXIT_TEMPORARY     75

@@ -35,7 +35,7 @@ struct role {
 };
 
 extern const struct role role_answer, role_policy, role_sync, role_control, role_cold, role_homes,
-    role_hook, role_access, role_edit;
+    role_hook, role_access, role_edit, role_queue;
 
 /* Set user and groups as configured, no_new_privs, no core; log and exit when it can't. */
 void role_drop(const struct role_env *env);

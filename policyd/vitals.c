@@ -34,6 +34,8 @@ vitals_role(int number)
         return "hook";
     case BOARD_HOMES:
         return "homes";
+    case BOARD_QUEUE:
+        return "queue";
     default:
         return number >= BOARD_ANSWER ? "answer" : "other";
     }

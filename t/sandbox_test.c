@@ -26,7 +26,7 @@ try_exec(void)
 {
     char *argv[] = {(char *)"true", NULL};
 
-    execv("/bin/true", argv);
+    execv("/bin/true", argv); /* it ends with 0 */
     return errno;
 }
 
@@ -151,12 +151,12 @@ static const struct row {
 } rows[] = {
 #define NEVER  ~0u
 #define ALWAYS 0u
-    {"run a program", try_exec, NEVER},
-    {"bind a socket", try_bind, NEVER},
+    {"run a program", try_exec, SANDBOX_PROGRAMS},
+    {"bind a socket", try_bind, SANDBOX_PROGRAMS},
     {"a packet socket", try_packet, NEVER},
     {"memory written and run", try_map_writable_code, NEVER},
     {"memory turned into code", try_turn_to_code, NEVER},
-    {"another user", try_setuid, NEVER},
+    {"another user", try_setuid, SANDBOX_PROGRAMS},
     {"a Unix socket", try_unix, ALWAYS},
     {"memory", try_map_data, ALWAYS},
     {"a thread", try_thread, ALWAYS},
@@ -225,7 +225,7 @@ main(void)
         return skip_all("a sanitizer needs what is withheld");
     if (outcome(&nothing, 0) == NO_SANDBOX)
         return skip_all("no seccomp filters here");
-    for (unsigned may = 0; may <= (SANDBOX_CONNECT | SANDBOX_FORK); may++)
+    for (unsigned may = 0; may <= (SANDBOX_CONNECT | SANDBOX_FORK | SANDBOX_PROGRAMS); may++)
         for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
             test_row(&rows[i], may);
     return tap_done();
