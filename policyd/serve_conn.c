@@ -9,6 +9,10 @@
  * long. Time-outs cost nothing per request: connections stand in order of their
  * last sign of life, in ticks. One whose question waits for a proof is not watched at
  * all until it is settled; when the client went away, writing the answer tells.
+ *
+ * Clients are read from on edges (EV_ET), which spares the kernel one look at each of
+ * them per request: that there is more is told once only. So whoever leaves something
+ * unread, or can't know that he doesn't, has to call look_again().
  */
 #include "serve.h"
 
@@ -16,6 +20,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+/* What an idle client is watched for. */
+#define WATCHED (EV_READ | EV_CLOSED | EV_ET | EV_PERSIST)
 
 static void on_event(evutil_socket_t fd, short what, void *ctx);
 
@@ -44,7 +51,7 @@ conn_open(struct worker *w, int fd)
 {
     struct conn *c = calloc(1, sizeof(*c));
 
-    if (!c || event_assign(&c->ev, w->base, fd, EV_READ | EV_PERSIST, on_event, c) < 0 ||
+    if (!c || event_assign(&c->ev, w->base, fd, WATCHED, on_event, c) < 0 ||
         event_add(&c->ev, NULL) < 0) {
         free(c);
         close(fd);
@@ -148,11 +155,11 @@ set_state(struct conn *c, enum conn_state state)
 {
     struct worker *w = c->worker;
     int fd = event_get_fd(&c->ev);
-    short what = state == CONN_BLOCKED ? EV_WRITE : EV_READ;
+    short what = state == CONN_BLOCKED ? EV_WRITE | EV_PERSIST : WATCHED;
 
     if (c->state != CONN_PARKED)
         event_del(&c->ev);
-    event_assign(&c->ev, w->base, fd, (short)(what | EV_PERSIST), on_event, c);
+    event_assign(&c->ev, w->base, fd, what, on_event, c);
     if (state != CONN_PARKED && event_add(&c->ev, NULL) < 0) {
         conn_close(c);
         return -1;
@@ -165,6 +172,17 @@ set_state(struct conn *c, enum conn_state state)
     c->state = state;
     list_append(c);
     return 0;
+}
+
+/* Have it told anew what there is to be read, now or later. 0, or -1: the connection is gone. */
+static int
+look_again(struct conn *c)
+{
+    event_del(&c->ev);
+    if (event_add(&c->ev, NULL) == 0)
+        return 0;
+    conn_close(c);
+    return -1;
 }
 
 /* What passes: nothing to read, no room, no memory in the kernel. The connection is as it was. */
@@ -208,6 +226,8 @@ keep_rest(struct conn *c, const char *rest, size_t n)
     }
     if (c->asked_ms)
         set_state(c, CONN_PARKED);
+    else if (n > 0 && c->state == CONN_IDLE)
+        look_again(c); /* the end may have come behind half a request */
 }
 
 /* Answer what stands in n bytes of in, as far as the client takes it. in is w->in. */
@@ -255,21 +275,26 @@ conn_resume(struct conn *c)
 }
 
 static void
-on_readable(struct conn *c, int fd)
+on_readable(struct conn *c, int fd, int ended)
 {
     struct worker *w = c->worker;
-    size_t have = c->in_n;
+    size_t have = c->in_n, room = sizeof(w->in) - have;
     ssize_t n;
 
     if (have > 0)
         memcpy(w->in, c->in, have);
-    n = read(fd, w->in + have, sizeof(w->in) - have);
-    if (n < 0 && passes(errno))
+    n = read(fd, w->in + have, room);
+    if (n < 0 && passes(errno)) {
+        if (errno != EAGAIN)
+            look_again(c);
         return;
+    }
     if (n <= 0) {
         conn_close(c);
         return;
     }
+    if ((ended || (size_t)n == room) && look_again(c) < 0)
+        return;
     if (c->tick != w->tick) {
         list_remove(c);
         list_append(c);
@@ -302,10 +327,10 @@ on_writable(struct conn *c, int fd)
 static void
 on_event(evutil_socket_t fd, short what, void *ctx)
 {
-    if (what & EV_READ)
-        on_readable(ctx, fd);
-    else
+    if (what & EV_WRITE)
         on_writable(ctx, fd);
+    else
+        on_readable(ctx, fd, what & EV_CLOSED);
 }
 
 void

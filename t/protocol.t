@@ -72,6 +72,21 @@ is_deeply([Policyd::replies(talk((join '', @asked) x 2000), 6000)], [(@told) x 2
 is_deeply([Policyd::replies(talk(map { n("transport $_") } ('x' x 9989) x 7), 7)], [('NOTFOUND ') x 7],
     'the longest requests, one behind the other');
 
+# --- clients that say there is no more, which may be seen together with what they asked ---
+{
+    my ($answered, $ended) = (0, 0);
+    my $all = join '', @asked;
+    for my $said (($all) x 50, $asked[0] . substr($asked[1], 0, 9), $all x 1000) {
+        my $fh = talk($said);
+        shutdown $fh, 1;
+        my $want = () = $said =~ /,/g;
+        my @got = Policyd::replies($fh, $want);
+        $answered += @got == $want;
+        $ended += Policyd::closed($fh) or last;
+    }
+    is("$answered $ended", '52 52', 'who says there is no more is answered, then closed');
+}
+
 # --- what is no netstring ends the connection, with one line in the log ---
 my %garbage = (
     'no number' => 'transport anna@a.example',
