@@ -9,27 +9,35 @@
  */
 #include "policy.h"
 
+#define IS(name, text) (memcmp((name).p, text, sizeof(text) - 1) == 0)
+
+/* Where the value of that attribute goes; NULL: it is none of ours, as most of a request's are not. */
 static struct span *
 attribute(struct policy_request *req, struct span name)
 {
-#define KNOWN(field)                                                        \
-    {                                                                       \
-        {#field, sizeof #field - 1}, offsetof(struct policy_request, field) \
+    switch (name.n) {
+    case sizeof("size") - 1:
+        return IS(name, "size") ? &req->size : NULL;
+    case sizeof("sender") - 1:
+        return IS(name, "sender") ? &req->sender : NULL;
+    case sizeof("request") - 1:
+        return IS(name, "request") ? &req->request : NULL;
+    case sizeof("recipient") - 1:
+        return IS(name, "recipient") ? &req->recipient : NULL;
+    case sizeof("sasl_username") - 1:
+        return IS(name, "sasl_username") ? &req->sasl_username : NULL;
+    case sizeof("protocol_state") - 1: /* as long as policy_context and client_address */
+        return IS(name, "protocol_state")   ? &req->protocol_state
+               : IS(name, "policy_context") ? &req->policy_context
+               : IS(name, "client_address") ? &req->client_address
+                                            : NULL;
+    case sizeof("recipient_count") - 1:
+        return IS(name, "recipient_count") ? &req->recipient_count : NULL;
+    case sizeof("ccert_fingerprint") - 1:
+        return IS(name, "ccert_fingerprint") ? &req->ccert_fingerprint : NULL;
+    default:
+        return NULL;
     }
-    static const struct {
-        struct span name;
-        size_t at;
-    } known[] = {
-        KNOWN(request), KNOWN(protocol_state),  KNOWN(policy_context),    KNOWN(client_address),
-        KNOWN(sender),  KNOWN(recipient),       KNOWN(ccert_fingerprint), KNOWN(sasl_username),
-        KNOWN(size),    KNOWN(recipient_count),
-    };
-#undef KNOWN
-
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if (span_same(name, known[i].name))
-            return (struct span *)((char *)req + known[i].at);
-    return NULL;
 }
 
 /* One line without its newline. 0, or -1. */
@@ -39,12 +47,18 @@ take_line(struct policy_request *req, struct span line)
     const char *equals = memchr(line.p, '=', line.n);
     struct span *value;
 
-    if (!equals || equals == line.p || memchr(line.p, '\0', line.n))
+    if (!equals || equals == line.p)
         return -1;
     value = attribute(req, (struct span){line.p, (size_t)(equals - line.p)});
     if (value && !value->p)
         *value = (struct span){equals + 1, line.n - (size_t)(equals + 1 - line.p)};
     return 0;
+}
+
+static int
+has_nul(const char *buf, size_t n)
+{
+    return n > 0 && memchr(buf, '\0', n);
 }
 
 long
@@ -64,9 +78,9 @@ policy_parse(const char *buf, size_t n, struct policy_request *req)
             break;
         at += line.n + 1;
         if (line.n == 0)
-            return req->request.p ? (long)at : -1;
+            return req->request.p && !has_nul(buf, at) ? (long)at : -1;
         if (take_line(req, line) < 0)
             return -1;
     }
-    return n >= POLICY_REQUEST_MAX ? -1 : 0;
+    return n >= POLICY_REQUEST_MAX || has_nul(buf, at) ? -1 : 0;
 }

@@ -10,6 +10,7 @@
  */
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include "cidr.h"
@@ -29,7 +30,7 @@ struct question {
     const struct policy_request *req;
     enum stage stage;
     int logged_in;
-    struct send_entry login, rcpt;
+    const struct send_entry *login, *rcpt; /* never NULL */
     struct guard_sending in;
     const char *at;       /* who set what stands in the way */
     enum limit_kind kind; /* which limit */
@@ -110,8 +111,8 @@ number_of(struct span text)
  * Who has logged in asks for each recipient and each stage of his message: kept for as long as
  * nothing in the mirror has changed. Only who was found; doubt is looked at each time.
  */
-static void
-find_kept(struct worker *w, struct span login, struct send_entry *e)
+static const struct send_entry *
+find_kept(struct worker *w, struct span login)
 {
     static struct {
         uint64_t snapshot, generation;
@@ -137,7 +138,7 @@ find_kept(struct worker *w, struct span login, struct send_entry *e)
             k->generation = generation;
         }
     }
-    *e = k->e;
+    return &k->e;
 }
 
 static void
@@ -146,17 +147,17 @@ find_login(struct worker *w, struct question *q)
     static const enum guard_login logins[] = {
         [0] = LOGIN_UNSURE, [1] = LOGIN_STRANGER, [2] = LOGIN_ACCOUNT};
 
-    find_kept(w, q->req->sasl_username, &q->login);
-    q->in.login = logins[q->login.found + 1];
-    if (q->login.found == 1 && q->login.kind != KIND_ACCOUNT)
+    q->login = find_kept(w, q->req->sasl_username);
+    q->in.login = logins[q->login->found + 1];
+    if (q->login->found == 1 && q->login->kind != KIND_ACCOUNT)
         q->in.login = LOGIN_STRANGER;
     if (q->in.login != LOGIN_ACCOUNT)
         return;
-    q->in.state = q->login.state;
-    q->in.submission_withheld = q->login.withheld[SEND_SUBMISSION][0] != '\0';
-    q->in.send_withheld = q->login.withheld[SEND_EXTERNAL][0] != '\0';
+    q->in.state = q->login->state;
+    q->in.submission_withheld = q->login->withheld[SEND_SUBMISSION][0] != '\0';
+    q->in.send_withheld = q->login->withheld[SEND_EXTERNAL][0] != '\0';
     q->in.size = number_of(q->req->size);
-    q->in.size_most = q->login.limits.most[LIMIT_SIZE];
+    q->in.size_most = q->login->limits.most[LIMIT_SIZE];
 }
 
 /* This machine, or one of inside_networks. */
@@ -182,24 +183,26 @@ known_of(int found)
 static void
 find_recipient(struct worker *w, struct question *q)
 {
-    const struct send_entry *who = q->in.login == LOGIN_ACCOUNT ? &q->login : NULL;
+    const struct send_entry *who = q->in.login == LOGIN_ACCOUNT ? q->login : NULL;
+    static struct send_entry rcpt; /* large */
 
     if (who) /* what only outsiders may not is not looked for */
-        send_find_list(w, q->req->recipient, &q->rcpt);
+        send_find_list(w, q->req->recipient, &rcpt);
     else
-        send_find(w, q->req->recipient, 0, &q->rcpt);
-    q->in.inside = known_of(q->rcpt.ours);
-    if (q->rcpt.found < 0 && q->rcpt.ours != 0) {
+        send_find(w, q->req->recipient, 0, &rcpt);
+    q->rcpt = &rcpt;
+    q->in.inside = known_of(q->rcpt->ours);
+    if (q->rcpt->found < 0 && q->rcpt->ours != 0) {
         /* The map mailbox says what is to be said of an address that may not exist. */
-        q->in.receives = q->rcpt.kind == KIND_ACCOUNT ? GUARD_UNSURE : GUARD_OPEN;
-        q->in.may_list = q->rcpt.kind == KIND_LIST ? GUARD_UNSURE : GUARD_OPEN;
+        q->in.receives = q->rcpt->kind == KIND_ACCOUNT ? GUARD_UNSURE : GUARD_OPEN;
+        q->in.may_list = q->rcpt->kind == KIND_LIST ? GUARD_UNSURE : GUARD_OPEN;
         return;
     }
-    if (q->rcpt.found != 1)
+    if (q->rcpt->found != 1)
         return;
-    if (q->rcpt.kind == KIND_LIST)
-        q->in.may_list = send_may_write(w, &q->rcpt, who, q->req->sender);
-    if (!who && q->rcpt.withheld[SEND_RECEIVE][0] && !is_inside(w, q->req->client_address))
+    if (q->rcpt->kind == KIND_LIST)
+        q->in.may_list = send_may_write(w, q->rcpt, who, q->req->sender);
+    if (!who && q->rcpt->withheld[SEND_RECEIVE][0] && !is_inside(w, q->req->client_address))
         q->in.receives = GUARD_NO;
 }
 
@@ -230,14 +233,14 @@ room_in(struct question *q, const unsigned char uuid[UUID_LEN], const struct lim
 static void
 find_room(struct question *q, uint32_t recipients)
 {
-    q->in.own_room = room_in(q, q->login.uuid, &q->login.limits, recipients);
+    q->in.own_room = room_in(q, q->login->uuid, &q->login->limits, recipients);
     if (q->in.own_room != GUARD_YES)
         return;
-    for (unsigned i = 0; i < q->login.ntotals && q->in.total_room == GUARD_OPEN; i++) {
+    for (unsigned i = 0; i < q->login->ntotals && q->in.total_room == GUARD_OPEN; i++) {
         enum guard_known room =
-            room_in(q, q->login.totals[i].uuid, &q->login.totals[i].limits, recipients);
+            room_in(q, q->login->totals[i].uuid, &q->login->totals[i].limits, recipients);
 
-        q->total = &q->login.totals[i];
+        q->total = &q->login->totals[i];
         if (room != GUARD_YES)
             q->in.total_room = room;
     }
@@ -252,9 +255,9 @@ count(const struct question *q, uint32_t recipients)
 
     if (!counters)
         return 0;
-    rc = traffic_add(counters, q->login.uuid, now, 1, recipients);
-    for (unsigned i = 0; i < q->login.ntotals; i++)
-        rc |= traffic_add(counters, q->login.totals[i].uuid, now, 1, recipients);
+    rc = traffic_add(counters, q->login->uuid, now, 1, recipients);
+    for (unsigned i = 0; i < q->login->ntotals; i++)
+        rc |= traffic_add(counters, q->login->totals[i].uuid, now, 1, recipients);
     return rc;
 }
 
@@ -265,7 +268,7 @@ find_all(struct worker *w, struct question *q, uint32_t recipients)
         find_login(w, q);
     if (q->stage == STAGE_RCPT) {
         if (q->in.login == LOGIN_ACCOUNT)
-            q->in.sender = send_owns(w, &q->login, q->req->sasl_username, q->req->sender);
+            q->in.sender = send_owns(w, q->login, q->req->sasl_username, q->req->sender);
         find_recipient(w, q);
     }
     if (q->in.login != LOGIN_ACCOUNT || q->stage == STAGE_END)
@@ -273,7 +276,7 @@ find_all(struct worker *w, struct question *q, uint32_t recipients)
     find_room(q, recipients);
     if (q->stage == STAGE_DATA) {
         q->in.recipients = recipients;
-        q->in.recipients_most = q->login.limits.most[LIMIT_RECIPIENTS_MESSAGE];
+        q->in.recipients_most = q->login->limits.most[LIMIT_RECIPIENTS_MESSAGE];
     }
 }
 
@@ -283,10 +286,10 @@ find_all(struct worker *w, struct question *q, uint32_t recipients)
 static void
 say_where(const struct question *q, const struct guard_send *g, char *out, size_t cap)
 {
-    const struct send_entry *l = &q->login;
+    const struct send_entry *l = q->login;
     const char *at = g->rule == 4    ? l->withheld[SEND_SUBMISSION]
                      : g->rule == 6  ? l->withheld[SEND_EXTERNAL]
-                     : g->rule == 8  ? q->rcpt.withheld[SEND_RECEIVE]
+                     : g->rule == 8  ? q->rcpt->withheld[SEND_RECEIVE]
                      : g->rule == 9  ? l->limit_at[LIMIT_SIZE]
                      : g->rule == 10 ? l->limit_at[LIMIT_RECIPIENTS_MESSAGE]
                      : g->rule == 11 ? l->limit_at[q->kind]
@@ -347,7 +350,7 @@ say(const struct worker *w, const struct question *q, const struct guard_send *g
     char where[200];
 
     if (g->verdict == SEND_OK) {
-        snprintf(action, cap, "DUNNO");
+        memcpy(action, "DUNNO", sizeof("DUNNO"));
         return;
     }
     say_where(q, g, where, sizeof(where));
@@ -379,21 +382,22 @@ stage_of(struct span state)
     return -1;
 }
 
-static struct question *
+static struct question
 question_of(const struct policy_request *req, enum stage stage)
 {
-    static struct question q; /* large */
+    static const struct send_entry nobody;
 
-    q = (struct question){.req = req,
-                          .stage = stage,
-                          .logged_in = req->sasl_username.n > 0,
-                          .in = {.sender = GUARD_OPEN,
-                                 .inside = GUARD_OPEN,
-                                 .may_list = GUARD_OPEN,
-                                 .receives = GUARD_OPEN,
-                                 .own_room = GUARD_OPEN,
-                                 .total_room = GUARD_OPEN}};
-    return &q;
+    return (struct question){.req = req,
+                             .stage = stage,
+                             .logged_in = req->sasl_username.n > 0,
+                             .login = &nobody,
+                             .rcpt = &nobody,
+                             .in = {.sender = GUARD_OPEN,
+                                    .inside = GUARD_OPEN,
+                                    .may_list = GUARD_OPEN,
+                                    .receives = GUARD_OPEN,
+                                    .own_room = GUARD_OPEN,
+                                    .total_room = GUARD_OPEN}};
 }
 
 enum policy_answer
@@ -402,17 +406,17 @@ policy_send(struct worker *w, const struct policy_request *req, char *action, si
     int stage = stage_of(req->protocol_state);
     uint64_t n = number_of(req->recipient_count);
     uint32_t recipients = n == 0 ? 1 : n > UINT32_MAX ? UINT32_MAX : (uint32_t)n;
-    struct question *q;
+    struct question q;
     struct guard_send g;
 
     if (stage < 0 || (stage != STAGE_RCPT && req->sasl_username.n == 0))
         return POLICY_DUNNO;
     q = question_of(req, (enum stage)stage);
-    find_all(w, q, recipients);
-    g = guard_send(&q->in);
-    if (g.verdict == SEND_OK && stage == STAGE_DATA && count(q, recipients) < 0)
+    find_all(w, &q, recipients);
+    g = guard_send(&q.in);
+    if (g.verdict == SEND_OK && stage == STAGE_DATA && count(&q, recipients) < 0)
         log_error("no memory to count what was sent");
-    return answer(w, q, &g, action, cap);
+    return answer(w, &q, &g, action, cap);
 }
 
 /* --- explained, to an administrator --- */
@@ -448,7 +452,7 @@ static void
 add_facts(struct tabline_out *o, const struct question *q)
 {
     static const char *const known[] = {"can't tell", "no", "yes"};
-    const struct send_entry *l = &q->login;
+    const struct send_entry *l = q->login;
     char key[16];
 
     if (q->in.login == LOGIN_ACCOUNT) {
@@ -465,7 +469,7 @@ add_facts(struct tabline_out *o, const struct question *q)
         tabline_add(o, "inside", span_of(known[q->in.inside + 1]));
     if (q->in.may_list != GUARD_OPEN)
         tabline_add(o, "may-write", span_of(known[q->in.may_list + 1]));
-    tabline_add_some(o, "receive-external", span_of(q->rcpt.withheld[SEND_RECEIVE]));
+    tabline_add_some(o, "receive-external", span_of(q->rcpt->withheld[SEND_RECEIVE]));
 }
 
 size_t
@@ -474,25 +478,24 @@ policy_send_explain(struct worker *w, const struct policy_request *req, char *ou
     static const char *const verdicts[] = {
         [SEND_OK] = "nothing against it", [SEND_DEFER] = "later", [SEND_REJECT] = "refused"};
     struct policy_request as = *req;
-    struct question *q;
+    const struct send_entry *sender = find_kept(w, req->sender);
+    struct question q;
     struct guard_send g;
     struct tabline_out o;
     char action[POLICY_ACTION_MAX], rule[16];
 
-    q = question_of(req, STAGE_RCPT);
-    send_find(w, req->sender, 1, &q->login);
-    if (q->login.found != 0 || q->login.ours == 1)
+    if (sender->found != 0 || sender->ours == 1)
         as.sasl_username = req->sender; /* who has an account here is taken for logged in */
     q = question_of(&as, STAGE_RCPT);
-    find_all(w, q, 1);
-    g = guard_send(&q->in);
-    say(w, q, &g, action, sizeof(action));
+    find_all(w, &q, 1);
+    g = guard_send(&q.in);
+    say(w, &q, &g, action, sizeof(action));
     snprintf(rule, sizeof(rule), "%d", g.rule);
     tabline_begin(&o, out, cap, "explained");
     tabline_add(&o, "verdict", span_of(verdicts[g.verdict]));
     tabline_add(&o, "rule", span_of(rule));
     tabline_add(&o, "why", span_of(g.why));
     tabline_add(&o, "action", span_of(action));
-    add_facts(&o, q);
+    add_facts(&o, &q);
     return tabline_end(&o);
 }

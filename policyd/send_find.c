@@ -255,6 +255,8 @@ is_login(struct span login, struct span sender)
 {
     struct addr a, b;
 
+    if (span_same(login, sender))
+        return 1;
     return addr_parse(&a, login.p, login.n, "") == 1 &&
            addr_parse(&b, sender.p, sender.n, "") == 1 && a.len == b.len &&
            memcmp(a.text, b.text, a.len) == 0;
