@@ -47,7 +47,11 @@ static const struct member {
     MEMBER("by", TEXT, 0, by),
     MEMBER("reason", TEXT, 0, reason),
     MEMBER("decided_ms", NUMBER, 0, decided_ms),
+    MEMBER("seen", FLAG, 0, seen),
+    MEMBER("audited", FLAG, 0, audited),
+    MEMBER("done", FLAG, 0, done),
     MEMBER("published", FLAG, 0, published),
+    MEMBER("shown", FLAG, 0, shown),
     MEMBER("noticed", FLAG, 0, noticed),
     MEMBER("end_noticed", FLAG, 0, end_noticed),
 #undef MEMBER

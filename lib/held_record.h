@@ -41,7 +41,9 @@ struct held_record {
     enum held_state state;
     char by[1025], reason[1025]; /* a DN or "root@host" */
     int64_t decided_ms;          /* 0: not yet */
-    int published;               /* the directory has it */
+    int seen;                    /* Postfix was seen to have it in its hold queue */
+    int audited, done;           /* the verdict is in the audit log; it has been carried out */
+    int published, shown;        /* the directory has it, and knows its state */
     int noticed, end_noticed;    /* the sender was told that it is held; what became of it */
 };
 
