@@ -88,6 +88,12 @@ struct conf {
         int timeout; /* seconds */
     } edit;
     struct {
+        struct conf_list uri; /* empty: directory.uri */
+        char *bind_dn, *password_file, *sasl_mech, *submit;
+        int timeout, keep; /* seconds */
+        int notify;        /* bool */
+    } held;
+    struct {
         char *admins, *domains; /* DNs; "": see rights_places */
         int max_age;            /* seconds; 0: whatever its age */
     } rights;

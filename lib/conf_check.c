@@ -77,6 +77,7 @@ check_paths(struct conf_load *l)
                                        "queue.postqueue",
                                        "queue.postsuper",
                                        "queue.config_dir",
+                                       "held.password_file",
                                        "access.http_key_file"};
 
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
@@ -229,6 +230,7 @@ check_source(struct conf_load *l)
                              "can't be given together with directory.ldif: the file is the truth");
     if (check_uris(l, "admin.uri", &l->conf->admin.uri) < 0 ||
         check_uris(l, "edit.uri", &l->conf->edit.uri) < 0 ||
+        check_uris(l, "held.uri", &l->conf->held.uri) < 0 ||
         check_uris(l, "directory.uri", uri) < 0 ||
         check_uris(l, "directory.providers", providers) < 0)
         return -1;
@@ -277,6 +279,27 @@ check_edit(struct conf_load *l)
         l->conf->directory.uri.n == 0)
         return conf_fail_key(l, dn ? "edit.bind_dn" : "edit.sasl_mech", "needs edit.uri");
     return 0;
+}
+
+static int
+check_held(struct conf_load *l)
+{
+    int dn = *l->conf->held.bind_dn != '\0', password = *l->conf->held.password_file != '\0';
+    const char *key = dn ? "held.bind_dn" : "held.sasl_mech", *submit = l->conf->held.submit;
+
+    if (*submit && (strncmp(submit, "smtp://", 7) != 0 || !submit[7] || strpbrk(submit, " \t")))
+        return conf_fail_key(l, "held.submit", "must be smtp://host:port");
+    if (*l->conf->held.sasl_mech && dn)
+        return conf_fail_key(l, "held.sasl_mech",
+                             "can't be given together with held.bind_dn: choose one");
+    if (dn != password)
+        return conf_fail_key(l, dn ? "held.bind_dn" : "held.password_file", "needs %s",
+                             dn ? "held.password_file" : "held.bind_dn");
+    if (!dn && !*l->conf->held.sasl_mech)
+        return 0;
+    if (l->conf->held.uri.n == 0 && l->conf->directory.uri.n == 0)
+        return conf_fail_key(l, key, "needs held.uri");
+    return *l->conf->directory.base ? 0 : conf_fail_key(l, key, "needs directory.base");
 }
 
 /* What is no DN at all; the programs that have an LDAP library look closer. */
@@ -351,9 +374,9 @@ int
 conf_check(struct conf_load *l)
 {
     static int (*const checks[])(struct conf_load *) = {
-        check_site,   check_delimiter, check_transports, check_paths,   check_sockets,
-        check_source, check_bind,      check_edit,       check_filters, check_rights,
-        check_homes,  conf_check_hook, check_networks,
+        check_site,   check_delimiter, check_transports, check_paths,    check_sockets,
+        check_source, check_bind,      check_edit,       check_held,     check_filters,
+        check_rights, check_homes,     conf_check_hook,  check_networks,
     };
 
     for (size_t i = 0; i < sizeof checks / sizeof *checks; i++)

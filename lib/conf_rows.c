@@ -295,6 +295,29 @@ const struct conf_row conf_rows[] = {
     INT("edit.timeout", edit.timeout, "3", 1, 30,
         "Seconds to wait for a server to connect, bind or answer."),
 
+    LIST("held.uri", held.uri, CONF_LIST_MAX,
+         "LDAP servers of this site at which held mail is shown to moderators, and their verdicts "
+         "are heard, in order of preference. Empty: those of directory.uri."),
+    STRING("held.bind_dn", held.bind_dn, "", 0, DN_LEN,
+           "Distinguished name that keeps the entries of held mail there; needs "
+           "held.password_file. Empty: only the postroad command on this machine shows held mail, "
+           "unless held.sasl_mech is set."),
+    STRING("held.password_file", held.password_file, "", 0, PATH_LEN,
+           "File whose first line is the password of held.bind_dn; it should be readable by root "
+           "only."),
+    WORD("held.sasl_mech", held.sasl_mech, "", "EXTERNAL",
+         "SASL mechanism for the bind, in the place of held.bind_dn."),
+    INT("held.timeout", held.timeout, "3", 1, 30,
+        "Seconds to wait for a server to connect, bind or answer."),
+    STRING("held.submit", held.submit, "smtp://127.0.0.1:25", 0, 256,
+           "Mail server that takes notices to senders whose mail is held, smtp://host:port. Empty: "
+           "there are none."),
+    BOOL("held.notify", held.notify, "true",
+         "Whether senders who have an account here are told that their mail is held, and when it "
+         "is rejected or its time is over."),
+    INT("held.keep", held.keep, "2592000", 0, 31536000,
+        "Seconds for which it is remembered what became of a held message."),
+
     STRING("sending.contact", sending.contact, "Ask your mail administrator.", 0, 160,
            "What those read last whose mail is refused: whom to ask."),
 

@@ -17,6 +17,7 @@ enum access_word {
     WORD_REPORT,
     WORD_WHO,
     WORD_OPENING,
+    WORD_HELD,
     WORD_N
 };
 

@@ -34,5 +34,7 @@ void request_no(struct request *r, int rule, const char *why, const char *text);
 
 /* access_opening.c: the word opening. */
 void access_opening_word(struct request *r);
+/* access_held.c: the word held. */
+void access_held_word(struct request *r);
 
 #endif

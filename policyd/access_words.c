@@ -500,6 +500,7 @@ static const struct {
     [WORD_RIGHTS] = {"rights", word_rights},
     [WORD_ALLOW] = {"allow", word_allow},
     [WORD_OPENING] = {"opening", access_opening_word},
+    [WORD_HELD] = {"held", access_held_word},
     [WORD_REPORT] = {"report", word_report},
     [WORD_WHO] = {"who", word_who},
 };

@@ -153,7 +153,9 @@ static int
 must_sync(const struct audit *a, const char *action)
 {
     return strcmp(action, "open") == 0 || strcmp(action, "opening") == 0 ||
-           strcmp(action, "quota") == 0 || clock_ms(CLOCK_MONOTONIC) - a->synced >= AUDIT_SYNC_MS;
+           strcmp(action, "quota") == 0 || strcmp(action, "approve") == 0 ||
+           strcmp(action, "reject") == 0 || strcmp(action, "expire") == 0 ||
+           clock_ms(CLOCK_MONOTONIC) - a->synced >= AUDIT_SYNC_MS;
 }
 
 /* Take back what was written beyond size. */

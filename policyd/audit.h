@@ -4,8 +4,8 @@
  * a folder, each record chained to the one before, see postroad-audit(5).
  *
  * One write(2) for each record. A killed process loses none that audit_add() said 0 to.
- * A power cut, or a crash of the kernel, loses none of those that open something (actions
- * open, opening, quota) and at most AUDIT_SYNC_MS of the others, if audit_tick() is called
+ * A power cut, or a crash of the kernel, loses none of those that let something be done
+ * (open, opening, quota, approve, reject, expire) and at most AUDIT_SYNC_MS of the others, if audit_tick() is called
  * that often; the next audit_open() sees that records are gone and says so in the log itself.
  */
 #ifndef POSTROAD_AUDIT_H

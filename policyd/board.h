@@ -27,6 +27,7 @@
 #define BOARD_HOOK      8
 #define BOARD_HOMES     9
 #define BOARD_QUEUE     10
+#define BOARD_HELD      11
 #define BOARD_ANSWER \
     16 /* the first of the answer workers; during a reload old and new ones share the rest */
 
@@ -113,6 +114,15 @@ enum board_counter {
     BOARD_ACCESS_TIME_US,         /* all questions together */
     BOARD_ACCESS_TIMES = 168,     /* + number of access_times_us that was not exceeded */
     BOARD_ACCESS_AUDIT_SEQ = 176, /* number of the newest record; then its hash, four words */
+    /* held's page only */
+    BOARD_HELD_STATES = 128,    /* + enum held_state: messages, now */
+    BOARD_HELD_OLDEST_MS = 136, /* wall clock, of what waits for a verdict; 0: nothing does */
+    BOARD_HELD_DIRECTORY,       /* 2 it is told, 1 there is none, 0 it can't be told now */
+    BOARD_HELD_ERRORS,  /* since start, so the others: records that can't be read or written */
+    BOARD_HELD_NOTICES, /* taken by the mail server */
+    BOARD_HELD_NOTICES_LOST,
+    BOARD_HELD_VERDICTS, /* of the directory */
+    BOARD_HELD_REFUSED,  /* of them, as the moderator had no right */
     BOARD_WORDS = 272
 };
 

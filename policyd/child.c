@@ -49,6 +49,10 @@ fill_order(const struct children *cs, const struct child *c, struct role_order *
         o->listen_fd[o->nlisten++] = g->control_fd;
     if (c->role == &role_control && g->http_fd >= 0)
         o->listen_fd[o->nlisten++] = g->http_fd;
+    if (c->role == &role_control && g->held_fd[0] >= 0)
+        o->listen_fd[o->nlisten++] = g->held_fd[0];
+    if (c->role == &role_held)
+        o->listen_fd[o->nlisten++] = g->held_fd[1];
 }
 
 static void

@@ -20,6 +20,7 @@
 #include "access_client.h"
 #include "control.h"
 #include "control_compare.h"
+#include "control_held.h"
 #include "http.h"
 #include "http_auth.h"
 #include "log.h"
@@ -152,12 +153,21 @@ events_add(struct control *c, struct event *ev[EV_N])
     return 0;
 }
 
+/* Our end of the pair to role held is the last descriptor; -1: there is none. */
+static int
+held_end(const struct control *c)
+{
+    int others = *c->env->conf->sockets.http ? 2 : 1;
+
+    return c->env->nlisten > others ? c->env->listen_fd[others] : -1;
+}
+
 static int
 control_open(struct control *c)
 {
     c->maps = maps_new(c->env->conf, &c->env->board);
     c->access = access_client_new(c->base, c->env->conf->sockets.access);
-    if (!c->maps || !c->access)
+    if (!c->maps || !c->access || control_held_open(c, held_end(c)) < 0)
         return -1;
     if (c->env->nlisten > 0 && c->env->listen_fd[0] != -1) {
         c->door = door_open(c, c->env->listen_fd[0]);
@@ -175,6 +185,7 @@ control_close(struct control *c)
     web_close(&c->web);
     compare_close(&c->compare);
     access_client_free(&c->access);
+    control_held_close(c);
     door_close(&c->door);
     maps_free(&c->maps);
 }

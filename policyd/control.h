@@ -23,6 +23,7 @@ struct web;  /* the HTTP endpoints */
 struct compare;
 struct duplicates; /* see trouble.h */
 struct access_client;
+struct held_ask;
 
 struct control {
     struct role_env *env;
@@ -34,6 +35,7 @@ struct control {
     struct duplicates *duplicates;
     struct compare *compare;      /* see control_compare.h */
     struct access_client *access; /* to ask role access by */
+    struct held_ask *held;        /* and role held */
     int64_t confirmed_ms;         /* see status_confirm */
     int ending;                   /* told to end: as soon as no login waits for its answer */
     uid_t own_uid;

@@ -19,6 +19,7 @@
 #include "control_access.h"
 #include "control_audit.h"
 #include "control_digest.h"
+#include "control_held.h"
 #include "control_may.h"
 #include "control_taken.h"
 #include "log.h"
@@ -246,6 +247,9 @@ static const struct verb {
     {"opening-open", 0, verb_opening_open},
     {"opening-list", 0, verb_opening_list},
     {"opening-close", 0, verb_opening_close},
+    {"held-list", 0, control_held},
+    {"held-show", 0, control_held},
+    {"held-decide", 0, control_held},
 };
 
 static json_t *

@@ -24,6 +24,7 @@
 
 #include "apart.h"
 #include "edit.h"
+#include "held_wanted.h"
 #include "parent.h"
 
 struct check {
@@ -177,6 +178,7 @@ check_files(const struct check *c)
                  {"directory.tls_cert_file", f->directory.tls_cert_file, 0},
                  {"directory.tls_key_file", f->directory.tls_key_file, 0},
                  {"edit.password_file", f->edit.password_file, 0},
+                 {"held.password_file", f->held.password_file, 0},
                  {"access.http_key_file", f->access.http_key_file, 0}};
     int rc = 0;
 
@@ -225,6 +227,7 @@ generation_load(const char *conf_path, unsigned number, struct generation **g_r,
     }
     g->number = number;
     g->edit_fd[0] = g->edit_fd[1] = g->queue_fd[0] = g->queue_fd[1] = -1;
+    g->held_fd[0] = g->held_fd[1] = -1;
     g->conf_fd = g->map_fd = g->control_fd = g->policy_fd = g->access_fd = g->hook_fd = g->http_fd =
         -1;
     rc = load(g, conf_path, error, error_n);
@@ -363,7 +366,9 @@ make_pairs(struct generation *g, char *error, size_t error_n)
 
     if (make_pair(edit_configured(conf) && *conf->sockets.access, g->edit_fd, error, error_n) < 0)
         return -1;
-    return make_pair(conf->queue.manage, g->queue_fd, error, error_n);
+    if (make_pair(conf->queue.manage, g->queue_fd, error, error_n) < 0)
+        return -1;
+    return make_pair(held_wanted(conf), g->held_fd, error, error_n);
 }
 
 int
@@ -428,6 +433,8 @@ generation_free(struct generation **gp)
             close(g->edit_fd[i]);
         if (g->queue_fd[i] >= 0)
             close(g->queue_fd[i]);
+        if (g->held_fd[i] >= 0)
+            close(g->held_fd[i]);
     }
     conf_free(&g->conf);
     free(g);

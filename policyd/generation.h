@@ -18,6 +18,7 @@ struct generation {
     int policy_fd, access_fd, hook_fd, http_fd; /* the same; -1: none */
     int queue_fd[2]; /* between role held and role queue, see queue.h; -1: no role queue */
     int edit_fd[2];  /* between role access and role edit, see edit.h; -1: no role edit */
+    int held_fd[2];  /* between role control and role held, see held_ask.h; -1: no role held */
 };
 
 /*

@@ -250,7 +250,7 @@ web_open(struct control *c)
         evhttp_set_cb(w->http, "/readyz", on_readyz, c) < 0 ||
         evhttp_set_cb(w->http, "/events", http_events, c) < 0)
         web_close(&w);
-    for (int i = 1; w && i < c->env->nlisten; i++)
+    for (int i = 1; w && *c->env->conf->sockets.http && i < 2 && i < c->env->nlisten; i++)
         if (listen_on(w, c->env->listen_fd[i]) == -1)
             web_close(&w);
     return w;

@@ -13,6 +13,8 @@
 #include "access_figures.h"
 #include "config.h"
 #include "control_compare.h"
+#include "held_ask.h"
+#include "held_record.h"
 #include "http.h"
 #include "policy_role.h"
 #include "status.h"
@@ -210,6 +212,31 @@ homes(const struct board *b, struct evbuffer *out)
 }
 
 static void
+held(const struct board *b, struct evbuffer *out)
+{
+    head(out, "postroad_held_messages", "gauge", "Held messages that are remembered, by state.");
+    for (int s = 0; s <= HELD_FAILED; s++)
+        evbuffer_add_printf(out, "postroad_held_messages{state=\"%s\"} %llu\n",
+                            held_state_word((enum held_state)s),
+                            (unsigned long long)board_get(b, BOARD_HELD, BOARD_HELD_STATES + s));
+    single(out, "postroad_held_oldest_timestamp_seconds", "gauge",
+           "When the oldest message that waits for a verdict came; 0: none waits.",
+           (double)board_get(b, BOARD_HELD, BOARD_HELD_OLDEST_MS) / 1000.0);
+    single(out, "postroad_held_directory_up", "gauge",
+           "0 while verdicts can't be heard from the directory.",
+           board_get(b, BOARD_HELD, BOARD_HELD_DIRECTORY) > 0);
+    single(out, "postroad_held_errors_total", "counter",
+           "Records of held messages that could not be read or written.",
+           (double)board_get(b, BOARD_HELD, BOARD_HELD_ERRORS));
+    single(out, "postroad_held_notices_lost_total", "counter",
+           "Notices to senders that the mail server did not take.",
+           (double)board_get(b, BOARD_HELD, BOARD_HELD_NOTICES_LOST));
+    single(out, "postroad_held_verdicts_refused_total", "counter",
+           "Verdicts in the directory by somebody without a right to them.",
+           (double)board_get(b, BOARD_HELD, BOARD_HELD_REFUSED));
+}
+
+static void
 cold(const struct board *b, struct evbuffer *out)
 {
     single(out, "postroad_cold_current_timestamp_seconds", "gauge",
@@ -391,6 +418,8 @@ metrics_write(struct control *c, const struct moment *now, struct evbuffer *out)
         homes(b, out);
     if (c->env->conf->hook.targets.n > 0)
         hook(c->env->conf, b, out);
+    if (held_ask_works(c->held))
+        held(b, out);
     if (*c->env->conf->sockets.access)
         access_metrics(b, out);
     roles(b, now, out);

@@ -10,6 +10,7 @@
  *          ├─ cold      mirror -> tables      (where there is a folder for them)
  *          ├─ hook      Dovecot -> webhooks   (hook socket, where there are targets)
  *          ├─ homes     mirror -> Dovecot     (likewise)
+ *          ├─ held      held mail             (where mail is held)
  *          ├─ queue     Postfix's queue       (where queue.manage is set); its helper stays root
  *          └─ answer ×n mirror -> Postfix     (map socket)
  *
@@ -60,8 +61,8 @@ struct parent {
 };
 
 static const struct role *const stop_order[] = {
-    &role_answer, &role_policy, &role_control, &role_access, &role_edit,
-    &role_hook,   &role_cold,   &role_homes,   &role_queue,  &role_sync};
+    &role_answer, &role_policy, &role_control, &role_held,  &role_access, &role_edit,
+    &role_hook,   &role_cold,   &role_homes,   &role_queue, &role_sync};
 
 static int64_t
 clock_ms(void)
@@ -91,6 +92,7 @@ has_role(const struct role *role, const struct generation *g)
            : role == &role_cold   ? *g->conf->cold.dir != '\0'
            : role == &role_homes  ? *g->conf->homes.dir != '\0'
            : role == &role_hook   ? g->hook_fd >= 0
+           : role == &role_held   ? g->held_fd[1] >= 0
                                   : 1;
 }
 
@@ -104,7 +106,7 @@ start_optional(struct parent *p, const struct generation *g, int64_t now)
     } optional[] = {{&role_policy, BOARD_POLICY}, {&role_access, BOARD_ACCESS},
                     {&role_edit, BOARD_EDIT},     {&role_cold, BOARD_COLD},
                     {&role_homes, BOARD_HOMES},   {&role_hook, BOARD_HOOK},
-                    {&role_queue, BOARD_QUEUE}};
+                    {&role_queue, BOARD_QUEUE},   {&role_held, BOARD_HELD}};
 
     for (size_t i = 0; i < sizeof(optional) / sizeof(optional[0]); i++)
         if (has_role(optional[i].role, g) && child_count(&p->children, optional[i].role) == 0)

@@ -26,7 +26,7 @@
 
 static const struct role *const roles[] = {&role_answer, &role_policy, &role_sync, &role_control,
                                            &role_cold,   &role_homes,  &role_hook, &role_access,
-                                           &role_edit,   &role_queue};
+                                           &role_edit,   &role_queue,  &role_held};
 
 #define EXIT_CONFIGURATION 2
 #define EXIT_TEMPORARY     75

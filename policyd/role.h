@@ -23,7 +23,7 @@ struct role_env {
     int number;    /* of the board page */
     int parent_fd; /* SOCK_SEQPACKET to the parent; EOF: the parent died, so end */
     int listen_fd
-        [ROLE_LISTEN_MAX]; /* answer: [0] map; policy: [0] policy; access: [0] access; control: [0] control, [1] HTTP (may be several); -1: none */
+        [ROLE_LISTEN_MAX]; /* answer: [0] map; policy: [0] policy; access: [0] access; control: [0] control, then HTTP, then held if there is one; -1: none */
     int nlisten;
 };
 
@@ -35,7 +35,7 @@ struct role {
 };
 
 extern const struct role role_answer, role_policy, role_sync, role_control, role_cold, role_homes,
-    role_hook, role_access, role_edit, role_queue;
+    role_hook, role_access, role_edit, role_queue, role_held;
 
 /* Set user and groups as configured, no_new_privs, no core; log and exit when it can't. */
 void role_drop(const struct role_env *env);

@@ -397,7 +397,7 @@ status_json(struct control *c, const struct moment *now)
     json_t *out =
         json_pack("{s:b, s:s, s:o, s:o}", "ok", 1, "version", PACKAGE_VERSION, "site",
                   control_text(span_of(c->env->conf->site)), "time", control_time(now->wall_ms));
-    json_t *cold, *homes, *access, *hook;
+    json_t *cold, *homes, *access, *hook, *held;
 
     if (!out)
         return NULL;
@@ -415,6 +415,9 @@ status_json(struct control *c, const struct moment *now)
     access = access_json(c);
     if (access)
         json_object_set_new(out, "access", access);
+    held = status_held_json(c, now);
+    if (held)
+        json_object_set_new(out, "held", held);
     hook = status_hook_json(c, now);
     if (hook)
         json_object_set_new(out, "hook", hook);

@@ -20,6 +20,8 @@ int64_t status_confirmed_ms(struct control *c, const struct mirror_info *info,
 void status_confirm(struct control *c, const struct moment *now);
 const char *status_phase_word(unsigned phase); /* "none" for a number we don't know */
 
+/* control_held.c: held mail; NULL when there is no role held. */
+json_t *status_held_json(struct control *c, const struct moment *now);
 /* control_hook.c: the new-mail events; NULL when they go nowhere. */
 json_t *status_hook_json(struct control *c, const struct moment *now);
 

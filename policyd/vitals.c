@@ -36,6 +36,8 @@ vitals_role(int number)
         return "homes";
     case BOARD_QUEUE:
         return "queue";
+    case BOARD_HELD:
+        return "held";
     default:
         return number >= BOARD_ANSWER ? "answer" : "other";
     }

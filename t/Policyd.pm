@@ -144,7 +144,7 @@ sub DESTROY {
     my ($self) = @_;
     local ($?, $@);
     return if $self->{pid} == $NOBODY || $self->{owner_gone};
-    my @roles = map { $self->pids($_) } qw(answer policy control sync cold access edit hook homes);
+    my @roles = map { $self->pids($_) } qw(answer policy control sync cold access edit hook homes held);
     kill 'KILL', $self->{pid}, @roles;
     waitpid $self->{pid}, 0;
 }

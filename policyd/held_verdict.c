@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * held_verdict: a verdict, once it is known that its giver may give it, goes into the record. All else
+ * follows from what is on disk then.
+ */
+#include <stdio.h>
+#include <strings.h>
+
+#include "held.h"
+#include "plain_text.h"
+
+int
+held_decide(struct held *h, struct held_item *item, int approve, struct span by, struct span reason)
+{
+    struct held_record *r = &h->record;
+
+    if (item->state != HELD_HELD)
+        return 0;
+    if (held_load(h, item) < 0)
+        return -1;
+    r->state = approve ? HELD_APPROVED : HELD_REJECTED;
+    r->decided_ms = h->clock.at_ms;
+    r->shown = r->audited = r->done = 0;
+    plain_text(r->by, sizeof r->by, by);
+    plain_text(r->reason, sizeof r->reason, reason);
+    if (held_save(h, item) < 0)
+        return -1;
+    log_notice("held message %s id=%s rule=\"%s\" sender=<%s> by=\"%s\" reason=\"%s\"",
+               approve ? "approved" : "rejected", item->id, r->rule, r->sender, r->by, r->reason);
+    item->tries = 0;
+    item->due_ms = 0;
+    held_soon(h);
+    return 1;
+}
+
+/* He has no right to it: for the log, and the audit log, which must not hold anything up. */
+static void
+refuse(struct held *h, const struct held_item *item, const char *verdict, const char *by,
+       const struct rights *r)
+{
+    unsigned skipped;
+
+    board_add(&h->env->board, BOARD_HELD_REFUSED, 1);
+    if (log_limit(&h->verdict_limit, 20, 60, &skipped))
+        log_warning("verdict about a held message refused id=%s verdict=%s by=\"%s\" rule=%d "
+                    "why=\"%s\" unlogged=%u",
+                    item->id, verdict, by, r->rule, r->why, skipped);
+    held_audit_refused(h, verdict, by, r);
+}
+
+int
+held_verdict_heard(struct held *h, const char *id, const char *verdict, const char *by,
+                   const char *reason)
+{
+    struct held_item *item = held_index_find(&h->index, id);
+    int approve = strcasecmp(verdict, "approve") == 0;
+    struct rights r = {.why = "it is neither approve nor reject"};
+    unsigned skipped;
+
+    if (!item || item->state != HELD_HELD)
+        return 1;
+    if (!item->seen || held_load(h, item) < 0)
+        return -1;
+    if (approve || strcasecmp(verdict, "reject") == 0)
+        held_may(h, span_of(by), &r);
+    if (r.verdict == RIGHTS_ALLOWED) {
+        board_add(&h->env->board, BOARD_HELD_VERDICTS, 1);
+        return held_decide(h, item, approve, span_of(by), span_of(reason)) < 0 ? -1 : 1;
+    }
+    if (r.verdict == RIGHTS_REFUSED) {
+        refuse(h, item, verdict, by, &r);
+        return 0;
+    }
+    if (log_limit(&h->verdict_limit, 20, 60, &skipped))
+        log_warning("verdict about a held message waits, as it can't be told whether it may be "
+                    "given id=%s by=\"%s\" why=\"%s\" unlogged=%u",
+                    id, by, r.why, skipped);
+    return -1;
+}
