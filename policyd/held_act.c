@@ -78,7 +78,8 @@ mark_end(struct held *h, struct held_item *item, enum held_state state, const ch
     h->record.shown = 0;
     if (!*h->record.reason)
         snprintf(h->record.reason, sizeof h->record.reason, "%s", reason);
-    log_notice("held message id=%s state=%s why=\"%s\"", item->id, held_state_word(state), reason);
+    log_notice("held message ended without a verdict id=%s state=%s why=\"%s\"", item->id,
+               held_state_word(state), reason);
     return held_save(h, item);
 }
 
@@ -88,7 +89,7 @@ mark_done(struct held *h, struct held_item *item, const char *why)
     h->record.done = 1;
     if (held_save(h, item) < 0)
         return -1;
-    log_notice("held message %s id=%s state=%s by=\"%s\" why=\"%s\"",
+    log_notice("held message done with what=%s id=%s state=%s by=\"%s\" why=\"%s\"",
                held_lets_go(h->record.state, h->record.on_expire) ? "released" : "deleted",
                item->id, held_state_word(h->record.state), h->record.by, why);
     return 0;

@@ -25,8 +25,9 @@ held_decide(struct held *h, struct held_item *item, int approve, struct span by,
     plain_text(r->reason, sizeof r->reason, reason);
     if (held_save(h, item) < 0)
         return -1;
-    log_notice("held message %s id=%s rule=\"%s\" sender=<%s> by=\"%s\" reason=\"%s\"",
-               approve ? "approved" : "rejected", item->id, r->rule, r->sender, r->by, r->reason);
+    log_notice("verdict about a held message taken verdict=%s id=%s rule=\"%s\" sender=<%s> "
+               "by=\"%s\" reason=\"%s\"",
+               approve ? "approve" : "reject", item->id, r->rule, r->sender, r->by, r->reason);
     item->tries = 0;
     item->due_ms = 0;
     held_soon(h);
