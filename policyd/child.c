@@ -53,6 +53,8 @@ fill_order(const struct children *cs, const struct child *c, struct role_order *
         o->listen_fd[o->nlisten++] = g->held_fd[0];
     if (c->role == &role_held)
         o->listen_fd[o->nlisten++] = g->held_fd[1];
+    if (c->role == &role_held && g->queue_fd[0] >= 0)
+        o->listen_fd[o->nlisten++] = g->queue_fd[0];
 }
 
 static void
