@@ -3,7 +3,7 @@
  * policy_handoff: what is said to a client of the hand-off port, for each recipient.
  *
  * Promises: only a site whose certificate is in the directory gets in, and only with
- * mail that stays here (see guard.h); to everything else the answer is temporary and
+ * mail that stays here (see guard_handoff.h); to everything else the answer is temporary and
  * says what both sites think, so that whoever reads the sender's queue or log sees
  * what they disagree about. Doubt is never permission, and never a refusal for good.
  */
@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <time.h>
 
-#include "guard.h"
+#include "guard_handoff.h"
 #include "serve.h"
 #include "vitals.h"
 

@@ -12,7 +12,7 @@
 
 #include "digest.h"
 #include "freshness.h"
-#include "guard.h"
+#include "guard_handoff.h"
 #include "policyd/confirm.h"
 #include "policyd/cookie.h"
 #include "policyd/proof.h"

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * guard: what a site says to a message that a peer hands to it. The loop guard (P2)
+ * guard_handoff: what a site says to a message that a peer hands to it. The loop guard (P2)
  * needs no header and no state: only who is local here is taken in.
  */
-#ifndef POSTROAD_GUARD_H
-#define POSTROAD_GUARD_H
+#ifndef POSTROAD_GUARD_HANDOFF_H
+#define POSTROAD_GUARD_HANDOFF_H
 
 #include "route.h"
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * guard: the verdict on what a peer hands over, out of this site's own route.
+ * guard_handoff: the verdict on what a peer hands over, out of this site's own route.
  *
  * Promises: a message is taken in only where it stays, so two sites that disagree
  * hand it over once at most, and the first one's queue keeps it; nothing here is
  * ever a permanent refusal. Must not: look anything up, or trust what the peer says.
  */
-#include "guard.h"
+#include "guard_handoff.h"
 
 struct guard
 guard_handoff(const struct route *r)

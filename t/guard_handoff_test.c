@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* guard: the rows of t/tables/guard.tbl, and that there is one for every route. */
-#include "guard.h"
+/* guard_handoff: the rows of t/tables/guard-handoff.tbl, and that there is one for every route. */
+#include "guard_handoff.h"
 #include "t/tap.h"
 
 static int rows[ROUTE_WAIT + 1], accepted;
@@ -45,7 +45,7 @@ test_row(const char *line)
 int
 main(void)
 {
-    FILE *f = fopen("t/tables/guard.tbl", "r");
+    FILE *f = fopen("t/tables/guard-handoff.tbl", "r");
     struct route odd = {.verdict = (enum route_verdict)99};
     char line[256];
 
