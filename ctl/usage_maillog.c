@@ -50,6 +50,9 @@ flags_of(const char *line, const char *program_end, const char *text)
 {
     if (is_program(line, program_end, "qmgr") && begins(text, "from=<") && strstr(text, ", size="))
         return QUEUE_MENTIONED | QUEUE_ACCEPTED;
+    /* Back from a content filter: it was counted on its way there. */
+    if (is_program(line, program_end, "scanned/smtpd") && begins(text, "client="))
+        return QUEUE_MENTIONED;
     if (is_program(line, program_end, "smtpd") && begins(text, "client="))
         /* What another site handed over has been counted there. */
         return QUEUE_MENTIONED | (strstr(text, ", orig_queue_id=") ? 0 : QUEUE_ENTERED);

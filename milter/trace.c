@@ -25,5 +25,5 @@ trace_value(char out[TRACE_MAX], const char *site, const char *queue, int64_t wa
     char time[AUDIT_TIME];
 
     audit_time_write(wall_ms, time);
-    snprintf(out, TRACE_MAX, "site=%.64s; id=%.64s; time=%s", site, queue, time);
+    snprintf(out, TRACE_MAX, " site=%.64s; id=%.64s; time=%s", site, queue, time);
 }

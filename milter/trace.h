@@ -15,7 +15,7 @@
 
 /* Whether a header's name is ours, in any case, with blanks behind it. */
 int trace_is_ours(const char *name);
-/* The value of ours. */
+/* The value of ours, with the blank in front that libmilter is told to leave to us. */
 void trace_value(char out[TRACE_MAX], const char *site, const char *queue, int64_t wall_ms);
 
 #endif

@@ -92,7 +92,7 @@ my $log = "Jan 10 12:00:00 mx1 postfix/smtpd[1]: TOOK: client=x[192.0.2.1]\nJan 
   . "Jan 10 12:00:00 mx1 postfix/submission/smtpd[1]: FAILED: client=x[192.0.2.1]\n2026-01-10T12:00:00.000000+00:00 mx1 postfix/smtpd[3]: LOST: client=x[y]: HALF: from=<, size=\n"
   . "2026-01-10T12:00:00.000000+00:00 mx1 postfix/qmgr[3]: LOST: from=<a>, size=1, nrcpt=1 (queue active)\n"
   . "Jan 10 12:00:00 mx1 postfix/qmgr[3]: BOUNCE: from=<>, size=1, nrcpt=1 (queue active)\n"
-  . "Jan 10 12:00:00 mx1 postfix/handoff/smtpd[3]: PEER: client=x[y], orig_queue_id=AA, orig_client=z\nJan 10 12:00:00 mx1 postfix/qmgr[3]: PEER: from=<a>, size=1, nrcpt=1 (queue active)\n";
+  . "Jan 10 12:00:00 mx1 postfix/handoff/smtpd[3]: PEER: client=x[y], orig_queue_id=AA, orig_client=z\nJan 10 12:00:00 mx1 postfix/scanned/smtpd[3]: AGAIN: client=localhost[127.0.0.1]\nJan 10 12:00:00 mx1 postfix/qmgr[3]: AGAIN: from=<a>, size=1, nrcpt=1 (queue active)\nJan 10 12:00:00 mx1 postfix/qmgr[3]: PEER: from=<a>, size=1, nrcpt=1 (queue active)\n";
 spew("$dir/log", $log);
 $o = sums("$dir/two", '--maillog', "$dir/log");
 is_deeply($o->{rows}, ['a@a.example local 1 1 100'], 'the log of Postfix knows what it did not take');

@@ -1,0 +1,145 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# postroad-milter beside opendkim and a content filter, as examples/gateways has it, with a real
+# Postfix: what goes out is signed and stays so with our trace, what any of them refuses is refused
+# and not counted, what is accepted is counted once and on its right way, copied to journals once,
+# and its lists are written out once.
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/lab";
+use JSON::PP;
+use Lab;
+use Lab::Smtp;
+use Test::More;
+
+my @missing = Lab->missing;
+push @missing, 'needs milter/postroad-milter' if !-x "$FindBin::Bin/../milter/postroad-milter";
+push @missing, 'needs opendkim' if !grep { -x "$_/opendkim" } qw(/usr/sbin /usr/bin);
+plan skip_all => join ', ', @missing if @missing;
+
+my $lab = Lab->up;
+my $root = $lab->root('hebei');
+my ($alice, $lina, $bob, $guest) = ('alice@corp.example', 'lina@corp.example', 'bob@corp.example', 'guest@outside.example');
+my %login = (login => $alice, password => 'sample-alice');
+my $mx = 'mx1.hebei.example:25';
+
+# --- as the examples say ---
+my $examples = "$FindBin::Bin/../examples/gateways";
+sub put { my ($file, $text) = @_; open my $out, '|-', $lab->at('hebei', 'sh', '-c', "cat >>$file") or die "$file: $!\n"; print $out $text; close $out or die "$file\n" }
+put("/etc/postfix/$_", Inside::slurp("$examples/$_.lines")) for qw(main.cf master.cf);
+$lab->run('hebei', qw(install -d -o opendkim /etc/opendkim));
+$lab->run('hebei', 'sh', '-c', 'cd /etc/opendkim && openssl genrsa -out road.private 2048 2>/dev/null && chmod 600 road.private && chown opendkim: road.private'
+      . ' && echo "road._domainkey.corp.example v=DKIM1; k=rsa; p=$(openssl rsa -in road.private -pubout 2>/dev/null | sed "/^-/d" | tr -d "\n")" >public');
+$lab->run('hebei', 'rm', '-f', '/etc/opendkim.conf');
+put('/etc/opendkim/verify.conf', "Mode v\nTestPublicKeys /etc/opendkim/public\n");
+put('/etc/opendkim.conf', Inside::slurp("$examples/opendkim.conf") . "TestPublicKeys /etc/opendkim/public\n");
+$lab->run('hebei', qw(install -d -o opendkim -g postfix -m 2750 /var/spool/postfix/opendkim));
+$lab->run('hebei', qw(opendkim -x /etc/opendkim.conf));
+$lab->run('hebei', 'sh', '-c', 'setsid filter >/var/log/filter.log 2>&1 </dev/null &');
+put('/etc/postroad/postroad.conf', qq(milter: { journal = [ "corp.example/hr=zhangwei\@corp.example", "$bob=no-journal\@outside.example" ]; };\n));
+$lab->daemon('start', 'hebei', 'milter');
+$lab->run('hebei', qw(postfix reload));
+$lab->await_directory('hebei');
+
+sub records {
+    return map { decode_json($_) } map { split /\n/, Inside::slurp($_) } sort glob "$root/var/lib/postroad/accounting/*.jsonl";
+}
+
+# "direction account recipients" of one message.
+sub counted { my ($queue) = @_; return [ sort map { "$_->{direction} $_->{account} $_->{recipients}" } grep { $_->{queue} eq $queue } records() ] }
+sub queue_of { my ($reply) = @_; return ($reply // '') =~ /queued as (\w+)/ ? $1 : 'none' }
+
+# The header fields of a text, in order, folded ones in one line.
+sub fields { my ($text) = @_; my ($head) = split /\r?\n\r?\n/, $text, 2; $head =~ s/\r?\n[ \t]+/ /g; return split /\r?\n/, $head }
+
+# --- out ---
+my $sent = $lab->send(site => 'hebei', from => $alice, to => [ $guest, $lina ], %login);
+$lab->found_in($sent->{mark}, 'outside ' . $guest, "hebei $lina", 'hebei zhangwei@corp.example');
+pass('a message to two, and one copy to the journal of one of them');
+is_deeply(counted(queue_of($sent->{reply})), ["local $alice 1", "outbound $alice 1"], 'is counted once for each way');
+my ($text) = $lab->mailbox('outside', $guest, $sent->{mark});
+my @names = map { /^([\w-]+):/ ? lc $1 : () } fields($text);
+is(join(' ', grep { /^(postroad-trace|dkim-signature|x-scanned)$/ } @names), 'x-scanned postroad-trace dkim-signature', 'signed, then traced, then scanned');
+sub verified {
+    my ($message) = @_;
+    open my $to, '|-', $lab->at('hebei', 'sh', '-c', 'cat >/run/lab/message') or die "message: $!\n";
+    print $to $message =~ s/\r\n/\n/gr;
+    close $to;
+    my $said = join '', eval { Inside::must($lab->at('hebei', 'sh', '-c', 'opendkim -v -x /etc/opendkim/verify.conf -t /run/lab/message 2>&1; :')) };
+    return $said =~ /verification \(.*\) (\w+)/ ? $1 : $said;
+}
+is(verified($text), 'succeeded', 'the signature holds with our trace');
+is(verified($text =~ s/carries/buries/r), 'failed', 'and would not if anything else were changed');
+
+# --- in ---
+my @before = records();
+my $smtp = Lab::Smtp->new($lab, 'outside', $mx);
+$smtp->envelope($guest, $lina);
+my ($signature) = grep { /^DKIM-Signature:/ } fields($text);
+like($smtp->say("$signature\r\n" . join('', map { "$_\r\n" } grep { /^(From|To|Subject|Date|Message-ID|MIME-Version|Content-Type):/i } fields($text)) . "\r\nForged.\r\n."),
+    qr/^550 5\.7\.0 bad DKIM signature data/, 'what opendkim refuses, the client is told');
+is(scalar(records()), scalar(@before), 'and it is not counted');
+$smtp->say('RSET');
+$smtp->envelope($guest, $lina);
+like($smtp->say("Postroad-Trace: x\r\n" x 65 . "\r\nx\r\n."), qr/^554 5\.6\.0 Too many/, 'what we refuse, too');
+is(scalar(records()), scalar(@before), 'nor is that');
+$smtp->say('RSET');
+$smtp->envelope($guest, $lina, $bob);
+my $reply = $smtp->say("Subject: x\r\nPostroad-Trace: forged\r\n\r\nword-in\r\n.");
+is_deeply(counted(queue_of($reply)), ["inbound $bob 1", "inbound $lina 1"], 'what comes in through all of them is counted once, as coming in');
+$lab->wait_for('it arrives', 60, sub { $lab->mailbox('shandong', $bob, 'word-in') && $lab->mailbox('hebei', $lina, 'word-in') && $lab->mailbox('hebei', 'zhangwei@corp.example', 'word-in') });
+is(scalar($lab->mailbox('hebei', 'zhangwei@corp.example', 'word-in')), 1, 'and copied once');
+my ($here) = $lab->mailbox('hebei', $lina, 'word-in');
+is_deeply([ map { s/id=\w+; time=\S+/X/r } grep { /^Postroad-Trace/i } fields($here) ], ['Postroad-Trace: site=hebei; X'], 'with our trace, and no forged one');
+$lab->wait_for('the copy bounces', 60, sub { $lab->log_text('hebei') =~ /to=<no-journal\@outside\.example>,.* status=bounced/ });
+my ($second) = $lab->log_text('hebei') =~ / (\w+): to=<no-journal\@outside\.example>,.* status=bounced/;
+$lab->wait_for('it is done', 60, sub { $lab->log_text('hebei') =~ /qmgr\[\d+\]: $second: removed/ });
+unlike($lab->log_text('hebei'), qr/ $second: sender (?:non-delivery|delay) notification/, 'a copy that bounces behind the filter: nobody is told');
+
+# --- what the filter says ---
+sub told { return join "\n", grep { /VIRUS|LATER/ || /^Final-Recipient/m } map { $lab->mailbox('hebei', $_) } @_ }
+$reply = Lab::Smtp->new($lab, 'hebei', '127.0.0.1:25');
+$reply->envelope($alice, $lina, $guest);
+my $bad = queue_of($reply->say("Subject: VIRUS\r\n\r\nx\r\n."));
+is_deeply(counted($bad), ["local $alice 1", "outbound $alice 1"], 'what the filter will refuse was accepted, and is counted');
+$lab->wait_for('the sender hears of it', 60, sub { told($alice) =~ /550 5\.7\.0 Bad content/ });
+my $bounce = told($alice);
+like($bounce, qr/Final-Recipient: rfc822; \Q$_\E/, "that $_ does not get it") for $lina, $guest;
+unlike($bounce, qr/zhangwei/, 'and nothing of the journal');
+is(scalar(grep { /VIRUS/ } $lab->mailbox('hebei', $lina)), 0, 'nor does he');
+$lab->run('hebei', 'touch', '/run/lab/filter-later');
+$reply->envelope($alice, $bob);
+my $later = queue_of($reply->say("Subject: LATER\r\n\r\nLATER\r\n."));
+$lab->wait_for('it waits', 60, sub { $lab->log_text('hebei') =~ /postfix\/scan\/smtp\[\d+\]: $later: .*status=deferred .*450 4\.5\.0 Not now/ });
+pass('what it has no time for waits');
+$lab->run('hebei', 'rm', '/run/lab/filter-later');
+$lab->run('hebei', qw(postqueue -i), $later);
+$lab->wait_for('it arrives', 60, sub { $lab->mailbox('shandong', $bob, 'LATER') });
+is_deeply(counted($later), ["handoff $alice 1"], 'and is counted once, however often it was tried');
+
+# --- lists, and mail between the sites ---
+$lab->modify('hebei', "dn: uid=alice,ou=sales,dc=corp.example,ou=domains,o=corp\nchangetype: modify\nadd: postroadForward\npostroadForward: $guest\n");
+for my $site (qw(hebei shandong)) { $lab->wait_for("$site knows the forward", 30, sub { $lab->try($site, 'sh', '-c', "postroad lookup alias $alice | grep -q guest") }) }
+$sent = $lab->send(site => 'outside', from => 'news@outside.example', to => $alice, server => $mx);
+is(eval { $lab->found_in($sent->{mark}, "hebei $alice", "outside $guest") } // $@, "mailboxes that hold it: hebei $alice, outside $guest", 'a forward is followed once, behind the filter');
+$sent = $lab->send(site => 'shandong', from => $bob, to => [ $alice, $lina ], login => $bob, password => 'sample-bob');
+is(eval { $lab->found_in($sent->{mark}, "hebei $alice", "hebei $lina", "outside $guest") } // $@, "mailboxes that hold it: hebei $alice, hebei $lina, outside $guest", 'what the other site hands over is forwarded once');
+my ($handed) = $lab->mailbox('hebei', $lina, $sent->{mark});
+unlike($handed, qr/^X-Scanned/m, 'and is not scanned again');
+is(scalar(grep { $_->{direction} eq 'transit' } records()), 1, 'and is in transit');
+my $outbound = grep { $_->{direction} eq 'outbound' } records();
+$lab->run('hebei', 'sh', '-c', "echo hello-guest | sendmail -f $alice $guest");
+$lab->wait_for('a message without SMTP', 60, sub { $lab->mailbox('outside', $guest, 'hello-guest') });
+is(scalar(grep { $_->{direction} eq 'outbound' } records()), $outbound + 1, 'without SMTP: counted once');
+$lab->wait_for('all queues are empty', 60, sub { !$lab->queued('hebei') });
+
+# --- all in all ---
+my $usage = decode_json($lab->run('hebei', qw(postroad usage --json --maillog /var/log/mail.log)));
+is("$usage->{without_record} $usage->{refused}{messages} $usage->{uncertain}{messages} " . @{ $usage->{gaps} }, '0 0 0 0',
+    'the log of Postfix has no message that was not counted, nor the other way round') or diag(JSON::PP->new->canonical->encode($usage));
+my %times;
+$times{"$_->{queue} $_->{part}"}++ for records();
+is_deeply([ grep { $times{$_} > 1 } keys %times ], [], 'and none is counted twice');
+done_testing();
