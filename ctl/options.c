@@ -89,6 +89,11 @@ static const struct option options[] = {
     {"anchor", required_argument, NULL, OPT_NOTE},
     {"from", required_argument, NULL, OPT_NOTE},
     {"for", required_argument, NULL, OPT_NOTE},
+    /* held mail */
+    {"rule", required_argument, NULL, OPT_NOTE},
+    {"all", no_argument, NULL, OPT_NOTE},
+    {"count", required_argument, NULL, OPT_NOTE},
+    {"local", no_argument, NULL, OPT_NOTE},
     /* usage */
     {"by", required_argument, NULL, OPT_NOTE},
     {"to", required_argument, NULL, OPT_NOTE},

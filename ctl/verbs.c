@@ -10,6 +10,7 @@
 #include "addressbook.h"
 #include "doctor.h"
 #include "audit.h"
+#include "held.h"
 #include "move_site.h"
 #include "org.h"
 #include "user.h"
@@ -25,6 +26,9 @@
     "name given surname alias site standby quota state deny forward delegate title phone mobile "
 #define PASSWORD_TAKES "new-password-file prompt generate "
 #define HOP_TAKES      "next-hop certificate "
+#define HELD_WHO       DIR_TAKES "local "
+#define HELD_TAKES     HELD_WHO "rule sender site "
+#define HELD_DECIDES   "all count reason wait dry-run "
 #define LDAP_TAKES     "base domains gate services sites part template server-id peer tls-dir "
 
 static const struct verb verbs[] = {
@@ -52,6 +56,13 @@ static const struct verb verbs[] = {
      "say why, before opening somebody's mailbox", DIR_TAKES "reason for", verb_access_open},
     {"access list", "", "what was said so, and is still in force", DIR_TAKES, verb_access_list},
     {"access close", "ID", "end it", DIR_TAKES, verb_access_close},
+    {"held list", "[--rule NAME] [--sender ADDRESS] [--site SITE] [--state STATE]",
+     "mail that waits for a moderator", HELD_TAKES "state", verb_held_list},
+    {"held show", "ID", "all that is known of one such message", HELD_WHO, verb_held_show},
+    {"held approve", "ID... | --all --rule NAME --count NUMBER [--reason TEXT]",
+     "let a held message go on", HELD_TAKES HELD_DECIDES, verb_held_approve},
+    {"held reject", "ID... | --all --rule NAME --count NUMBER --reason TEXT",
+     "delete a held message, and tell its sender why", HELD_TAKES HELD_DECIDES, verb_held_reject},
     {"hook list", "", "new-mail events that wait to be sent, and why", "", verb_hook_list},
     {"hook retry", "", "send all of them now", "", verb_hook_retry},
     {"hook drop", "NUMBER", "give one of them up", "", verb_hook_drop},
