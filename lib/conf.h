@@ -105,8 +105,10 @@ struct conf {
         int settle;                                                  /* seconds */
     } move_site;
     struct {
-        int trace;                /* bool */
-        struct conf_list journal; /* "who=address" */
+        int trace;                 /* bool */
+        struct conf_list journal;  /* "who=address" */
+        struct conf_list moderate; /* see hold_rule.h */
+        char *moderate_expire;     /* "5d" */
     } milter;
     struct {
         int manage;                               /* bool */

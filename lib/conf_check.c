@@ -374,9 +374,9 @@ int
 conf_check(struct conf_load *l)
 {
     static int (*const checks[])(struct conf_load *) = {
-        check_site,   check_delimiter, check_transports, check_paths,    check_sockets,
-        check_source, check_bind,      check_edit,       check_held,     check_filters,
-        check_rights, check_homes,     conf_check_hook,  check_networks,
+        check_site,   check_delimiter, check_transports, check_paths,     check_sockets,
+        check_source, check_bind,      check_edit,       check_held,      check_filters,
+        check_rights, check_homes,     conf_check_hook,  conf_check_hold, check_networks,
     };
 
     for (size_t i = 0; i < sizeof checks / sizeof *checks; i++)

@@ -9,44 +9,15 @@
 #include <strings.h>
 
 #include "conf_private.h"
+#include "nearest.h"
 
-#define KEY_MAX 96
+#define KEY_MAX NEAREST_MAX
 
 struct nearest {
     const char *key; /* what was written */
     char best[KEY_MAX];
     size_t distance;
 };
-
-static size_t
-least(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
-/* Levenshtein's distance, row by row. Keys over KEY_MAX are far from all. */
-static size_t
-edit_distance(const char *a, const char *b)
-{
-    size_t row[KEY_MAX + 1], n = strlen(b);
-
-    if (n > KEY_MAX)
-        return KEY_MAX;
-    for (size_t j = 0; j <= n; j++)
-        row[j] = j;
-    for (size_t i = 1; a[i - 1]; i++) {
-        size_t diagonal = row[0];
-
-        row[0] = i;
-        for (size_t j = 1; j <= n; j++) {
-            size_t change = diagonal + (a[i - 1] != b[j - 1]);
-
-            diagonal = row[j];
-            row[j] = least(change, least(row[j], row[j - 1]) + 1);
-        }
-    }
-    return row[n];
-}
 
 static const char *
 last_part(const char *key)
@@ -61,11 +32,12 @@ static void
 consider(struct nearest *near, const char *known, size_t n)
 {
     char key[KEY_MAX];
-    size_t d;
+    size_t d, elsewhere;
 
     snprintf(key, sizeof key, "%.*s", (int)n, known);
-    d = least(edit_distance(near->key, key),
-              edit_distance(last_part(near->key), last_part(key)) + 1);
+    d = nearest_distance(near->key, key);
+    elsewhere = nearest_distance(last_part(near->key), last_part(key)) + 1;
+    d = elsewhere < d ? elsewhere : d;
     if (d < near->distance) {
         near->distance = d;
         memcpy(near->best, key, sizeof key);

@@ -45,5 +45,7 @@ int conf_check(struct conf_load *l);
 
 /* conf_hook.c: what spans the settings of hook.*. 0, or -1. */
 int conf_check_hook(struct conf_load *l);
+/* conf_hold.c: rules of moderation. 0, or -1. */
+int conf_check_hold(struct conf_load *l);
 
 #endif

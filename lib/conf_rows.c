@@ -168,6 +168,10 @@ const struct conf_row conf_rows[] = {
          "Whose mail is copied to a journal mailbox: WHO=ADDRESS, where WHO is an address, a "
          "domain, "
          "or domain/department, which includes what is below it."),
+    LIST("milter.moderate", milter.moderate, CONF_LIST_MAX,
+         "Rules which mail waits for an approval, \"NAME: CONDITION CONDITION ...\", in order."),
+    STRING("milter.moderate_expire", milter.moderate_expire, "5d", 2, 16,
+           "How long held mail waits when its rule does not say: a number with s, m, h, d or w."),
     STRING("accounting.dir", accounting.dir, "", 0, PATH_LEN,
            "Folder of postroad-milter's accounting records; one for each milter. Empty: accounting "
            "below state_dir."),

@@ -14,13 +14,11 @@
 
 #include "addr.h"
 #include "held_id.h"
+#include "held_words.h"
 
 #define HELD_RECIPIENTS  100
 #define HELD_ATTACHMENTS 20
 #define HELD_FILE_MAX    (256 * 1024) /* bytes; a larger file is none of ours */
-
-enum held_state { HELD_HELD, HELD_APPROVED, HELD_REJECTED, HELD_EXPIRED, HELD_GONE, HELD_FAILED };
-enum held_on_expire { HELD_EXPIRE_REJECT, HELD_EXPIRE_APPROVE, HELD_EXPIRE_KEEP };
 
 /* About 40 KiB: not for a thread's stack. Text that is read is UTF-8 without control
  * bytes; what is not is shown as "?" in what is written. */
@@ -65,11 +63,5 @@ int held_record_each(int folder, int (*fn)(void *ctx, const char *id), void *ctx
                      size_t error_n);
 /* Remove what unfinished writes left, when it was not touched since before_s (wall clock). */
 void held_record_tidy(int folder, int64_t before_s);
-
-/* "held", "approved", …; "reject", "approve", "keep". Back: -1 for no such word. */
-const char *held_state_word(enum held_state s);
-int held_state_find(const char *word);
-const char *held_on_expire_word(enum held_on_expire e);
-int held_on_expire_find(const char *word);
 
 #endif

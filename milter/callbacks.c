@@ -154,7 +154,7 @@ on_mail(SMFICTX *ctx, char **argv)
     message_begin(&s->message, shared->people, macro(ctx, "{auth_authen}"),
                   argv && argv[0] ? argv[0] : "", s->handed, s->local);
     envelope_begin(&s->envelope);
-    hold_begin(&s->held);
+    hold_begin(shared->hold, &s->held, &s->message);
     s->unsure = 0;
     return SMFIS_NOREPLY;
 }
@@ -200,6 +200,7 @@ on_header(SMFICTX *ctx, char *name, char *value)
     if (!s)
         return SMFIS_NOREPLY;
     message_header(&s->message, name, value);
+    hold_header(shared->hold, &s->held, &s->message, name, value);
     s->traces += (unsigned)trace_is_ours(name);
     return SMFIS_NOREPLY;
 }
@@ -209,9 +210,10 @@ on_body(SMFICTX *ctx, unsigned char *bytes, size_t n)
 {
     struct session *s = smfi_getpriv(ctx);
 
-    (void)bytes;
-    if (s)
-        message_body(&s->message, n);
+    if (!s)
+        return SMFIS_NOREPLY;
+    message_body(&s->message, n);
+    hold_body(&s->held, (struct span){(const char *)bytes, n});
     return SMFIS_NOREPLY;
 }
 
@@ -354,13 +356,13 @@ hold(SMFICTX *ctx, struct session *s, const char *queue, int64_t now_ms, char *e
 
     if (rc <= 0)
         return rc;
-    if (smfi_quarantine(ctx, s->held.record->rule) != MI_SUCCESS) {
+    if (smfi_quarantine(ctx, (char *)hold_record(&s->held)->rule) != MI_SUCCESS) {
         hold_undo(shared->hold, &s->held);
         snprintf(error, error_n, "Postfix does not hold messages for a milter");
         return -1;
     }
-    log_info("held queue=%s id=%s rule=%s why=\"%s\"", queue, s->held.record->id,
-             s->held.record->rule, s->held.record->why);
+    log_info("held queue=%s id=%s rule=%s why=\"%s\"", queue, hold_record(&s->held)->id,
+             hold_record(&s->held)->rule, hold_record(&s->held)->why);
     return 1;
 }
 

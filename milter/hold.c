@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * hold: see hold.h.
+ * hold: see hold.h. What the rules ask is answered while Postfix tells about the message, so a message of any
+ * size takes the same memory; a message that no rule can hold any more is not looked at further.
  *
  * Promises: a record is on disk, name and all, before Postfix is told to hold the message. A record whose
  * message Postfix did not take in the end does no harm: role held finds no message for it. Must not
@@ -11,24 +12,62 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
+#include "charset.h"
+#include "fold_text.h"
+#include "guard_hold.h"
+#include "mime_scan.h"
 #include "plain_text.h"
 
-#define DAY_MS      86400000LL
-#define LEFTOVERS_S 3600 /* an unfinished write of so long ago is nobody's any more */
+#define LEFTOVERS_S 3600  /* an unfinished write of so long ago is nobody's any more */
+#define SUBJECT_MAX 16384 /* bytes of a subject in which words are looked for */
 
 struct hold {
     const struct conf *conf;
+    struct people *people;
     int folder;
+    struct hold_rule *rule;
+    unsigned n;
+    int64_t members; /* the most that a rule asks of a list; -1: none asks */
+    int64_t expire_ms;
 };
 
-struct hold *
-hold_new(const struct conf *conf)
-{
-    struct hold *h = calloc(1, sizeof *h);
+struct hold_work {
+    struct hold *h;
+    struct held_record record;
+    struct guard_hold_seen seen[CONF_LIST_MAX];
+    char list[CONF_LIST_MAX][ADDR_MAX + 1];  /* whom a rule means by the list it names; "" */
+    const char *names_doubt, *subject_doubt; /* fixed strings */
+    int at_home, outbound;                   /* the target's mailbox is here; it goes out */
+    int in_headers, in_body, looks;          /* looks: names of attachments count */
+    struct mime_scan scan;
+};
 
-    if (h)
-        *h = (struct hold){.conf = conf, .folder = -1};
+/* --- what is shared --- */
+
+struct hold *
+hold_new(const struct conf *conf, struct people *people)
+{
+    const struct conf_list *list = &conf->milter.moderate;
+    struct hold *h = calloc(1, sizeof *h);
+    char error[256];
+
+    if (!h)
+        return NULL;
+    *h = (struct hold){.conf = conf, .people = people, .folder = -1, .members = -1};
+    h->expire_ms = 1000 * hold_duration(span_of(conf->milter.moderate_expire));
+    h->rule = list->n ? calloc(list->n, sizeof *h->rule) : NULL;
+    if (list->n && !h->rule) {
+        free(h);
+        return NULL;
+    }
+    /* conf_load has read them once: none is wrong. */
+    for (; h->n < list->n; h->n++) {
+        hold_rule_parse(&h->rule[h->n], list->v[h->n], error, sizeof error);
+        if (h->rule[h->n].members > h->members)
+            h->members = h->rule[h->n].members;
+    }
     return h;
 }
 
@@ -41,29 +80,39 @@ hold_open(struct hold *h, int64_t wall_ms, char *error, size_t error_n)
     return h->folder >= 0 ? 0 : -1;
 }
 
-/* --- what is collected --- */
+/* --- one message --- */
+
+static void
+begin_work(struct hold_mail *m, struct hold *h)
+{
+    m->work = calloc(1, sizeof *m->work);
+    m->broken = !m->work;
+    if (m->work)
+        m->work->h = h;
+}
 
 void
-hold_begin(struct hold_mail *m)
+hold_begin(struct hold *h, struct hold_mail *m, const struct message *message)
 {
     hold_free(m);
     *m = (struct hold_mail){0};
+    if (h->n > 0 && !message->handed && *message->sender)
+        begin_work(m, h);
 }
 
 void
 hold_free(struct hold_mail *m)
 {
-    free(m->record);
-    m->record = NULL;
+    free(m->work);
+    m->work = NULL;
 }
 
 void
 hold_expect(struct hold_mail *m)
 {
     m->expected = 1;
-    if (!m->record)
-        m->record = calloc(1, sizeof *m->record);
-    m->broken |= !m->record;
+    if (!m->work)
+        begin_work(m, NULL);
 }
 
 static void
@@ -83,41 +132,218 @@ bare(const char *address)
     return s.n >= 2 && s.p[0] == '<' && s.p[s.n - 1] == '>' ? (struct span){s.p + 1, s.n - 2} : s;
 }
 
+static void
+seen_at(enum guard_known *seen, enum guard_known now)
+{
+    if (*seen != GUARD_YES && now != GUARD_NO)
+        *seen = now;
+}
+
+static struct hold_person
+person_of(const struct person *p)
+{
+    return (struct hold_person){p->verdict == ROUTE_UNSURE, p->account, p->domain, p->department};
+}
+
+/* What the rules say of one recipient; a stranger is known by his address. */
+static void
+ask_rules(struct hold *h, struct hold_work *w, struct span address, const struct message_way *way)
+{
+    struct hold_recipient to = {person_of(&way->to), way->direction, way->to.is_list, 0};
+    struct addr a;
+
+    if (way->to.verdict == ROUTE_OUTSIDE && addr_parse(&a, address.p, address.n, "") == 1) {
+        to.who.account = a.text;
+        to.who.domain = addr_domain(&a);
+    }
+    if (to.is_list && h->members >= 0)
+        to.members = people_members(h->people, span_of(way->to.account), h->members + 1);
+    for (unsigned i = 0; i < h->n; i++) {
+        enum guard_known known = hold_rule_recipient(&h->rule[i], &to);
+
+        seen_at(&w->seen[i].recipient, known);
+        if (known == GUARD_YES && !*w->list[i] && hold_rule_means_list(&h->rule[i], &to))
+            copy(w->list[i], sizeof w->list[i], span_of(to.who.account));
+    }
+}
+
 void
 hold_recipient(struct hold *h, struct hold_mail *m, const char *recipient,
                const struct message_way *way)
 {
-    struct held_record *r = m->record;
+    struct held_record *r = m->work ? &m->work->record : NULL;
     int at_home = way->to.verdict == ROUTE_LOCAL;
+    struct span address = bare(recipient);
 
-    (void)h;
     if (!r)
         return;
     if (r->recipients < HELD_RECIPIENTS)
-        copy(r->recipient[r->recipients++], sizeof r->recipient[0], bare(recipient));
-    if (*way->to.account && (!*r->target || (at_home && !m->at_home))) {
+        copy(r->recipient[r->recipients++], sizeof r->recipient[0], address);
+    if (*way->to.account && (!*r->target || (at_home && !m->work->at_home))) {
         copy(r->target, sizeof r->target, span_of(way->to.account));
-        m->at_home = at_home;
+        m->work->at_home = at_home;
     }
-    if (!*r->direction)
+    m->work->outbound |= way->direction == DIRECTION_OUTBOUND;
+    if (!*r->direction || way->direction == DIRECTION_OUTBOUND)
         copy(r->direction, sizeof r->direction, span_of(direction_word(way->direction)));
+    ask_rules(h, m->work, address, way);
+}
+
+/* --- what is in it --- */
+
+static void
+on_name(void *ctx, struct span name, int best)
+{
+    struct hold_work *w = ctx;
+    struct held_record *r = &w->record;
+    char text[sizeof r->attachment[0]];
+
+    for (unsigned i = 0; w->h && i < w->h->n; i++)
+        if (*w->h->rule[i].attachment && w->seen[i].attachment != GUARD_YES &&
+            hold_rule_attachment(&w->h->rule[i], name))
+            w->seen[i].attachment = GUARD_YES;
+    if (!best || r->attachments == HELD_ATTACHMENTS || plain_text(text, sizeof text, name) == 0)
+        return;
+    for (unsigned i = 0; i < r->attachments; i++)
+        if (strcmp(r->attachment[i], text) == 0)
+            return;
+    copy(r->attachment[r->attachments++], sizeof text, span_of(text));
+}
+
+/* What can't be looked through may hold any type. */
+static void
+on_doubt(void *ctx, const char *why)
+{
+    struct hold_work *w = ctx;
+
+    if (!w->names_doubt)
+        w->names_doubt = why;
+    for (unsigned i = 0; w->h && i < w->h->n; i++)
+        if (*w->h->rule[i].attachment)
+            w->seen[i].attachment = GUARD_YES;
+}
+
+/* A subject that can't be read may hold any word. */
+static void
+take_subject(struct hold_work *w, struct span value)
+{
+    char decoded[SUBJECT_MAX], folded[2 * SUBJECT_MAX];
+    int doubt = 0;
+    long n = mime_text(decoded, sizeof decoded, value, charset_utf8, &doubt);
+    long folded_n =
+        n < 0 ? -1 : fold_text(folded, sizeof folded, (struct span){decoded, (size_t)n});
+
+    if (n >= 0 && !*w->record.subject)
+        plain_text(w->record.subject, sizeof w->record.subject, (struct span){decoded, (size_t)n});
+    if (folded_n < 0 || doubt)
+        w->subject_doubt = folded_n < 0 ? "the subject is too long" : "the subject can't be read";
+    for (unsigned i = 0; w->h && i < w->h->n; i++)
+        if (*w->h->rule[i].subject &&
+            (folded_n < 0 || doubt ||
+             hold_rule_subject(&w->h->rule[i], (struct span){folded, (size_t)folded_n})))
+            w->seen[i].subject = GUARD_YES;
+}
+
+static struct guard_holding
+holding(const struct hold *h, const struct hold_mail *m, const struct message *message)
+{
+    static const struct guard_hold_seen none[CONF_LIST_MAX];
+
+    return (struct guard_holding){.handed = message->handed,
+                                  .requested = m->requested,
+                                  .notice = !*message->sender,
+                                  .outside = !message->inside && !(m->work && m->work->outbound),
+                                  .from = person_of(&message->from),
+                                  .size = message->bytes + 2,
+                                  .rule = h->rule,
+                                  .seen = m->work ? m->work->seen : none,
+                                  .n = h->n};
+}
+
+/* The envelope is complete: can any rule still hold, and what is to be looked at for that. */
+static void
+begin_headers(struct hold *h, struct hold_mail *m, const struct message *message)
+{
+    const struct guard_holding asked = holding(h, m, message);
+    struct hold_work *w = m->work;
+    struct mime_sink sink = {w, charset_utf8, on_name, on_doubt};
+    int any = m->expected;
+
+    for (unsigned i = 0; i < h->n; i++)
+        any |= guard_hold_may(&asked, i);
+    if (!any) {
+        hold_free(m);
+        return;
+    }
+    w->in_headers = w->looks = 1;
+    mime_scan_begin(&w->scan, &sink);
+}
+
+void
+hold_header(struct hold *h, struct hold_mail *m, const struct message *message, const char *name,
+            const char *value)
+{
+    if (m->work && !m->work->in_headers)
+        begin_headers(h, m, message);
+    if (!m->work)
+        return;
+    mime_scan_header(&m->work->scan, span_of(name), span_of(value));
+    if (strncasecmp(name, "Subject", 7) == 0 && name[7 + strspn(name + 7, " \t")] == '\0')
+        take_subject(m->work, span_of(value));
+}
+
+void
+hold_body(struct hold_mail *m, struct span bytes)
+{
+    struct hold_work *w = m->work;
+
+    if (!w || !w->in_headers)
+        return;
+    if (!w->in_body)
+        mime_scan_headers_end(&w->scan);
+    w->in_body = 1;
+    mime_scan_body(&w->scan, bytes);
 }
 
 void
 hold_request(struct hold_mail *m, const char *rule, const char *why)
 {
-    if (m->record && !m->requested) {
-        plain_text(m->record->rule, sizeof m->record->rule, span_of(rule));
-        plain_text(m->record->why, sizeof m->record->why, span_of(why));
+    struct held_record *r = m->work ? &m->work->record : NULL;
+
+    if (r && !m->requested) {
+        plain_text(r->rule, sizeof r->rule, span_of(rule));
+        plain_text(r->why, sizeof r->why, span_of(why));
     }
     m->requested = 1;
 }
 
 /* --- its end --- */
 
+/* By which rule, why in words, and who may decide. */
+static void
+name_rule(struct hold *h, struct hold_work *w, unsigned i, const struct message *message)
+{
+    const struct hold_rule *rule = &h->rule[i];
+    struct held_record *r = &w->record;
+    const char *doubt = *rule->attachment && w->names_doubt  ? w->names_doubt
+                        : *rule->subject && w->subject_doubt ? w->subject_doubt
+                                                             : "";
+    char why[sizeof rule->text + 128];
+
+    copy(r->rule, sizeof r->rule, span_of(rule->name));
+    snprintf(why, sizeof why, "%s%s%s", rule->text, *doubt ? "; " : "", doubt);
+    plain_text(r->why, sizeof r->why, span_of(why));
+    if (*w->list[i])
+        copy(r->target, sizeof r->target, span_of(w->list[i]));
+    else if ((message->inside || w->outbound) && *message->from.account)
+        copy(r->target, sizeof r->target, span_of(message->from.account));
+    r->on_expire = rule->on_expire;
+}
+
 static int
-write_record(struct hold *h, struct held_record *r, const struct message *message,
-             const char *queue, int64_t now_ms, char *error, size_t error_n)
+write_record(struct hold *h, struct held_record *r, int64_t expire_ms,
+             const struct message *message, const char *queue, int64_t now_ms, char *error,
+             size_t error_n)
 {
     if (held_id_write(r->id, h->conf->site, now_ms, queue) < 0) {
         snprintf(error, error_n, "Postfix gives no queue id");
@@ -128,7 +354,7 @@ write_record(struct hold *h, struct held_record *r, const struct message *messag
     copy(r->sender, sizeof r->sender, span_of(message->sender));
     copy(r->login, sizeof r->login, span_of(message->login));
     r->time_ms = now_ms;
-    r->expires_ms = now_ms + 5 * DAY_MS;
+    r->expires_ms = now_ms + expire_ms;
     r->recipient_count = message->recipients;
     r->size = message->bytes + 2;
     return held_record_create(h->folder, r, error, error_n);
@@ -138,13 +364,43 @@ int
 hold_end(struct hold *h, struct hold_mail *m, const struct message *message, const char *queue,
          int64_t now_ms, char *error, size_t error_n)
 {
-    if (message->handed || !m->requested)
-        return 0;
-    snprintf(error, error_n, "out of memory");
-    if (m->broken || !m->record)
+    struct guard_holding asked;
+    struct guard_hold g;
+    int64_t expire_ms = h->expire_ms;
+
+    if (m->broken) {
+        snprintf(error, error_n, "out of memory");
         return -1;
-    m->held = write_record(h, m->record, message, queue, now_ms, error, error_n) == 0;
+    }
+    if (!m->work)
+        return 0;
+    if (!m->work->in_headers)
+        begin_headers(h, m, message);
+    if (m->work && !m->work->in_body)
+        hold_body(m, span_of(""));
+    if (!m->work)
+        return 0;
+    mime_scan_end(&m->work->scan);
+    asked = holding(h, m, message);
+    g = guard_hold(&asked);
+    if (g.verdict == GUARD_HOLD_LATER)
+        snprintf(error, error_n, "the mirror can't be read, which rule %s needs",
+                 h->rule[g.rule].name);
+    if (g.verdict != GUARD_HOLD_HELD)
+        return g.verdict == GUARD_HOLD_PASS ? 0 : -1;
+    if (g.step == 4) {
+        name_rule(h, m->work, g.rule, message);
+        expire_ms = h->rule[g.rule].expire_s ? 1000 * h->rule[g.rule].expire_s : expire_ms;
+    }
+    m->held =
+        write_record(h, &m->work->record, expire_ms, message, queue, now_ms, error, error_n) == 0;
     return m->held ? 1 : -1;
+}
+
+const struct held_record *
+hold_record(const struct hold_mail *m)
+{
+    return &m->work->record;
 }
 
 void
@@ -153,6 +409,6 @@ hold_undo(struct hold *h, struct hold_mail *m)
     char error[256];
 
     if (m->held)
-        held_record_remove(h->folder, m->record->id, error, sizeof error);
+        held_record_remove(h->folder, m->work->record.id, error, sizeof error);
     m->held = 0;
 }

@@ -19,9 +19,10 @@
 
 #include "accounting_line.h"
 #include "audit_line.h"
+#include "named.h"
 
 struct rule {
-    char account[ADDR_MAX + 1], domain[ADDR_DOMAIN_MAX + 1], department[PEOPLE_DEPARTMENT];
+    struct named who;
     const char *address;
 };
 
@@ -73,34 +74,13 @@ envelope_free(struct envelope *e)
 
 /* --- rules --- */
 
-/* WHO: an address, a domain, or domain/department. */
-static int
-parse_who(struct rule *r, struct span who)
-{
-    const char *slash = memchr(who.p, '/', who.n);
-    size_t n = slash ? (size_t)(slash - who.p) : who.n;
-    struct addr a;
-
-    if (memchr(who.p, '@', n)) {
-        if (addr_parse(&a, who.p, who.n, "") != 1)
-            return -1;
-        memcpy(r->account, a.text, sizeof r->account);
-        return 0;
-    }
-    if (addr_domain_canon(who.p, n, r->domain) <= 0)
-        return -1;
-    if (slash)
-        snprintf(r->department, sizeof r->department, "%.*s", (int)(who.n - n - 1), slash + 1);
-    return slash && (!*r->department || who.n - n > sizeof r->department) ? -1 : 0;
-}
-
 static int
 parse_rule(struct rule *r, const char *text)
 {
     const char *is = strrchr(text, '=');
     struct addr a;
 
-    if (!is || parse_who(r, (struct span){text, (size_t)(is - text)}) < 0)
+    if (!is || named_parse(&r->who, (struct span){text, (size_t)(is - text)}) < 0)
         return -1;
     r->address = is + 1;
     return addr_parse(&a, r->address, strlen(r->address), "") == 1 ? 0 : -1;
@@ -132,25 +112,14 @@ journal_new(const struct conf *conf, int *rc_r, char *error, size_t error_n)
     return j;
 }
 
-/* Whether path is that of department, or of one below it. */
-static int
-is_below(const char *path, const char *department)
-{
-    size_t n = strlen(department);
-
-    return strncmp(path, department, n) == 0 && (path[n] == '\0' || path[n] == '/');
-}
-
 uint32_t
 journal_rules(const struct journal *j, const struct person *who)
 {
     uint32_t rules = 0;
 
     for (unsigned i = 0; i < j->n; i++) {
-        const struct rule *r = &j->rule[i];
-        int is = *r->account ? strcmp(r->account, who->account) == 0
-                             : strcmp(r->domain, who->domain) == 0 &&
-                                   (!*r->department || is_below(who->department, r->department));
+        const struct named *n = &j->rule[i].who;
+        int is = named_is(n, who->account, who->domain, who->department);
 
         rules |= (uint32_t)is << i;
     }

@@ -151,7 +151,7 @@ serve(const struct conf *conf, struct journal *journal)
     shared.people = people_new(conf);
     shared.accounting = open_accounting(conf);
     shared.journal = journal;
-    shared.hold = hold_new(conf);
+    shared.hold = shared.people ? hold_new(conf, shared.people) : NULL;
     if (!shared.people || !shared.accounting || !shared.hold)
         return EXIT_TEMPORARY;
     if (journal && journal_open(journal, error, sizeof error) < 0) {

@@ -21,6 +21,10 @@
 #define CHECK_MS  1000 /* between looks whether the store is still the one we opened */
 #define DEPTH_MAX 32   /* departments above one another */
 
+/* Lists in one another, and all of them: from there on a list is very large. */
+#define NEST_MOST  16
+#define LISTS_MOST 1000
+
 struct people {
     const struct conf *conf;
     pthread_mutex_t lock;
@@ -202,6 +206,7 @@ describe(struct people *p, const struct mirror_claim *c, struct person *out)
     if (sites(p) < 0 || mirror_org(p->mirror, c->parent, &org) < 0)
         return -1;
     in.kind = (enum record_kind)c->kind;
+    out->is_list = in.kind == KIND_LIST;
     in.home = c->home.n > 0 ? c->home : org.home;
     in.standby = c->standby.n > 0 ? c->standby : org.standby;
     in.own_site = span_of(p->conf->site);
@@ -229,6 +234,82 @@ find(struct people *p, const struct addr *a, struct person *out)
     if (found == 1 && describe(p, &c, out) < 0)
         return -1;
     return found;
+}
+
+/* --- members of a list --- */
+
+struct counting {
+    struct people *p;
+    int64_t n, most;
+    unsigned lists; /* looked into, on the way */
+};
+
+static int count_members(struct counting *c, const unsigned char uuid[UUID_LEN], int depth);
+
+/* One member: 1, or what is in it when it is a list. 0, or -1. */
+static int
+count_member(struct counting *c, enum record_tag tag, struct span value, int depth)
+{
+    unsigned char uuid[UUID_LEN];
+    struct mirror_claim claimed;
+    struct record r;
+    struct addr a;
+    int found = 0;
+
+    if (tag == TAG_MEMBER_DN) {
+        found = mirror_by_dn(c->p->mirror, value, uuid);
+    } else if (addr_parse(&a, value.p, value.n, c->p->conf->recipient_delimiter) == 1) {
+        found = claim_at(c->p, a.text, a.len, &claimed);
+        if (found == 1)
+            memcpy(uuid, claimed.uuid, UUID_LEN);
+    }
+    if (found == 1)
+        found = mirror_entry(c->p->mirror, uuid, &r);
+    if (found == 1 && record_kind(&r) == KIND_LIST)
+        return count_members(c, uuid, depth + 1);
+    c->n++;
+    return found < 0 ? -1 : 0;
+}
+
+/* What is nested too deep, or in itself, counts as very many. */
+static int
+count_members(struct counting *c, const unsigned char uuid[UUID_LEN], int depth)
+{
+    enum record_tag tag;
+    struct span value;
+    struct record r;
+    size_t pos = 0;
+    int found = mirror_entry(c->p->mirror, uuid, &r);
+
+    if (depth > NEST_MOST || ++c->lists > LISTS_MOST)
+        c->n = c->most + 1;
+    while (found == 1 && c->n <= c->most && record_next(&r, &pos, &tag, &value))
+        if ((tag == TAG_MEMBER || tag == TAG_MEMBER_DN) && count_member(c, tag, value, depth) < 0)
+            return -1;
+    return found < 0 ? -1 : 0;
+}
+
+int64_t
+people_members(struct people *p, struct span address, int64_t most)
+{
+    struct counting c = {.p = p, .most = most};
+    struct mirror_claim owner;
+    int found = -1;
+
+    pthread_mutex_lock(&p->lock);
+    keep(p);
+    if (p->mirror && mirror_begin(p->mirror) == 0) {
+        found = claim_at(p, address.p, address.n, &owner);
+        if (found == 1 && owner.kind == KIND_LIST)
+            found = count_members(&c, owner.uuid, 0);
+        if (mirror_failed(p->mirror))
+            found = -1;
+        mirror_end(p->mirror);
+        if (mirror_damaged(p->mirror))
+            mirror_close(&p->mirror);
+    }
+    pthread_mutex_unlock(&p->lock);
+    return found < 0 ? -1 : c.n;
 }
 
 int

@@ -8,14 +8,16 @@
 
 #include "addr.h"
 #include "conf.h"
+#include "named.h"
 #include "route.h"
 
-#define PEOPLE_DEPARTMENT 512 /* bytes of "hr/pay" with its NUL; a longer path loses its end */
+#define PEOPLE_DEPARTMENT NAMED_DEPARTMENT /* a longer path loses its end */
 
 struct person {
     enum route_verdict verdict;
-    char account[ADDR_MAX + 1];         /* primary address; "": nobody's */
-    char domain[ADDR_DOMAIN_MAX + 1];   /* primary name of the domain; "": not ours */
+    char account[ADDR_MAX + 1];       /* primary address; "": nobody's */
+    char domain[ADDR_DOMAIN_MAX + 1]; /* primary name of the domain; "": not ours */
+    int is_list;
     char department[PEOPLE_DEPARTMENT]; /* path below the domain, "/" in a name as "\/"; "": none */
 };
 
@@ -29,5 +31,10 @@ void people_free(struct people **p);
  * the verdict outside or unknown, -1 can't tell. Never waits for anybody; may be called by any thread.
  */
 int people_find(struct people *p, struct span address, struct person *out);
+/*
+ * How many members the list has whose primary address that is, those of lists in it counted instead of these;
+ * from most on it is not counted further. 0: there is no such list; -1 can't tell.
+ */
+int64_t people_members(struct people *p, struct span address, int64_t most);
 
 #endif

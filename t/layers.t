@@ -10,7 +10,7 @@ use warnings;
 use Test::More;
 use File::Find;
 
-my @pure = qw(account accounting_line addr attrs attrs_take attrs_text audit_chain audit_filter audit_line auth_results auth_vouch cidr csv digest direction filter freshness from_header guard_handoff guard_send guard_spoof held_id limits mime_words netstring plain_text policy queue_line rights rights_words route site socketmap tabline uuid window x509);
+my @pure = qw(account accounting_line addr attrs attrs_take attrs_text audit_chain audit_filter audit_line auth_results auth_vouch cidr csv digest direction filter fold_text freshness from_header guard_handoff guard_hold guard_send guard_spoof held_id held_words hold_parse hold_rule limits mime_names mime_scan mime_text mime_words named nearest netstring plain_text policy queue_line rights rights_words route site socketmap tabline uuid window x509);
 
 # Pure files and what they may take from elsewhere nevertheless.
 my %pure_may_include = (
@@ -31,7 +31,7 @@ my @homes = (
     [qr/^event2\/|^event\.h$/ => qr{^policyd/|^t/tools/queue_ask\.c$}],
     [qr/^nettle\//         => qr{^lib/(digest|uuid)\.c$|^ctl/(?:password_hash|doctor_cert)\.c$|^policyd/(homes_table|hook_sign)\.c$}],
     [qr/^crypt\.h$/        => qr{^ctl/password_hash\.c$}],
-    [qr/^(idn2|uni(case|norm|str|types|ctype|conv))\.h$/ => qr{^lib/addr\w*\.c$}],
+    [qr/^(idn2|uni(case|norm|str|types|ctype|conv))\.h$/ => qr{^lib/(addr\w*|fold_text)\.c$}],
     [qr/^curl\//           => qr{^policyd/(hook_send|held_mail)\.c$}],
     [qr/^seccomp\.h$/      => qr{^lib/sandbox\.c$}],
     [qr/^libmilter\//      => qr{^milter/}],
@@ -128,7 +128,7 @@ for my $file (@c) {
         my $p = $is_pure{$file} or next;
         next if $pure_may_include{$p}{$inc};
         my $fine = $lib_header{$inc} ? $inc =~ /^(span|@{[join '|', @pure]})\.h$/
-            : $inc =~ m{^(stddef|stdint|stdbool|string|strings|limits|inttypes|ctype|stdio)\.h$|^(idn2|uni(case|norm|str|types|ctype|conv))\.h$|^nettle/};
+            : $inc =~ m{^(stddef|stdint|stdbool|string|strings|limits|inttypes|ctype|stdarg|stdio)\.h$|^(idn2|uni(case|norm|str|types|ctype|conv))\.h$|^nettle/};
         push @pure_inc, "$file: $inc" unless $fine;
     }
 }

@@ -28,7 +28,7 @@ sub plain {
 -e $_ or plan skip_all => "no $_" for qw(policyd/main.c policyd/maps_answer.c);
 -x 't/tools/conf_dump' or plan skip_all => 't/tools/conf_dump is not built: make tests';
 
-my (%setting, %rule, %right, %send, %direction, %action, %dir);
+my (%setting, %rule, %right, %send, %hold, %direction, %action, %dir);
 for (split /\n/, `t/tools/conf_dump`) {
     my ($what, @f) = split /\t/, $_, -1;
     $dir{ $f[0] } = $f[1] if $what eq 'dir';
@@ -36,6 +36,7 @@ for (split /\n/, `t/tools/conf_dump`) {
     $direction{ $f[0] } = $f[1] if $what eq 'direction';
     $right{ $f[0] } = $f[1] if $what eq 'right';
     $send{ $f[0] } = $f[1] if $what eq 'send';
+    $hold{ $f[0] } = $f[1] if $what eq 'hold';
     $action{ $f[0] } = $f[1] if $what eq 'action';
     $setting{ $f[0] } = [@f[1 .. 6]] if $what eq 'setting';
 }
@@ -161,5 +162,8 @@ my $milter = slurp('man/postroad-milter.8');
 my ($its_letters) = slurp('milter/main.c') =~ /getopt\(argc, argv, "([^"]+)"/;
 like($milter, qr/^\.It Fl $_\b/m, "postroad-milter(8) has the option -$_") for grep { /\w/ && !/h/ } split //, $its_letters;
 messages($milter, 'postroad-milter(8)', glob 'milter/*.c');
+%said = ();
+$said{$1} = plain($2) while $milter =~ /^\.It Sy (\d+)\n(.*?)(?=^\.(?:It|El))/msg;
+is_deeply(\%said, \%hold, 'the steps of moderation are those of guard_hold_step_text()');
 
 done_testing();
