@@ -120,6 +120,9 @@ $lab->wait_for('it arrives', 60, sub { $lab->mailbox('shandong', $bob, 'LATER') 
 is_deeply(counted($later), ["handoff $alice 1"], 'and is counted once, however often it was tried');
 
 # --- lists, and mail between the sites ---
+# A filter that is told of each recipient by itself: what was written out before would be so again.
+$lab->run('hebei', qw(postconf -e scan_destination_recipient_limit=1));
+$lab->run('hebei', qw(postfix reload));
 $lab->modify('hebei', "dn: uid=alice,ou=sales,dc=corp.example,ou=domains,o=corp\nchangetype: modify\nadd: postroadForward\npostroadForward: $guest\n");
 for my $site (qw(hebei shandong)) { $lab->wait_for("$site knows the forward", 30, sub { $lab->try($site, 'sh', '-c', "postroad lookup alias $alice | grep -q guest") }) }
 $sent = $lab->send(site => 'outside', from => 'news@outside.example', to => $alice, server => $mx);
