@@ -91,6 +91,8 @@ void held_words(struct held *h, int fd);
 enum rights_verdict held_may(struct held *h, struct span actor, struct rights *r);
 /* The DN of the record's target, into out: 1, 0 there is none, -1 can't tell. */
 int held_target_dn(struct held *h, char out[MIRROR_DN_MAX]);
+/* The address of who has this DN; the name itself where nobody has, or it can't be told. */
+void held_address_of(struct held *h, const char *name, char out[1025]);
 /* Whether the record's sender is an account of ours: 1, 0, -1. */
 int held_sender_inside(struct held *h);
 

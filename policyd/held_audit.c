@@ -48,7 +48,7 @@ held_audit(struct held *h, struct held_item *item)
 {
     const struct held_record *r = &h->record;
     struct asked *q = malloc(sizeof *q);
-    char line[TABLINE_MAX];
+    char line[TABLINE_MAX], actor[1025];
     struct tabline_out o;
     size_t n;
 
@@ -58,7 +58,8 @@ held_audit(struct held *h, struct held_item *item)
     tabline_begin(&o, line, sizeof line, "held");
     tabline_add(&o, "action", span_of(action_of(r)));
     tabline_add(&o, "id", span_of(r->id));
-    tabline_add_some(&o, "actor", span_of(r->by));
+    held_address_of(h, r->by, actor);
+    tabline_add_some(&o, "actor", span_of(actor));
     tabline_add_some(&o, "target", span_of(r->target));
     tabline_add_some(&o, "sender", span_of(r->sender));
     tabline_add_some(&o, "rule", span_of(r->rule));
@@ -83,14 +84,15 @@ void
 held_audit_refused(struct held *h, const char *verdict, const char *by, const struct rights *rights)
 {
     const struct held_record *r = &h->record;
-    char line[TABLINE_MAX], rule[16];
+    char line[TABLINE_MAX], rule[16], actor[1025];
     struct tabline_out o;
 
     snprintf(rule, sizeof rule, "%d", rights->rule);
     tabline_begin(&o, line, sizeof line, "held");
     tabline_add(&o, "action", span_of("refused"));
     tabline_add(&o, "id", span_of(r->id));
-    tabline_add_some(&o, "actor", span_of(by));
+    held_address_of(h, by, actor);
+    tabline_add_some(&o, "actor", span_of(actor));
     tabline_add_some(&o, "target", span_of(r->target));
     tabline_add_some(&o, "sender", span_of(r->sender));
     tabline_add_some(&o, "outcome", span_of(verdict));

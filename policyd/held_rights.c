@@ -5,6 +5,7 @@
  *
  * Promises: three results; what can't be read is "can't tell". Must not decide by itself who may what.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "held.h"
@@ -119,4 +120,25 @@ held_sender_inside(struct held *h)
     inside = inside && record_kind(&h->work->target.record) == KIND_ACCOUNT;
     maps_end(h->maps);
     return inside;
+}
+
+void
+held_address_of(struct held *h, const char *name, char out[1025])
+{
+    enum record_tag tag;
+    struct span value;
+    size_t pos = 0;
+    int found;
+
+    snprintf(out, 1025, "%s", name);
+    found = strchr(name, '=') ? find(h, name) : -1;
+    if (found < 0)
+        return;
+    while (found && record_next(&h->work->target.record, &pos, &tag, &value)) {
+        if (tag != TAG_MAIL)
+            continue;
+        snprintf(out, 1025, "%.*s", (int)value.n, value.p);
+        break;
+    }
+    maps_end(h->maps);
 }

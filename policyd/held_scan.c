@@ -112,18 +112,22 @@ each(void *ctx, const char *id)
     return 0;
 }
 
-/* Whose file was not there in this pass. One that something is under way for is left to the next pass. */
+/* Its file is not there. One that something is under way for is left to the next pass. */
+static void
+drop(struct held *h, struct held_item *item)
+{
+    if (item->busy)
+        return;
+    log_warning("record of a held message was removed by somebody else id=%s", item->id);
+    held_index_remove(&h->index, item);
+}
+
 static void
 drop_vanished(struct held *h)
 {
-    for (size_t i = h->index.n; i-- > 0;) {
-        struct held_item *item = h->index.at[i];
-
-        if (item->pass == h->pass || item->busy)
-            continue;
-        log_warning("record of a held message was removed by somebody else id=%s", item->id);
-        held_index_remove(&h->index, item);
-    }
+    for (size_t i = h->index.n; i-- > 0;)
+        if (h->index.at[i]->pass != h->pass)
+            drop(h, h->index.at[i]);
 }
 
 void
@@ -152,18 +156,22 @@ held_scan(struct held *h, int64_t mono_ms)
                   h->index.n);
 }
 
-/* "ID.json", which was made or written anew. */
+/* "ID.json", which was made, written anew or removed. Who removes one here forgets it at once. */
 static void
-named(struct held *h, const char *name)
+named(struct held *h, const char *name, int removed)
 {
     size_t n = strlen(name);
     char id[HELD_ID_MAX + 1];
+    struct held_item *item;
 
     if (n <= 5 || n - 5 > HELD_ID_MAX || strcmp(name + n - 5, ".json") != 0)
         return;
     memcpy(id, name, n - 5);
     id[n - 5] = '\0';
-    if (held_id_is(span_of(id)))
+    item = removed ? held_index_find(&h->index, id) : NULL;
+    if (item && faccessat(h->folder, name, F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT)
+        drop(h, item);
+    else if (!removed && held_id_is(span_of(id)))
         take(h, id);
 }
 
@@ -180,7 +188,7 @@ held_watched(struct held *h)
             if (e->mask & IN_Q_OVERFLOW)
                 h->scan_ms = 0;
             else if (e->len > 0)
-                named(h, e->name);
+                named(h, e->name, (e->mask & IN_DELETE) != 0);
         }
     held_soon(h);
 }
@@ -252,7 +260,7 @@ held_scan_start(struct held *h)
     }
     snprintf(path, sizeof path, "%s/held", h->env->conf->state_dir);
     h->watch_fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-    if (h->watch_fd < 0 || inotify_add_watch(h->watch_fd, path, IN_MOVED_TO) < 0)
+    if (h->watch_fd < 0 || inotify_add_watch(h->watch_fd, path, IN_MOVED_TO | IN_DELETE) < 0)
         log_warning("folder of held messages can't be watched, it is read each minute "
                     "error=\"%s\"",
                     strerror(errno));

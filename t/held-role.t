@@ -1,51 +1,31 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# Role held by itself: finds records, lists and shows them by the control socket, and leaves alone what it
-# can't read.
+# Role held without a directory server: it finds records, shows them, takes verdicts at the control socket,
+# carries them out, lets messages expire and tells senders; and does each once, whatever dies meanwhile.
 use strict;
 use warnings;
 use File::Basename qw(dirname);
 use lib dirname(__FILE__) . '/lib';
-use JSON::PP;
 use Test::More;
-use Time::HiRes qw(time);
+use Time::HiRes qw(time sleep);
 use Trial;
+use HeldTrial;
 
 -x "$top/policyd/postroad-policyd" or plan skip_all => 'not built: make';
+$> == 0 or plan skip_all => 'needs root, as role queue does';
 
-my $held = "$dir/state/held";
-my @digits = ('0' .. '9', 'a' .. 'z');
+sub count { my ($re) = @_; return scalar(() = audit_log() =~ /$re/g) }
+sub orders { my ($id) = @_; my ($queue) = $id =~ /-(\w+)\z/; return join ' ', map { (split)[0] } grep { / \Q$queue\E$/ } split /\n/, slurp("$dir/postsuper.log") }
 
-sub base36 {
-    my ($n) = @_;
-    my $text = '';
-    do { $text = $digits[$n % 36] . $text; $n = int($n / 36) } while $n;
-    return $text;
-}
-
-# The record of a message that came $age seconds ago, as postroad-milter writes it.
-sub record {
-    my ($queue, %more) = @_;
-    my $ms = int((time - ($more{age} // 0)) * 1000);
-    my $id = 'hebei-' . base36($ms) . "-$queue";
-    delete $more{age};
-    my %r = (id => $id, site => 'hebei', queue => $queue, time_ms => $ms, expires_ms => $ms + 432_000_000, on_expire => 'reject',
-        rule => 'hr-out', why => 'from, direction', sender => 'alice@corp.example', login => 'alice@corp.example',
-        target => 'alice@corp.example', recipients => ['a@outside.example', 'b@outside.example'], recipient_count => 2, size => 12345,
-        subject => "\x{5831}\x{8868}", attachments => ['list.xlsx'], direction => 'outbound', state => 'held', %more);
-    mkdir "$dir/state";
-    mkdir $held;
-    spew("$held/$id.json", JSON::PP->new->utf8->encode(\%r));
-    return $id;
-}
-
-sub on_disk { my ($id) = @_; return JSON::PP->new->utf8->decode(slurp("$held/$id.json") || '{}') }
-sub list { return @{ control(verb => 'held-list', @_)->{messages} // [] } }
+my $port = sink_start();
+my $queue = queue_settings();
+sub settings { my (%o) = @_; my $more = join ' ', map { "$_ = $o{$_};" } sort keys %o; return $queue . qq(held: { submit = "smtp://127.0.0.1:$port"; $more };\n) }
+my $directory = qq(ldif = "$top/ldap-schema/two-sites.ldif"; base = "o=corp";);
 
 my $first = record('3F2A9');
 my $second = record('4ZbSqR1Xyz', subject => '', attachments => []);
-ok(policyd_start(qq(ldif = "$top/t/tables/maps.ldif";)), 'policyd, which finds a folder of held messages');
+ok(policyd_start($directory, settings()), 'policyd, which finds a folder of held messages');
 ok(wait_for(20, sub { list() == 2 }), 'both are listed') or diag(explain(control(verb => 'held-list')), policyd_log());
 is(join(' ', map { $_->{id} } list()), "$first $second", 'the older one first');
 is((list())[0]{subject}, "\x{5831}\x{8868}", 'with what is known of it');
@@ -53,30 +33,158 @@ ok(!exists((list())[0]{noticed}), 'but for what is nobody\'s business');
 
 my $third = record('5AAAA');
 ok(wait_for(5, sub { list() == 3 }), 'a new one is there at once');
-is(control(verb => 'held-show', id => $third)->{message}{size}, 12345, 'one of them');
-is(control(verb => 'held-show', id => '5aaaa')->{message}{id}, $third, 'by its queue id');
+is(show($third)->{size}, 12345, 'one of them');
+is(show('5aaaa')->{id}, $third, 'by its queue id');
 is(control(verb => 'held-show', id => 'nothing')->{code}, 1, 'one that is not there');
 my $fourth = record('X5AAAA');
 ok(wait_for(5, sub { list() == 4 }), 'one more');
 is(control(verb => 'held-show', id => '5AAAA')->{code}, 2, 'an end of two is nobody\'s');
-my $early = control(verb => 'held-decide', id => $third, verdict => 'approve', reason => 'x');
-is($early->{code}, 75, 'no verdict before Postfix was seen to have it') or diag(explain($early));
+my $early = decide($third, 'approve');
+is($early->{code}, 75, 'no verdict before Postfix was seen to have it');
 is(on_disk($third)->{state}, 'held', 'and none is on disk');
-is(control(verb => 'held-decide', id => $third, verdict => 'maybe')->{code}, 2, 'no other words');
-is(control(verb => 'held-decide', id => $third, verdict => 'reject')->{code}, 2, 'no rejection without a reason');
+is(decide($third, 'maybe')->{code}, 2, 'no other words');
+is(decide($third, 'reject', '')->{code}, 2, 'no rejection without a reason');
 
 # --- what can't be read
 spew("$held/hebei-abc-BAD1.json", '{"id":');
 spew("$held/README.json", 'x');
 ok(wait_for(10, sub { policyd_log() =~ /record of a held message can't be used.*BAD1/ }), 'a damaged record is logged');
 is(list(), 4, 'and not shown');
-ok(-e "$held/hebei-abc-BAD1.json", 'it stays');
+unlink map { "$held/$_.json" } 'README', 'hebei-abc-BAD1', $first, $second, $third, $fourth;
 
-# --- pages
+# --- the whole way
+my $good = hold();
+my $bad = hold(subject => 'Offer', recipients => [map { "r$_\@outside.example" } 1 .. 9], recipient_count => 120);
+ok(wait_for(20, sub { on_disk($good)->{seen} && on_disk($bad)->{seen} }), 'both are in the hold queue') or diag(policyd_log());
+ok(wait_for(20, sub { notices($good, 'begin') && notices($bad, 'begin') }), 'their sender is told') or diag(policyd_log());
+my ($notice) = notices($bad, 'begin');
+like($notice->{head}, qr/^MAIL FROM:<>\r?\n/m, 'by nobody');
+like($notice->{head}, qr/^RCPT TO:<alice\@corp\.example>/m, 'to her');
+like($notice->{head}, qr/^Auto-Submitted: auto-replied\r$/m, 'as RFC 3834 wants it');
+like($notice->{body}, qr/Subject:\s+Offer.*r1\@outside\.example.*and 115 more.*Rule:\s+hr-out.*is not lost.*before \d{4}-/s, 'what, why, until when');
+like(decide($good, 'approve', "fine\nwith me")->{state}, qr/^approved/, 'approved');
+is(decide($bad, 'reject', 'not to this customer')->{state}, 'rejected', 'rejected');
+ok(state_is($good, 'approved'), 'the one is released');
+ok(state_is($bad, 'rejected'), 'the other one is deleted');
+is(orders($good), '-H', 'once');
+is(orders($bad), '-d', 'once');
+is(show($good)->{reason}, 'fine with me', 'the reason, in one line');
+like(show($good)->{by}, qr/^root\@\S/, 'whose verdict it was');
+like(audit_log(), qr/"action":"approve","actor":"root\@[^"]+","target":"alice\@corp\.example","service":"moderation".*"detail":"id=\Q$good\E rule=hr-out sender=alice\@corp\.example".*"reason":"fine with me"/, 'it is in the audit log');
+like(audit_log(), qr/"action":"reject".*id=\Q$bad\E.*"reason":"not to this customer"/, 'and the other one');
+ok(wait_for(20, sub { notices($bad, 'end') }), 'the sender is told of the rejection');
+like((notices($bad, 'end'))[0]{body}, qr/has rejected.*not to this customer.*Nobody has received it/s, 'with the reason');
+is(notices($good, 'end'), 0, 'and not of the approval');
+my $late = decide($good, 'reject', 'too late');
+is($late->{code}, 1, 'the first verdict stands');
+like($late->{error}, qr/is approved already, by root/, 'and who is late is told');
+is(scalar(list()), 0, 'nothing waits any more');
+is(scalar(list(all => JSON::PP::true)), 2, 'but it is remembered');
+ok(wait_for(10, sub { my $f = status()->{held}; "$f->{held} $f->{approved} $f->{rejected} $f->{directory}" eq '0 1 1 none' }), 'and counted')
+    or diag(explain(status()->{held}));
+
+# --- which message is meant
+in_queue('4Zother', sender => 'mallory@outside.example');
+my $other = record('4Zother');
+my $old = record('4Zreused', age => 3600);
+in_queue('4Zreused');
+ok(wait_for(20, sub { !-e "$held/$old.json" }), 'a later message with the same queue id is another one');
+ok(-e "$dir/queue/4Zreused", 'and nobody touches it');
+ok(!on_disk($other)->{seen}, 'nor is one of another sender taken for it');
+unlink "$held/$other.json";
+my $never = record('4Znever', age => 301);
+ok(wait_for(20, sub { !-e "$held/$never.json" }), 'a message that Postfix never took is forgotten');
+my $soon = record('4Zsoon', age => 200);
+my $by_hand = hold();
+ok(wait_for(20, sub { on_disk($by_hand)->{seen} }), 'one is there');
+ok(-e "$held/$soon.json", 'another one may still come');
+unlink "$dir/queue/" . on_disk($by_hand)->{queue}, "$held/$soon.json";
+is(decide($by_hand, 'approve')->{ok}, JSON::PP::true, 'approved, but somebody was faster');
+ok(state_is($by_hand, 'approved'), 'then there is nothing to do');
+is(orders($by_hand), '', 'and nothing is done');
+
+# --- expiry
+my @expire = map { hold(age => 10, expires_ms => int((time + 1) * 1000), on_expire => $_) } qw(reject approve keep);
+ok(wait_for(20, sub { on_disk($expire[2])->{seen} }), 'three more');
+ok(state_is($expire[0], 'expired'), 'one is deleted when its time is over') or diag(explain(show($expire[0])));
+ok(state_is($expire[1], 'expired'), 'another one released');
+is(orders($expire[0]) . orders($expire[1]), '-d-H', 'as their rules say');
+is(show($expire[2])->{state}, 'held', 'the third waits on');
+ok(wait_for(20, sub { notices($expire[0], 'end') }), 'who was not sent on is told');
+is(notices($expire[1], 'end'), 0, 'who was is not');
+like(audit_log(), qr/"action":"expire".*id=\Q$expire[0]\E outcome=reject/, 'the audit log says so');
+
+# --- what is away
+spew("$dir/broken", '');
+my $waits = hold();
+sleep 1.5;
+is(show($waits)->{seen}, JSON::PP::false, 'Postfix can\'t say: nothing happens');
+unlink "$dir/broken";
+ok(wait_for(70, sub { show($waits)->{seen} }), 'it can: it goes on');
+my $access = role_pid('access');
+kill 'STOP', Trial::policyd_pid(), $access;
+is(decide($waits, 'approve')->{state}, 'approved', 'approved while the audit log is away');
+sleep 2;
+is(orders($waits), '', 'it is not released');
+kill 'CONT', $access, Trial::policyd_pid();
+ok(state_is($waits, 'approved'), 'the audit log is there: it is');
+spew("$dir/smtp", "451 4.3.0 later\n");
+my $untold = hold();
+ok(wait_for(20, sub { policyd_log() =~ /could not be told id=\Q$untold\E what=held again=yes status=451/ }), 'the mail server takes no notices now') or diag(policyd_log());
+ok(wait_for(10, sub { !on_disk($untold)->{noticed} }), 'so it is to be sent again');
+spew("$dir/smtp", "550 5.1.1 no\n");
+my $unknown = hold();
+ok(wait_for(20, sub { policyd_log() =~ /could not be told id=\Q$unknown\E what=held again=no status=550/ }), 'one that is refused for good is not');
+unlink "$dir/smtp";
+my $outside = hold(direction => 'inbound');
+my $stranger = hold(sender => 'x@outside.example');
+ok(wait_for(20, sub { on_disk($outside)->{seen} && on_disk($stranger)->{seen} }), 'two from outside');
+
+# --- killed
+sub survives {
+    my ($what, $point, $verdict, $state) = @_;
+    my $id = hold();
+    wait_for(20, sub { on_disk($id)->{seen} }) or diag("$id is not seen");
+    pause_at($point);
+    my $answer = decide($id, $verdict, 'killed');
+    ok(reached($point), "$what: at that point");
+    ok(role_kill(), "$what: killed");
+    go_on($point);
+    ok(state_is($id, $state, 40), "$what: carried out") or diag(explain(show($id)), policyd_log() =~ s/.*(?=.{6000}\z)//sr);
+    is(count(qr/"action":"$verdict"[^\n]*id=\Q$id\E/) >= 1, 1, "$what: in the audit log");
+    my ($file) = $id =~ /-(\w+)\z/;
+    ok(-e "$dir/" . ($verdict eq 'approve' ? 'released' : 'deleted') . "/$file", "$what: once and for all");
+    return $id;
+}
+survives('killed while Postfix is asked', 'list', 'approve', 'approved');
+survives('killed before it is released', 'before', 'approve', 'approved');
+survives('killed after it was released', 'after', 'approve', 'approved');
+survives('killed before it is deleted', 'before', 'reject', 'rejected');
+my $id = survives('killed after it was deleted', 'after', 'reject', 'rejected');
+ok(wait_for(20, sub { notices($id, 'end') }), 'and the sender is told');
+$access = role_pid('access');
+$id = hold();
+ok(wait_for(20, sub { on_disk($id)->{seen} }), 'one more');
+kill 'STOP', Trial::policyd_pid(), $access;
+is(decide($id, 'approve')->{state}, 'approved', 'approved while the audit log is away');
+kill 'KILL', role_pid('held');
+kill 'CONT', Trial::policyd_pid(), $access;
+ok(state_is($id, 'approved', 40), 'and killed: it is released when it is in the audit log');
+is(count(qr/"action":"approve"[^\n]*id=\Q$id\E/) >= 1, 1, 'where it is');
+pause_at('sent');
+$id = hold();
+ok(reached('sent'), 'a notice is on its way');
+ok(role_kill(), 'killed');
+go_on('sent');
+sleep 1.5;
+is(scalar(notices($id, 'begin')), 1, 'it is not sent twice');
+is(notices($outside, 'begin'), 0, 'from outside nobody is told');
+is(notices($stranger, 'begin'), 0, 'no stranger either');
+
+# --- pages, and an end
 record(sprintf('B%04d', $_), recipients => [map { ('r' x 60) . "$_\@outside.example" } 1 .. 100], recipient_count => 3000) for 1 .. 250;
-ok(wait_for(20, sub { (status()->{held}{held} // 0) == 254 || 1 }), 'many more');
 my ($after, %seen, $pages);
-wait_for(20, sub {
+ok(wait_for(20, sub {
     ($after, $pages, %seen) = ('', 0);
     do {
         my $page = control(verb => 'held-list', after => $after);
@@ -84,18 +192,16 @@ wait_for(20, sub {
         $after = $page->{next};
         $pages++;
     } while defined $after && $pages < 50;
-    keys %seen == 254;
-});
-is(keys %seen, 254, 'all of them, in pages');
+    grep({ /-B\d{4}$/ } keys %seen) == 250;
+}), 'many more, in pages');
 cmp_ok($pages, '>', 2, 'of which there are some');
 ok(!grep({ $_ > 1 } values %seen), 'none twice');
-
-# --- killed
-my ($role) = grep { ($_->{role} // $_->{name} // '') eq 'held' } @{ status()->{roles} };
-ok($role && kill('KILL', $role->{pid}), 'role held is killed');
-ok(wait_for(20, sub { list() > 0 && control(verb => 'held-show', id => $first)->{ok} }), 'the next one knows them all');
-unlink "$held/$fourth.json";
-unlink glob("$held/hebei-*-B0*.json");
 is(policyd_stop(), 0, 'policyd ends');
-is(scalar(() = glob("$held/*.json")), 5, 'and all that was there is') or diag(join "\n", glob "$held/*");
+ok(policyd_start($directory, settings(keep => 0)), 'and starts anew, with no wish to remember');
+ok(wait_for(30, sub { !-e "$held/$good.json" && !-e "$held/$bad.json" }), 'what is done is forgotten');
+ok(wait_for(20, sub { grep({ /-B\d{4}$/ } map { $_->{id} } list()) > 20 }), 'what waits is there');
+is(policyd_stop(), 0, 'policyd ends');
+my $log = policyd_log();
+ok(!grep({ orders($_) =~ /-H.*-d|-d.*-H/ } map { m{([^/]+)\.json$} } glob "$held/*.json"), 'nothing was both released and deleted');
+unlike($log, qr/Sanitizer|Assertion/, 'nobody complains');
 done_testing;
