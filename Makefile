@@ -56,6 +56,7 @@ ifneq ($(filter-out $(UNCONFIGURED),$(or $(MAKECMDGOALS),all)),)
 include config.mk
 endif
 PROGRAMS += $(if $(MILTER),milter/postroad-milter)
+BENCHES := $(if $(MILTER),$(BENCHES),$(filter-out bench/null_milter,$(BENCHES)))
 
 configure config.h.in &: configure.ac
 	autoconf -f
@@ -150,6 +151,8 @@ t/move_test: ctl/move_copy.o ctl/move_record.o
 $(TOOLS) $(BENCHES): %: %.o policyd/policyd.a lib/libpostroad.a
 	$(call say,LD)
 	$(Q)$(LINK) -o $@ $^ $(LIB_LIBS) $(POLICYD_LIBS) -lpthread
+
+bench/null_milter: LIB_LIBS += $(MILTER_LIBS)
 
 # What a test puts in the way of a program, with LD_PRELOAD.
 $(PRELOADS): %.so: %.c $(wildcard t/tools/*.inc) config.mk

@@ -21,6 +21,7 @@
 
 #include "log.h"
 #include "message.h"
+#include "steps.h"
 #include "trace.h"
 
 /* As milter_macro_daemon_name calls the port where other sites hand mail over. */
@@ -64,8 +65,6 @@ macro(SMFICTX *ctx, const char *name)
 #define ACTIONS                                                                             \
     (SMFIF_SETSYMLIST | SMFIF_ADDHDRS | SMFIF_CHGHDRS | SMFIF_ADDRCPT | SMFIF_ADDRCPT_PAR | \
      SMFIF_QUARANTINE)
-#define NOT_WANTED (SMFIP_NOHELO | SMFIP_NOEOH | SMFIP_NOUNKNOWN | SMFIP_NODATA)
-#define NO_REPLY   (SMFIP_NR_CONN | SMFIP_NR_MAIL | SMFIP_NR_RCPT | SMFIP_NR_HDR | SMFIP_NR_BODY)
 
 static sfsistat
 on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long steps, unsigned long reserved0,
@@ -75,7 +74,7 @@ on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long steps, unsigned 
     (void)reserved0;
     (void)reserved1;
     *actions_r = actions & ACTIONS;
-    *steps_r = steps & (NOT_WANTED | NO_REPLY | SMFIP_HDR_LEADSPC);
+    *steps_r = steps & (STEPS_NOT_WANTED | STEPS_NO_REPLY | SMFIP_HDR_LEADSPC);
     *reserved0_r = *reserved1_r = 0;
     if (actions & SMFIF_SETSYMLIST) {
         smfi_setsymlist(ctx, SMFIM_CONNECT, (char *)"{daemon_name}");

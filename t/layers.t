@@ -34,7 +34,7 @@ my @homes = (
     [qr/^(idn2|uni(case|norm|str|types|ctype|conv))\.h$/ => qr{^lib/(addr\w*|fold_text)\.c$}],
     [qr/^curl\//           => qr{^policyd/(hook_send|held_mail)\.c$}],
     [qr/^seccomp\.h$/      => qr{^lib/sandbox\.c$}],
-    [qr/^libmilter\//      => qr{^milter/}],
+    [qr/^libmilter\//      => qr{^milter/|^bench/null_milter\.c$}],
     [qr/^systemd\//        => qr{^policyd/}],
     [qr/^(mail-(storage|user|namespace)|mailbox-list|module-dir|settings-parser|doveadm|imap-comm|pop3-comm|istream|ostream)[\w-]*\.h$/ => qr{^dovecot-plugin/}],
 );
