@@ -34,6 +34,7 @@ CF
 
 sub main_cf {
 	my ($dir, $maps) = @_;
+	$maps = { virtual_mailbox_domains => 'corp.example', %$maps };
 	return <<"CF" . join '', map { "$_ = $maps->{$_}\n" } sort keys %$maps;
 compatibility_level = 3.6
 queue_directory = $dir/queue
@@ -48,7 +49,6 @@ mynetworks = 127.0.0.0/8
 alias_maps =
 alias_database =
 virtual_alias_domains =
-virtual_mailbox_domains = corp.example
 virtual_transport = relay:[127.0.0.1]:$SINK
 default_transport = relay:[127.0.0.1]:$SINK
 smtpd_peername_lookup = no

@@ -8,7 +8,7 @@ use warnings;
 use IO::Socket::UNIX;
 use JSON::PP qw(decode_json);
 use POSIX qw(WNOHANG);
-use Time::HiRes qw(time sleep);
+use Time::HiRes qw(clock_gettime time sleep);
 
 # User id, group id and group of those who have no rights.
 my @NOBODY = ((getpwnam 'nobody')[2, 3], scalar getgrgid((getpwnam 'nobody')[3]));
@@ -182,15 +182,19 @@ sub kib {
 	return $sum;
 }
 
-# CPU seconds the processes have used so far.
+# CPU seconds the processes have used so far, with all their threads: the clock that
+# clock_getcpuclockid(3) names, for /proc/PID/stat counts in hundredths of a second.
 sub cpu {
 	my (@pids) = @_;
-	my $ticks = 0;
-	for (@pids) {
-		my @f = split ' ', slurp("/proc/$_/stat") =~ s/^.*\) //sr;
-		$ticks += $f[11] + $f[12];
+	my $sum = 0;
+	for my $pid (@pids) {
+		use integer;
+		my $clock = ~(0 + $pid) << 3 | 2;
+		no integer;
+		my $seconds = clock_gettime($clock);
+		$sum += $seconds if $seconds > 0;
 	}
-	return $ticks / POSIX::sysconf(POSIX::_SC_CLK_TCK());
+	return $sum;
 }
 
 # --- servers

@@ -4,11 +4,11 @@
  * policyd is measured against.
  *
  * One process, one epoll loop; finds where each request ends, looks at nothing
- * else, and sends one fixed reply for each; a read is answered by one write.
- * Serves until SIGTERM. Must not be used for anything but measuring: a client
- * that doesn't read its replies stops it.
+ * else but, with -m, at the map's name, and sends one fixed reply for each; a read is
+ * answered by one write. Serves until SIGTERM. Must not be used for anything but
+ * measuring: a client that doesn't read its replies stops it.
  *
- * usage: null_server [-p CPU] [-r REPLY] SOCKET
+ * usage: null_server [-p CPU] [-r REPLY] [-m MAP=REPLY]... SOCKET
  */
 #include <sched.h>
 #include <signal.h>
@@ -27,6 +27,7 @@
 #define FD_MAX    4096
 #define REPLY_MAX 1024
 #define EVENTS    256
+#define MAPS_MAX  8
 
 struct conn {
     size_t n; /* bytes of a request begun */
@@ -34,8 +35,13 @@ struct conn {
 };
 
 static struct conn *conns[FD_MAX];
-static char reply[REPLY_MAX + NETSTRING_HEAD_MAX + 1];
-static size_t reply_len;
+/* The first is for maps that are not named. */
+static struct {
+    const char *map;
+    size_t n;
+    char text[REPLY_MAX + NETSTRING_HEAD_MAX + 1];
+} replies[MAPS_MAX] = {{.map = ""}};
+static size_t nreplies = 1;
 static char in[READ_MAX + sizeof(conns[0]->part)];
 static char out[READ_MAX];
 
@@ -68,6 +74,39 @@ hang_up(int fd)
     conns[fd] = NULL;
 }
 
+static size_t
+reply_to(struct span request)
+{
+    for (size_t i = 1; i < nreplies; i++) {
+        size_t n = strlen(replies[i].map);
+
+        if (request.n > n && request.p[n] == ' ' && memcmp(request.p, replies[i].map, n) == 0)
+            return i;
+    }
+    return 0;
+}
+
+static int
+set_reply(size_t i, const char *map, const char *text)
+{
+    replies[i].map = map;
+    replies[i].n =
+        (size_t)snprintf(replies[i].text, sizeof(replies[i].text), "%zu:%s,", strlen(text), text);
+    return strlen(text) <= REPLY_MAX ? 0 : -1;
+}
+
+/* MAP=REPLY. */
+static int
+add_reply(char *arg)
+{
+    char *equals = strchr(arg, '=');
+
+    if (!equals || nreplies == MAPS_MAX)
+        return -1;
+    *equals = '\0';
+    return set_reply(nreplies++, arg, equals + 1);
+}
+
 /* Answer all whole requests in the first n bytes of in; returns how many bytes those were, or -1. */
 static long
 answer(int fd, size_t n)
@@ -76,19 +115,22 @@ answer(int fd, size_t n)
 
     for (;;) {
         struct span payload;
+        size_t i = 0;
         long used = netstring_parse(in + done, n - done, KEY_MAX, &payload);
 
         if (used < 0)
             return -1;
-        if (used == 0 || filled + reply_len > sizeof(out)) {
+        if (used > 0)
+            i = reply_to(payload);
+        if (used == 0 || filled + replies[i].n > sizeof(out)) {
             if (filled > 0 && write_all(fd, out, filled) < 0)
                 return -1;
             filled = 0;
         }
         if (used == 0)
             return (long)done;
-        memcpy(out + filled, reply, reply_len);
-        filled += reply_len;
+        memcpy(out + filled, replies[i].text, replies[i].n);
+        filled += replies[i].n;
         done += (size_t)used;
     }
 }
@@ -178,22 +220,20 @@ loop(int listener)
 int
 main(int argc, char **argv)
 {
-    const char *text = "OK x";
-    int opt;
+    int opt, wrong = set_reply(0, "", "OK x") < 0;
 
-    while ((opt = getopt(argc, argv, "p:r:")) != -1) {
+    while ((opt = getopt(argc, argv, "p:r:m:")) != -1) {
         if (opt == 'p')
             pin(atoi(optarg));
         else if (opt == 'r')
-            text = optarg;
+            wrong |= set_reply(0, "", optarg) < 0;
         else
-            argc = 0;
+            wrong |= opt != 'm' || add_reply(optarg) < 0;
     }
-    if (argc != optind + 1 || strlen(text) > REPLY_MAX) {
-        fprintf(stderr, "usage: null_server [-p CPU] [-r REPLY] SOCKET\n");
+    if (wrong || argc != optind + 1) {
+        fprintf(stderr, "usage: null_server [-p CPU] [-r REPLY] [-m MAP=REPLY]... SOCKET\n");
         return 2;
     }
     signal(SIGPIPE, SIG_IGN);
-    reply_len = (size_t)snprintf(reply, sizeof(reply), "%zu:%s,", strlen(text), text);
     loop(listen_at(argv[optind]));
 }
