@@ -41,6 +41,12 @@ void show_proof(json_t *proof, const char *indent);
 /* status_trouble.c: addresses several entries claim, and accounts in state moving; nothing when there are none. */
 void show_duplicates(json_t *dups);
 void show_moving(json_t *moving);
+/* status_mail.c: Postfix's queues, in a line; mail that went through, a table; nothing when they are NULL. */
+void show_queue(json_t *queue);
+void show_flow(json_t *flow);
+/* Whether either can't be known, or is old; and a line about each that is so. Either may be NULL. */
+int show_mail_late(json_t *flow, json_t *queue);
+void show_mail_attention(json_t *flow, json_t *queue);
 /* The command that takes name away from an entry that does not get it, for a shell; no newline. */
 void show_mend(FILE *f, const char *name, json_t *loser);
 

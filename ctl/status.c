@@ -392,11 +392,13 @@ print_attention(json_t *r)
     int cold_late = is_late(json_object_get(r, "cold"));
     int hooks = failing_hooks(json_object_get(r, "hook"));
     int homes_late = is_late(json_object_get(r, "homes"));
+    json_t *flow = json_object_get(r, "flow"), *queue = json_object_get(r, "queue");
+    int mail_late = show_mail_late(flow, queue);
     const char *other = differing_site(json_object_get(r, "compare"));
 
     if (sweep + away + show_number(dups, "count") + show_number(bad, "count") +
                 (double)(json_array_size(lost) + differ) + late_roles(roles) + cold_late +
-                homes_late + hooks + (other != NULL) + show_number(moving, "count") ==
+                homes_late + hooks + mail_late + (other != NULL) + show_number(moving, "count") ==
             0 &&
         show_true(mirror, "complete"))
         return;
@@ -426,6 +428,7 @@ print_attention(json_t *r)
         item("Dovecot reads files of home sites that are behind: see the log.\n");
     if (cold_late)
         item("Postfix reads cold tables that are behind: see the log.\n");
+    show_mail_attention(flow, queue);
     print_lost(lost);
     show_duplicates(dups);
     show_moving(moving);
@@ -446,10 +449,12 @@ print_status(json_t *r)
     print_kept("Cold", "rows", json_object_get(r, "cold"));
     print_kept("Homes", "people", json_object_get(r, "homes"));
     print_hook(json_object_get(r, "hook"));
+    show_queue(json_object_get(r, "queue"));
     print_rates(r);
     print_policy(json_object_get(r, "policy"));
     print_access(json_object_get(r, "access"));
     print_roles(json_object_get(r, "roles"));
+    show_flow(json_object_get(r, "flow"));
     print_maps(json_object_get(r, "maps"));
     print_verdicts(json_object_get(r, "verdicts"));
     print_domains(json_object_get(r, "domains"));

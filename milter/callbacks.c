@@ -19,6 +19,7 @@
 
 #include "libmilter/mfapi.h"
 
+#include "figures.h"
 #include "log.h"
 #include "message.h"
 #include "steps.h"
@@ -409,11 +410,9 @@ take(SMFICTX *ctx, struct session *s, const char *queue, int64_t now_ms)
 }
 
 static sfsistat
-on_end(SMFICTX *ctx)
+end_message(SMFICTX *ctx, struct session *s, int64_t now_ms)
 {
-    struct session *s = smfi_getpriv(ctx);
     const char *queue = macro(ctx, "i");
-    int64_t now_ms = wall_ms();
     char error[256];
     sfsistat rc;
 
@@ -426,6 +425,23 @@ on_end(SMFICTX *ctx)
     rc = take(ctx, s, queue, now_ms);
     if (s && rc != SMFIS_CONTINUE)
         hold_undo(shared->hold, &s->held);
+    return rc;
+}
+
+static sfsistat
+on_end(SMFICTX *ctx)
+{
+    struct session *s = smfi_getpriv(ctx);
+    int64_t now_ms = wall_ms();
+    sfsistat rc = end_message(ctx, s, now_ms);
+
+    if (rc == SMFIS_TEMPFAIL)
+        figures_event(FLOW_TEMPFAILED, now_ms);
+    if (!s || rc != SMFIS_CONTINUE)
+        return rc;
+    figures_message(&s->message, now_ms);
+    if (s->held.held)
+        figures_event(FLOW_HELD, now_ms);
     return rc;
 }
 

@@ -21,6 +21,7 @@
 #include "config.h"
 
 #include "callbacks.h"
+#include "figures.h"
 #include "log.h"
 #include "privileges.h"
 #include "sandbox.h"
@@ -152,13 +153,14 @@ serve(const struct conf *conf, struct journal *journal)
     shared.accounting = open_accounting(conf);
     shared.journal = journal;
     shared.hold = shared.people ? hold_new(conf, shared.people) : NULL;
-    if (!shared.people || !shared.accounting || !shared.hold)
+    clock_gettime(CLOCK_REALTIME, &now);
+    if (!shared.people || !shared.accounting || !shared.hold ||
+        figures_start(conf, (int64_t)now.tv_sec * 1000) < 0)
         return EXIT_TEMPORARY;
     if (journal && journal_open(journal, error, sizeof error) < 0) {
         log_error("can't open the journal's index error=\"%s\"", error);
         return EXIT_TEMPORARY;
     }
-    clock_gettime(CLOCK_REALTIME, &now);
     if (hold_open(shared.hold, (int64_t)now.tv_sec * 1000, error, sizeof error) < 0) {
         log_error("can't open the folder of held messages error=\"%s\"", error);
         return EXIT_TEMPORARY;

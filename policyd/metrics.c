@@ -16,20 +16,21 @@
 #include "held_ask.h"
 #include "held_record.h"
 #include "http.h"
+#include "metrics_private.h"
 #include "policy_role.h"
 #include "status.h"
 #include "trouble.h"
 
-static void
-head(struct evbuffer *out, const char *name, const char *type, const char *help)
+void
+metrics_head(struct evbuffer *out, const char *name, const char *type, const char *help)
 {
     evbuffer_add_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
 }
 
-static void
-single(struct evbuffer *out, const char *name, const char *type, const char *help, double v)
+void
+metrics_single(struct evbuffer *out, const char *name, const char *type, const char *help, double v)
 {
-    head(out, name, type, help);
+    metrics_head(out, name, type, help);
     evbuffer_add_printf(out, "%s %.15g\n", name, v);
 }
 
@@ -38,14 +39,15 @@ lookups(const struct board *b, struct evbuffer *out)
 {
     static const char *const status[] = {"ok", "notfound", "temp", "perm"};
 
-    head(out, "postroad_lookups_total", "counter", "Lookups answered, by map and kind of answer.");
+    metrics_head(out, "postroad_lookups_total", "counter",
+                 "Lookups answered, by map and kind of answer.");
     for (int m = 0; m < MAP_N; m++)
         for (int s = 0; s < 4; s++)
             evbuffer_add_printf(out, "postroad_lookups_total{map=\"%s\",status=\"%s\"} %llu\n",
                                 map_name(m), status[s],
                                 (unsigned long long)vitals_sum(b, BOARD_LOOKUPS + 4 * m + s));
-    head(out, "postroad_verdicts_total", "counter",
-         "Route decisions, by verdict (see postroad-maps(7)).");
+    metrics_head(out, "postroad_verdicts_total", "counter",
+                 "Route decisions, by verdict (see postroad-maps(7)).");
     for (int v = ROUTE_OUTSIDE; v <= ROUTE_WAIT; v++)
         evbuffer_add_printf(out, "postroad_verdicts_total{verdict=\"%s\"} %llu\n",
                             route_verdict_word(v),
@@ -61,19 +63,20 @@ connections(const struct board *b, struct evbuffer *out)
     } closed[] = {
         {"bad", BOARD_CLOSED_BAD}, {"slow", BOARD_CLOSED_SLOW}, {"idle", BOARD_CLOSED_IDLE}};
 
-    single(out, "postroad_connections", "gauge", "Connections open to the map socket.",
-           (double)vitals_sum(b, BOARD_CONNECTIONS));
-    single(out, "postroad_connections_accepted_total", "counter",
-           "Connections accepted on the map socket.", (double)vitals_sum(b, BOARD_ACCEPTED));
-    single(out, "postroad_parked", "gauge", "Lookups that wait for a proof now.",
-           (double)vitals_sum(b, BOARD_PARKED));
-    single(out, "postroad_parked_total", "counter", "Lookups that waited for a proof.",
-           (double)vitals_sum(b, BOARD_PARKED_TOTAL));
-    single(out, "postroad_parked_refused_total", "counter",
-           "Lookups that were not let wait, because too many did.",
-           (double)vitals_sum(b, BOARD_PARKED_FULL));
-    head(out, "postroad_connections_closed_total", "counter",
-         "Connections we closed: protocol error, client that does not read, idle.");
+    metrics_single(out, "postroad_connections", "gauge", "Connections open to the map socket.",
+                   (double)vitals_sum(b, BOARD_CONNECTIONS));
+    metrics_single(out, "postroad_connections_accepted_total", "counter",
+                   "Connections accepted on the map socket.",
+                   (double)vitals_sum(b, BOARD_ACCEPTED));
+    metrics_single(out, "postroad_parked", "gauge", "Lookups that wait for a proof now.",
+                   (double)vitals_sum(b, BOARD_PARKED));
+    metrics_single(out, "postroad_parked_total", "counter", "Lookups that waited for a proof.",
+                   (double)vitals_sum(b, BOARD_PARKED_TOTAL));
+    metrics_single(out, "postroad_parked_refused_total", "counter",
+                   "Lookups that were not let wait, because too many did.",
+                   (double)vitals_sum(b, BOARD_PARKED_FULL));
+    metrics_head(out, "postroad_connections_closed_total", "counter",
+                 "Connections we closed: protocol error, client that does not read, idle.");
     for (size_t i = 0; i < sizeof closed / sizeof *closed; i++)
         evbuffer_add_printf(out, "postroad_connections_closed_total{reason=\"%s\"} %llu\n",
                             closed[i].reason, (unsigned long long)vitals_sum(b, closed[i].word));
@@ -82,15 +85,16 @@ connections(const struct board *b, struct evbuffer *out)
 static void
 policy(const struct board *b, struct evbuffer *out)
 {
-    head(out, "postroad_policy_requests_total", "counter",
-         "Policy requests answered, by kind of answer.");
+    metrics_head(out, "postroad_policy_requests_total", "counter",
+                 "Policy requests answered, by kind of answer.");
     for (int a = 0; a < POLICY_ANSWER_N; a++)
         evbuffer_add_printf(
             out, "postroad_policy_requests_total{answer=\"%s\"} %llu\n",
             policy_answer_word((enum policy_answer)a),
             (unsigned long long)board_get(b, BOARD_POLICY, BOARD_POLICY_ANSWERS + a));
-    single(out, "postroad_policy_connections", "gauge", "Connections open to the policy socket.",
-           (double)board_get(b, BOARD_POLICY, BOARD_CONNECTIONS));
+    metrics_single(out, "postroad_policy_connections", "gauge",
+                   "Connections open to the policy socket.",
+                   (double)board_get(b, BOARD_POLICY, BOARD_CONNECTIONS));
 }
 
 static const struct source_row {
@@ -120,16 +124,18 @@ source(const struct board *b, const struct moment *now, struct evbuffer *out)
     unsigned phase = (unsigned)board_get(b, BOARD_SYNC, BOARD_SYNC_PHASE);
     int64_t beat = (int64_t)board_get(b, BOARD_SYNC, BOARD_SYNC_BEAT_MS);
 
-    head(out, "postroad_source_phase", "gauge", "1 for the phase the directory source is in.");
+    metrics_head(out, "postroad_source_phase", "gauge",
+                 "1 for the phase the directory source is in.");
     for (unsigned p = PHASE_NONE; p <= PHASE_UNREAD; p++)
         evbuffer_add_printf(out, "postroad_source_phase{phase=\"%s\"} %d\n", status_phase_word(p),
                             p == phase);
     for (size_t i = 0; i < sizeof source_rows / sizeof *source_rows; i++)
-        single(out, source_rows[i].name, source_rows[i].type, source_rows[i].help,
-               (double)board_get(b, BOARD_SYNC, source_rows[i].word));
+        metrics_single(out, source_rows[i].name, source_rows[i].type, source_rows[i].help,
+                       (double)board_get(b, BOARD_SYNC, source_rows[i].word));
     if (beat > 0)
-        single(out, "postroad_source_last_answer_age_seconds", "gauge",
-               "Time since the directory's last answer.", (double)(now->mono_ms - beat) / 1000.0);
+        metrics_single(out, "postroad_source_last_answer_age_seconds", "gauge",
+                       "Time since the directory's last answer.",
+                       (double)(now->mono_ms - beat) / 1000.0);
 }
 
 /* One series for each provider: as many as the configuration names. */
@@ -154,24 +160,27 @@ proof(const struct control *c, const struct moment *now, struct evbuffer *out)
     if (uris->n == 0)
         return;
     if (ms > 0)
-        single(out, "postroad_proof_age_seconds", "gauge",
-               "Time since the moment for which the mirror is proven to hold all that any provider "
-               "knew.",
-               (double)(now->mono_ms - ms) / 1000.0);
-    single(
+        metrics_single(
+            out, "postroad_proof_age_seconds", "gauge",
+            "Time since the moment for which the mirror is proven to hold all that any provider "
+            "knew.",
+            (double)(now->mono_ms - ms) / 1000.0);
+    metrics_single(
         out, "postroad_differing_entries", "gauge",
         "Addresses met that a provider has otherwise than the mirror, though contextCSN is equal.",
         (double)board_get(b, BOARD_SYNC, BOARD_SYNC_DIFFERS));
-    single(out, "postroad_verified_addresses_total", "counter",
-           "Addresses that providers were asked for before they counted as unknown.",
-           (double)board_get(b, BOARD_SYNC, BOARD_SYNC_SEARCHED));
-    head(out, "postroad_provider_up", "gauge", "1 unless the provider is known not to answer.");
+    metrics_single(out, "postroad_verified_addresses_total", "counter",
+                   "Addresses that providers were asked for before they counted as unknown.",
+                   (double)board_get(b, BOARD_SYNC, BOARD_SYNC_SEARCHED));
+    metrics_head(out, "postroad_provider_up", "gauge",
+                 "1 unless the provider is known not to answer.");
     for (size_t i = 0; i < uris->n; i++) {
         status_provider(b, i, &p);
         per_provider(uris, out, "postroad_provider_up", i, p.down_ms == 0);
     }
-    head(out, "postroad_provider_ahead_seconds", "gauge",
-         "For how long the provider has known something the mirror does not hold; 0: it has not.");
+    metrics_head(
+        out, "postroad_provider_ahead_seconds", "gauge",
+        "For how long the provider has known something the mirror does not hold; 0: it has not.");
     for (size_t i = 0; i < uris->n; i++) {
         status_provider(b, i, &p);
         per_provider(uris, out, "postroad_provider_ahead_seconds", i,
@@ -186,13 +195,13 @@ compared(const struct compare *cmp, struct evbuffer *out)
 
     if (!cmp)
         return;
-    head(out, "postroad_compare_differing_domains", "gauge",
-         "Domains with other content than at the other site, though both are current.");
+    metrics_head(out, "postroad_compare_differing_domains", "gauge",
+                 "Domains with other content than at the other site, though both are current.");
     for (size_t i = 0; compare_figures(cmp, i, &f); i++)
         evbuffer_add_printf(out, "postroad_compare_differing_domains{site=\"%s\"} %u\n", f.site,
                             f.differ);
-    head(out, "postroad_compare_timestamp_seconds", "gauge",
-         "When it was last known whether the other site has the same content; 0: never.");
+    metrics_head(out, "postroad_compare_timestamp_seconds", "gauge",
+                 "When it was last known whether the other site has the same content; 0: never.");
     for (size_t i = 0; compare_figures(cmp, i, &f); i++)
         evbuffer_add_printf(out, "postroad_compare_timestamp_seconds{site=\"%s\"} %.3f\n", f.site,
                             (double)f.looked_ms / 1000.0);
@@ -201,55 +210,56 @@ compared(const struct compare *cmp, struct evbuffer *out)
 static void
 homes(const struct board *b, struct evbuffer *out)
 {
-    single(out, "postroad_homes_current_timestamp_seconds", "gauge",
-           "When Dovecot's files of home sites last held what the mirror holds.",
-           (double)board_get(b, BOARD_HOMES, BOARD_HOMES_CURRENT_MS) / 1000.0);
-    single(out, "postroad_homes_people", "gauge", "Who live at another site.",
-           (double)board_get(b, BOARD_HOMES, BOARD_HOMES_PEOPLE));
-    single(out, "postroad_homes_errors_total", "counter",
-           "Failures to bring the files of home sites up to date.",
-           (double)board_get(b, BOARD_HOMES, BOARD_HOMES_ERRORS));
+    metrics_single(out, "postroad_homes_current_timestamp_seconds", "gauge",
+                   "When Dovecot's files of home sites last held what the mirror holds.",
+                   (double)board_get(b, BOARD_HOMES, BOARD_HOMES_CURRENT_MS) / 1000.0);
+    metrics_single(out, "postroad_homes_people", "gauge", "Who live at another site.",
+                   (double)board_get(b, BOARD_HOMES, BOARD_HOMES_PEOPLE));
+    metrics_single(out, "postroad_homes_errors_total", "counter",
+                   "Failures to bring the files of home sites up to date.",
+                   (double)board_get(b, BOARD_HOMES, BOARD_HOMES_ERRORS));
 }
 
 static void
 held(const struct board *b, struct evbuffer *out)
 {
-    head(out, "postroad_held_messages", "gauge", "Held messages that are remembered, by state.");
+    metrics_head(out, "postroad_held_messages", "gauge",
+                 "Held messages that are remembered, by state.");
     for (int s = 0; s <= HELD_FAILED; s++)
         evbuffer_add_printf(out, "postroad_held_messages{state=\"%s\"} %llu\n",
                             held_state_word((enum held_state)s),
                             (unsigned long long)board_get(b, BOARD_HELD, BOARD_HELD_STATES + s));
-    single(out, "postroad_held_oldest_timestamp_seconds", "gauge",
-           "When the oldest message that waits for a verdict came; 0: none waits.",
-           (double)board_get(b, BOARD_HELD, BOARD_HELD_OLDEST_MS) / 1000.0);
-    single(out, "postroad_held_directory_up", "gauge",
-           "0 while verdicts can't be heard from the directory.",
-           board_get(b, BOARD_HELD, BOARD_HELD_DIRECTORY) > 0);
-    single(out, "postroad_held_errors_total", "counter",
-           "Records of held messages that could not be read or written.",
-           (double)board_get(b, BOARD_HELD, BOARD_HELD_ERRORS));
-    single(out, "postroad_held_notices_lost_total", "counter",
-           "Notices to senders that the mail server did not take.",
-           (double)board_get(b, BOARD_HELD, BOARD_HELD_NOTICES_LOST));
-    single(out, "postroad_held_verdicts_refused_total", "counter",
-           "Verdicts in the directory by somebody without a right to them.",
-           (double)board_get(b, BOARD_HELD, BOARD_HELD_REFUSED));
+    metrics_single(out, "postroad_held_oldest_timestamp_seconds", "gauge",
+                   "When the oldest message that waits for a verdict came; 0: none waits.",
+                   (double)board_get(b, BOARD_HELD, BOARD_HELD_OLDEST_MS) / 1000.0);
+    metrics_single(out, "postroad_held_directory_up", "gauge",
+                   "0 while verdicts can't be heard from the directory.",
+                   board_get(b, BOARD_HELD, BOARD_HELD_DIRECTORY) > 0);
+    metrics_single(out, "postroad_held_errors_total", "counter",
+                   "Records of held messages that could not be read or written.",
+                   (double)board_get(b, BOARD_HELD, BOARD_HELD_ERRORS));
+    metrics_single(out, "postroad_held_notices_lost_total", "counter",
+                   "Notices to senders that the mail server did not take.",
+                   (double)board_get(b, BOARD_HELD, BOARD_HELD_NOTICES_LOST));
+    metrics_single(out, "postroad_held_verdicts_refused_total", "counter",
+                   "Verdicts in the directory by somebody without a right to them.",
+                   (double)board_get(b, BOARD_HELD, BOARD_HELD_REFUSED));
 }
 
 static void
 cold(const struct board *b, struct evbuffer *out)
 {
-    single(out, "postroad_cold_current_timestamp_seconds", "gauge",
-           "When the cold tables last held what the mirror holds.",
-           (double)board_get(b, BOARD_COLD, BOARD_COLD_CURRENT_MS) / 1000.0);
-    single(out, "postroad_cold_rows", "gauge", "Rows in all cold tables.",
-           (double)board_get(b, BOARD_COLD, BOARD_COLD_ROWS));
-    single(out, "postroad_cold_written_total", "counter",
-           "Rows of the cold tables that were changed.",
-           (double)board_get(b, BOARD_COLD, BOARD_COLD_WRITTEN));
-    single(out, "postroad_cold_errors_total", "counter",
-           "Failures to bring the cold tables up to date.",
-           (double)board_get(b, BOARD_COLD, BOARD_COLD_ERRORS));
+    metrics_single(out, "postroad_cold_current_timestamp_seconds", "gauge",
+                   "When the cold tables last held what the mirror holds.",
+                   (double)board_get(b, BOARD_COLD, BOARD_COLD_CURRENT_MS) / 1000.0);
+    metrics_single(out, "postroad_cold_rows", "gauge", "Rows in all cold tables.",
+                   (double)board_get(b, BOARD_COLD, BOARD_COLD_ROWS));
+    metrics_single(out, "postroad_cold_written_total", "counter",
+                   "Rows of the cold tables that were changed.",
+                   (double)board_get(b, BOARD_COLD, BOARD_COLD_WRITTEN));
+    metrics_single(out, "postroad_cold_errors_total", "counter",
+                   "Failures to bring the cold tables up to date.",
+                   (double)board_get(b, BOARD_COLD, BOARD_COLD_ERRORS));
 }
 
 static void
@@ -257,7 +267,8 @@ hook_targets(const struct conf *conf, const struct board *b, struct evbuffer *ou
 {
     static const char *const outcome[] = {"taken", "refused", "failed"};
 
-    head(out, "postroad_hook_tries_total", "counter", "Events sent to a target, by outcome.");
+    metrics_head(out, "postroad_hook_tries_total", "counter",
+                 "Events sent to a target, by outcome.");
     for (size_t i = 0; i < conf->hook.targets.n; i++)
         for (int o = 0; o < 3; o++)
             evbuffer_add_printf(
@@ -270,20 +281,21 @@ hook_targets(const struct conf *conf, const struct board *b, struct evbuffer *ou
 static void
 hook(const struct conf *conf, const struct board *b, struct evbuffer *out)
 {
-    single(out, "postroad_hook_queued", "gauge", "New-mail events that wait.",
-           (double)board_get(b, BOARD_HOOK, BOARD_HOOK_QUEUED));
-    single(out, "postroad_hook_oldest_timestamp_seconds", "gauge",
-           "When the oldest of them was stored; 0: none waits.",
-           (double)board_get(b, BOARD_HOOK, BOARD_HOOK_OLDEST_MS) / 1000.0);
-    single(out, "postroad_hook_stored_total", "counter", "New-mail events that were acknowledged.",
-           (double)board_get(b, BOARD_HOOK, BOARD_HOOK_STORED));
-    single(out, "postroad_hook_dropped_total", "counter",
-           "New-mail events given up, because the queue was full or they were too old.",
-           (double)(board_get(b, BOARD_HOOK, BOARD_HOOK_DROPPED_FULL) +
-                    board_get(b, BOARD_HOOK, BOARD_HOOK_DROPPED_AGED)));
-    single(out, "postroad_hook_store_errors_total", "counter",
-           "Failures to store events; they were not acknowledged.",
-           (double)board_get(b, BOARD_HOOK, BOARD_HOOK_STORE_ERRORS));
+    metrics_single(out, "postroad_hook_queued", "gauge", "New-mail events that wait.",
+                   (double)board_get(b, BOARD_HOOK, BOARD_HOOK_QUEUED));
+    metrics_single(out, "postroad_hook_oldest_timestamp_seconds", "gauge",
+                   "When the oldest of them was stored; 0: none waits.",
+                   (double)board_get(b, BOARD_HOOK, BOARD_HOOK_OLDEST_MS) / 1000.0);
+    metrics_single(out, "postroad_hook_stored_total", "counter",
+                   "New-mail events that were acknowledged.",
+                   (double)board_get(b, BOARD_HOOK, BOARD_HOOK_STORED));
+    metrics_single(out, "postroad_hook_dropped_total", "counter",
+                   "New-mail events given up, because the queue was full or they were too old.",
+                   (double)(board_get(b, BOARD_HOOK, BOARD_HOOK_DROPPED_FULL) +
+                            board_get(b, BOARD_HOOK, BOARD_HOOK_DROPPED_AGED)));
+    metrics_single(out, "postroad_hook_store_errors_total", "counter",
+                   "Failures to store events; they were not acknowledged.",
+                   (double)board_get(b, BOARD_HOOK, BOARD_HOOK_STORE_ERRORS));
     hook_targets(conf, b, out);
 }
 
@@ -293,7 +305,8 @@ access_times(const struct board *b, struct evbuffer *out)
 {
     unsigned long long n = 0;
 
-    head(out, "postroad_access_seconds", "histogram", "Time from a question to its answer.");
+    metrics_head(out, "postroad_access_seconds", "histogram",
+                 "Time from a question to its answer.");
     for (int i = 0; i < ACCESS_TIMES; i++) {
         n += board_get(b, BOARD_ACCESS, BOARD_ACCESS_TIMES + i);
         if (i < ACCESS_TIMES - 1)
@@ -309,8 +322,8 @@ access_times(const struct board *b, struct evbuffer *out)
 static void
 access_metrics(const struct board *b, struct evbuffer *out)
 {
-    head(out, "postroad_access_questions_total", "counter",
-         "Questions of Dovecot, by word and answer (see postroad-access(5)).");
+    metrics_head(out, "postroad_access_questions_total", "counter",
+                 "Questions of Dovecot, by word and answer (see postroad-access(5)).");
     for (int w = 0; w < WORD_N; w++)
         for (int v = ACCESS_UNSURE; v <= ACCESS_YES; v++)
             evbuffer_add_printf(
@@ -318,16 +331,18 @@ access_metrics(const struct board *b, struct evbuffer *out)
                 access_word((enum access_word)w), access_verdict_word((enum access_verdict)v),
                 (unsigned long long)board_get(b, BOARD_ACCESS, ACCESS_COUNTER(w, v)));
     access_times(b, out);
-    single(out, "postroad_access_sessions", "gauge",
-           "Mailboxes that administrators have open who are not their owners.",
-           (double)board_get(b, BOARD_ACCESS, BOARD_ACCESS_SESSIONS));
-    single(out, "postroad_access_connections", "gauge", "Connections open to the access socket.",
-           (double)board_get(b, BOARD_ACCESS, BOARD_CONNECTIONS));
-    single(out, "postroad_audit_records_total", "counter", "Records written to the audit log.",
-           (double)board_get(b, BOARD_ACCESS, BOARD_ACCESS_RECORDS));
-    single(out, "postroad_audit_errors_total", "counter",
-           "Failures to write to the audit log; administrators are kept out meanwhile.",
-           (double)board_get(b, BOARD_ACCESS, BOARD_ACCESS_AUDIT_ERRORS));
+    metrics_single(out, "postroad_access_sessions", "gauge",
+                   "Mailboxes that administrators have open who are not their owners.",
+                   (double)board_get(b, BOARD_ACCESS, BOARD_ACCESS_SESSIONS));
+    metrics_single(out, "postroad_access_connections", "gauge",
+                   "Connections open to the access socket.",
+                   (double)board_get(b, BOARD_ACCESS, BOARD_CONNECTIONS));
+    metrics_single(out, "postroad_audit_records_total", "counter",
+                   "Records written to the audit log.",
+                   (double)board_get(b, BOARD_ACCESS, BOARD_ACCESS_RECORDS));
+    metrics_single(out, "postroad_audit_errors_total", "counter",
+                   "Failures to write to the audit log; administrators are kept out meanwhile.",
+                   (double)board_get(b, BOARD_ACCESS, BOARD_ACCESS_AUDIT_ERRORS));
 }
 
 static void
@@ -338,7 +353,8 @@ roles(const struct board *b, const struct moment *now, struct evbuffer *out)
                                 BOARD_POLICY, BOARD_ACCESS, BOARD_ANSWER};
     uint64_t n;
 
-    head(out, "postroad_role_up", "gauge", "Processes of the role that give a sign of life.");
+    metrics_head(out, "postroad_role_up", "gauge",
+                 "Processes of the role that give a sign of life.");
     for (size_t i = 0; i < sizeof shown / sizeof *shown; i++) {
         int64_t age = vitals_beat_age(b, shown[i], now);
 
@@ -347,7 +363,8 @@ roles(const struct board *b, const struct moment *now, struct evbuffer *out)
         evbuffer_add_printf(out, "postroad_role_up{role=\"%s\"} %llu\n", vitals_role(shown[i]),
                             (unsigned long long)n);
     }
-    head(out, "postroad_role_restarts_total", "counter", "Restarts of the role's processes.");
+    metrics_head(out, "postroad_role_restarts_total", "counter",
+                 "Restarts of the role's processes.");
     for (size_t i = 1; i < sizeof shown / sizeof *shown; i++) {
         n = board_get(b, BOARD_PARENT, BOARD_RESTARTS + shown[i]);
         for (int w = BOARD_ANSWER + 1; shown[i] == BOARD_ANSWER && w < BOARD_ROLES; w++)
@@ -363,33 +380,36 @@ mirror_figures(struct control *c, const struct mirror_info *i, double moving,
 {
     int64_t confirmed = status_confirmed_ms(c, i, now);
 
-    single(out, "postroad_mirror_complete", "gauge", "1 when the mirror was filled once.",
-           i->complete);
+    metrics_single(out, "postroad_mirror_complete", "gauge", "1 when the mirror was filled once.",
+                   i->complete);
     if (confirmed > 0)
-        single(out, "postroad_mirror_age_seconds", "gauge",
-               "Time since the mirror was known to hold what the directory holds.",
-               (double)(now->wall_ms - confirmed) / 1000.0);
-    single(out, "postroad_mirror_updated_timestamp_seconds", "gauge",
-           "When the mirror changed last.", (double)i->updated_ms / 1000.0);
-    single(out, "postroad_mirror_refreshed_timestamp_seconds", "gauge",
-           "When the last load or refresh was completed.", (double)i->refreshed_ms / 1000.0);
-    single(out, "postroad_mirror_entries", "gauge", "Entries in the mirror.", (double)i->entries);
-    single(out, "postroad_mirror_accounts", "gauge", "Accounts in the mirror.",
-           (double)i->accounts);
-    single(out, "postroad_mirror_addresses", "gauge", "Addresses in the mirror.",
-           (double)i->addresses);
-    single(out, "postroad_mirror_domains", "gauge", "Domain names in the mirror.",
-           (double)i->domains);
-    single(out, "postroad_mirror_duplicate_addresses", "gauge",
-           "Addresses that more than one entry claims.", (double)i->dups);
-    single(out, "postroad_mirror_moving_accounts", "gauge",
-           "Accounts whose mailbox is on its way to another site; their mail waits.", moving);
-    single(out, "postroad_mirror_bad_entries", "gauge", "Entries that make no sense in part.",
-           (double)i->bad);
-    single(out, "postroad_mirror_bytes_used", "gauge", "Bytes of the store in use.",
-           (double)i->bytes_used);
-    single(out, "postroad_mirror_bytes_max", "gauge", "Bytes the store may grow to.",
-           (double)i->bytes_max);
+        metrics_single(out, "postroad_mirror_age_seconds", "gauge",
+                       "Time since the mirror was known to hold what the directory holds.",
+                       (double)(now->wall_ms - confirmed) / 1000.0);
+    metrics_single(out, "postroad_mirror_updated_timestamp_seconds", "gauge",
+                   "When the mirror changed last.", (double)i->updated_ms / 1000.0);
+    metrics_single(out, "postroad_mirror_refreshed_timestamp_seconds", "gauge",
+                   "When the last load or refresh was completed.",
+                   (double)i->refreshed_ms / 1000.0);
+    metrics_single(out, "postroad_mirror_entries", "gauge", "Entries in the mirror.",
+                   (double)i->entries);
+    metrics_single(out, "postroad_mirror_accounts", "gauge", "Accounts in the mirror.",
+                   (double)i->accounts);
+    metrics_single(out, "postroad_mirror_addresses", "gauge", "Addresses in the mirror.",
+                   (double)i->addresses);
+    metrics_single(out, "postroad_mirror_domains", "gauge", "Domain names in the mirror.",
+                   (double)i->domains);
+    metrics_single(out, "postroad_mirror_duplicate_addresses", "gauge",
+                   "Addresses that more than one entry claims.", (double)i->dups);
+    metrics_single(out, "postroad_mirror_moving_accounts", "gauge",
+                   "Accounts whose mailbox is on its way to another site; their mail waits.",
+                   moving);
+    metrics_single(out, "postroad_mirror_bad_entries", "gauge",
+                   "Entries that make no sense in part.", (double)i->bad);
+    metrics_single(out, "postroad_mirror_bytes_used", "gauge", "Bytes of the store in use.",
+                   (double)i->bytes_used);
+    metrics_single(out, "postroad_mirror_bytes_max", "gauge", "Bytes the store may grow to.",
+                   (double)i->bytes_max);
 }
 
 void
@@ -404,7 +424,7 @@ metrics_write(struct control *c, const struct moment *now, struct evbuffer *out)
 
     if (m)
         control_mirror_end(c);
-    head(out, "postroad_info", "gauge", "Version of the program; always 1.");
+    metrics_head(out, "postroad_info", "gauge", "Version of the program; always 1.");
     evbuffer_add_printf(out, "postroad_info{version=\"%s\"} 1\n", PACKAGE_VERSION);
     lookups(b, out);
     connections(b, out);
@@ -422,8 +442,10 @@ metrics_write(struct control *c, const struct moment *now, struct evbuffer *out)
         held(b, out);
     if (*c->env->conf->sockets.access)
         access_metrics(b, out);
+    metrics_mail(c, now, out);
     roles(b, now, out);
-    single(out, "postroad_mirror_readable", "gauge", "1 when the mirror can be read.", readable);
+    metrics_single(out, "postroad_mirror_readable", "gauge", "1 when the mirror can be read.",
+                   readable);
     if (readable)
         mirror_figures(c, &info, moving, now, out);
 }

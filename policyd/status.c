@@ -397,7 +397,7 @@ status_json(struct control *c, const struct moment *now)
     json_t *out =
         json_pack("{s:b, s:s, s:o, s:o}", "ok", 1, "version", PACKAGE_VERSION, "site",
                   control_text(span_of(c->env->conf->site)), "time", control_time(now->wall_ms));
-    json_t *cold, *homes, *access, *hook, *held;
+    json_t *cold, *homes, *access, *hook, *held, *flow, *queue;
 
     if (!out)
         return NULL;
@@ -421,6 +421,12 @@ status_json(struct control *c, const struct moment *now)
     hook = status_hook_json(c, now);
     if (hook)
         json_object_set_new(out, "hook", hook);
+    flow = status_flow_json(c, now);
+    if (flow)
+        json_object_set_new(out, "flow", flow);
+    queue = status_queue_json(c, now);
+    if (queue)
+        json_object_set_new(out, "queue", queue);
     json_object_set_new(out, "roles", roles_json(c, now));
     json_object_set_new(out, "maps", maps_json(b));
     json_object_set_new(out, "verdicts", verdicts_json(b));

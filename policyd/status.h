@@ -7,6 +7,8 @@
 #define POSTROAD_STATUS_H
 
 #include "control.h"
+#include "flow.h"
+#include "queue_figures.h"
 
 /* status.c, explain.c: the members of the reply, beside "ok". */
 json_t *status_json(struct control *c, const struct moment *now);
@@ -24,6 +26,13 @@ const char *status_phase_word(unsigned phase); /* "none" for a number we don't k
 json_t *status_held_json(struct control *c, const struct moment *now);
 /* control_hook.c: the new-mail events; NULL when they go nowhere. */
 json_t *status_hook_json(struct control *c, const struct moment *now);
+
+/* control_mail.c: mail that went through, and what is queued; NULL where nobody counts, or looks. */
+json_t *status_flow_json(struct control *c, const struct moment *now);
+json_t *status_queue_json(struct control *c, const struct moment *now);
+/* As flow_read, with today by this machine's time zone. */
+int status_flow(const struct control *c, const struct moment *now, struct flow_seen *seen_r,
+                char *error, size_t error_n);
 
 /* status_proof.c: for which moment the mirror is proven; null when a file is the source. */
 json_t *status_proof_json(struct control *c, const struct moment *now);

@@ -127,7 +127,7 @@ like($policyd, qr/^\.It Fl $_\b/m, "postroad-policyd(8) has the option -$_")
     for grep { /\w/ && !/[xh]/ } split //, $letters || '';
 
 # --- metrics ---
-my %metric     = map { $_ => 1 } slurp('policyd/metrics.c') =~ /"(postroad_\w+)"/g;
+my %metric     = map { $_ => 1 } join('', map { slurp($_) } glob 'policyd/metrics*.c') =~ /"(postroad_\w+)"/g;
 my %documented = map { $_ => 1 } $policyd =~ /\b(postroad_\w+)\b/g;
 is_deeply(\%documented, \%metric, 'postroad-policyd(8) has all metrics and no other');
 
