@@ -120,8 +120,9 @@ show_mail_attention(json_t *flow, json_t *queue)
         text_put(stdout, show_text(flow, "error"));
         putchar('\n');
     } else if (flow && show_mail_late(flow, NULL)) {
-        printf("  * postroad-milter has given no sign of life for %s: what it counted ends there.\n",
-               text_age(show_number(flow, "age_s"), text));
+        printf(
+            "  * postroad-milter has given no sign of life for %s: what it counted ends there.\n",
+            text_age(show_number(flow, "age_s"), text));
     }
     if (show_mail_late(NULL, queue))
         puts(show_true(queue, "known")
