@@ -239,7 +239,7 @@ was_taken(struct usage *u, const struct usage_doubt *d, const char *queue)
     if (d && d->is_void)
         return 0;
     if (said & QUEUE_MENTIONED)
-        return (said & QUEUE_ACCEPTED) != 0;
+        return usage_queue_accepted(said);
     return d ? -1 : 1;
 }
 
@@ -279,7 +279,8 @@ count_unrecorded(struct usage *u)
     {
         int is = (int)json_integer_value(flags);
 
-        u->without_record += (is & QUEUE_ACCEPTED) && (is & QUEUE_ENTERED) && !(is & QUEUE_COUNTED);
+        u->without_record +=
+            usage_queue_accepted(is) && (is & QUEUE_ENTERED) && !(is & QUEUE_COUNTED);
     }
 }
 

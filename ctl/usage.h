@@ -62,11 +62,15 @@ enum usage_queue {
     QUEUE_MENTIONED = 1, /* the log knows it */
     QUEUE_ACCEPTED = 2,  /* the queue manager has got it */
     QUEUE_ENTERED = 4,   /* and it came by SMTP or sendmail, so that the milter was asked */
-    QUEUE_COUNTED = 8    /* there are records of it */
+    QUEUE_COUNTED = 8,   /* there are records of it */
+    QUEUE_HELD = 16,   /* it is put into the hold queue, where the queue manager does not see it */
+    QUEUE_REFUSED = 32 /* it was refused at its end */
 };
 
 /* usage_maillog.c. Take in a log file of Postfix. 0, or -1 after saying what is wrong. */
 int usage_maillog(struct usage *u, const char *path);
+/* Whether flags say that Postfix has accepted the message. */
+int usage_queue_accepted(int flags);
 /* What it said of a queue id; 0: nothing. */
 int usage_queue_is(const struct usage *u, const char *queue);
 void usage_queue_set(struct usage *u, const char *queue, int flag);

@@ -14,6 +14,12 @@
 #include "usage.h"
 
 int
+usage_queue_accepted(int flags)
+{
+    return (flags & QUEUE_ACCEPTED) || ((flags & QUEUE_HELD) && !(flags & QUEUE_REFUSED));
+}
+
+int
 usage_queue_is(const struct usage *u, const char *queue)
 {
     return u->queues ? (int)json_integer_value(json_object_get(u->queues, queue)) : 0;
@@ -50,6 +56,12 @@ flags_of(const char *line, const char *program_end, const char *text)
 {
     if (is_program(line, program_end, "qmgr") && begins(text, "from=<") && strstr(text, ", size="))
         return QUEUE_MENTIONED | QUEUE_ACCEPTED;
+    if (is_program(line, program_end, "cleanup") &&
+        (begins(text, "hold: ") || begins(text, "milter-hold: ")))
+        return QUEUE_MENTIONED | QUEUE_HELD;
+    if (is_program(line, program_end, "cleanup") &&
+        (begins(text, "reject: ") || begins(text, "milter-reject: ")))
+        return QUEUE_MENTIONED | QUEUE_REFUSED;
     /* Back from a content filter: it was counted on its way there. */
     if (is_program(line, program_end, "scanned/smtpd") && begins(text, "client="))
         return QUEUE_MENTIONED;

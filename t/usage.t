@@ -101,6 +101,11 @@ spew("$dir/log", $log . "Jan 10 12:00:00 mx1 postfix/smtpd[1]: KILLED: client=x[
 $o = sums("$dir/two", '--maillog', "$dir/log");
 is_deeply($o->{rows}, ['a@a.example local 3 3 300'], 'and what it took');
 is($o->{uncertain}{messages}, 0, 'no doubt is left');
+my $held = "Jan 10 12:00:00 mx1 postfix/smtpd[1]: KILLED: client=x[y]\nJan 10 12:00:00 mx1 postfix/cleanup[2]: KILLED: milter-hold: END-OF-MESSAGE from x[y]: milter triggers HOLD action; from=<a>\n";
+spew("$dir/log", $log . $held);
+is_deeply(sums("$dir/two", '--maillog', "$dir/log")->{rows}, ['a@a.example local 3 3 300'], 'what is held was taken');
+spew("$dir/log", $log . $held . "Jan 10 12:00:00 mx1 postfix/cleanup[2]: KILLED: milter-reject: END-OF-MESSAGE from x[y]: 5.7.1 No; from=<a>\n");
+is_deeply(sums("$dir/two", '--maillog', "$dir/log")->{rows}, ['a@a.example local 1 1 100'], 'unless it was refused after that');
 
 # --- two sites ---
 SKIP: {
