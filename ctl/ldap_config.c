@@ -460,6 +460,8 @@ ldap_config_missing(struct ctl *ctl, struct dir *d, int *n_r)
     if (code != CTL_DONE)
         return code;
     code = ldap_diff(d, &r, &first);
+    if (code == CTL_DONE && first)
+        code = ldap_schema_check(d, &r);
     for (const struct ldap_change *c = first; c; c = c->next)
         ++*n_r;
     ldap_change_free(&first);
@@ -479,6 +481,8 @@ live(struct ctl *ctl, int applies)
         return code;
     if ((code = dir_open(ctl, &d)) == CTL_DONE) {
         code = ldap_diff(d, &r, &first);
+        if (code == CTL_DONE && first)
+            code = ldap_schema_check(d, &r);
         if (code == CTL_DONE && applies && first && ctl_value(ctl, "yes"))
             code = apply_all(ctl, d, first);
         else if (code == CTL_DONE)

@@ -29,6 +29,8 @@ struct ldap_change {
 /* ldap_diff.c: what has to change at the server for values to be in effect; in order. */
 int ldap_diff(struct dir *d, const struct ldap_request *r, struct ldap_change **first_r);
 void ldap_change_free(struct ldap_change **first);
+/* ldap_schema.c: whether the server's schema knows all names of r; CTL_NO after saying which is missing. */
+int ldap_schema_check(struct dir *d, const struct ldap_request *r);
 /* ldap_config.c: how many entries of cn=config have to change. Results as in dir.h, and said. */
 int ldap_config_missing(struct ctl *ctl, struct dir *d, int *n_r);
 

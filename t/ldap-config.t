@@ -110,6 +110,12 @@ if ($missing) {
     exit;
 }
 
+# The schema as it was before held mail.
+sub older_schema {
+    my $text = slurp("$S/postroad.ldif") =~ s/\n //gr;
+    return $text =~ s/^olc(?:AttributeTypes|ObjectClasses): .* NAME 'postroadHeld.*\n//mgr;
+}
+
 # Like Debian's, with a session log and a rule of the administrators' own.
 sub config_start {
     my ($schemas) = grep { -e "$_/core.ldif" } '/etc/ldap/schema', '/etc/openldap/schema';
@@ -130,7 +136,7 @@ objectClass: olcSchemaConfig
 cn: schema
 
 $include
-include: file://$S/postroad.ldif
+include: file://$dir/postroad.ldif
 
 ${module}dn: olcDatabase=config,cn=config
 objectClass: olcDatabaseConfig
@@ -188,8 +194,20 @@ sub as_administrator {
     return join ' ', $ldap->modify($alice, [replace => 'postroadQuota', 5]), $ldap->modify($alice, [add => 'postroadRole', 'system']);
 }
 
+spew("$dir/postroad.ldif", older_schema());
 my $pid = config_start();
 my $before = settings();
+for my $verb (['diff'], ['apply', '--yes', '--backup', "$dir/never.ldif"]) {
+    ($rc, $out) = postroad(@$verb);
+    ok($rc == 1 && $out =~ /does not know 'postroadHeld\w+': the schema that is loaded there is of an older version/, "$verb->[0] with an older schema says so") or diag("$rc $out");
+}
+is_deeply(settings(), $before, 'nothing was changed');
+ok(!-e "$dir/never.ldif", 'nothing is to be undone');
+my ($schema) = (run('', qw(ldapsearch -LLL -Q -Y EXTERNAL -H), Trial::uri_of('b'), '-b', 'cn=schema,cn=config', '(cn=*postroad)', '1.1'))[1] =~ /^dn: (.*)$/m;
+my ($made, $upgrade) = run('', "$S/mkldif", '-u', $schema, "$S/postroad.schema");
+($rc, $out) = run($upgrade, qw(ldapmodify -Q -Y EXTERNAL -H), Trial::uri_of('b'));
+is("$made $rc", '0 0', 'the schema is brought up to date') or diag($out);
+
 is(as_administrator(), '50 50', 'before, administrators may nothing');
 
 ($rc, $out) = postroad('diff');
@@ -241,6 +259,23 @@ for my $undo ("$dir/undo2.ldif", "$dir/undo.ldif") {
 }
 is_deeply(settings(), $before, 'after undo all is as it was');
 is(as_administrator(), '50 50', 'and administrators may nothing again');
+
+# Rules of the version before, which knew of no held mail.
+spew("$dir/older.in", slurp("$S/access.in") =~ s/^\[held\]\n.*?(?=^\[)//msr =~ s/^access to \S*\@HELD\@.*\n(?:\t.*\n)+//mgr =~ s/^index postroadHeld.*\n//mgr =~ s/ postroadHeldTarget$//mr);
+my @older = ('-c', "$dir/postroad.conf", '--template', "$dir/older.in", 'ldap-config');
+($rc, $out) = run('', "$top/ctl/postroad", @older, qw(apply --yes --part limits,services,access,index,refint --backup), "$dir/undo0.ldif");
+is($rc, 0, 'rules from before held mail') or diag($out);
+unlike(join("\n", @{ settings() }), qr/postroadHeld/, 'know nothing of it');
+($rc, $out) = postroad(qw(apply --yes --backup), "$dir/undo-held.ldif");
+is($rc, 0, 'this version brings them up to date') or diag($out);
+my $new = join "\n", @{ settings() };
+like($new, $_, "with $_") for qr/^olcRefintAttribute: postroadHeldTarget$/m, qr/^olcDbIndex: postroadHeldVerdict pres,eq$/m, qr/^olcAccess: to dn\.children="cn=held,o=corp" attrs=postroadHeldVerdict filter=/m;
+is_deeply([postroad('diff')], [0, "postroad: all is as it should be\n"], 'then there is nothing to do');
+for my $undo ("$dir/undo-held.ldif", "$dir/undo0.ldif") {
+    ($rc, $out) = run('', qw(ldapmodify -Q -Y EXTERNAL -H), Trial::uri_of('b'), '-f', $undo);
+    is($rc, 0, 'undone') or diag($out);
+}
+is_deeply(settings(), $before, 'all is as it was');
 
 # --- servers that can't be changed
 
