@@ -110,6 +110,7 @@ verb_doctor(struct ctl *ctl)
     doctor_daemon(&d);
     doctor_postfix(&d);
     doctor_certificates(&d);
+    doctor_held(&d);
     doctor_directory(&d);
     code = !d.status ? CTL_TEMPORARY : d.count[DOCTOR_TROUBLE] > 0 ? CTL_NO : CTL_DONE;
     if (ctl->json)

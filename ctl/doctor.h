@@ -40,6 +40,10 @@ void doctor_postfix(struct doctor *d);
 void doctor_certificates(struct doctor *d);
 /* One file: until when it is valid; with hand_off also whether the directory has its fingerprint. */
 void doctor_certificate(struct doctor *d, const char *path, int hand_off);
+/* doctor_held.c: held mail: it can be released, and moderators see it; there is a place for it at one server. */
+void doctor_held(struct doctor *d);
+struct dir;
+void doctor_held_server(struct doctor *d, struct dir *dir);
 /* doctor_directory.c: the directory servers: their clocks, indices and limits. */
 void doctor_directory(struct doctor *d);
 

@@ -113,6 +113,7 @@ check_server(struct doctor *d, const char *uri)
     doctor_say(d, DOCTOR_OK, "directory", NULL, "%s answers", uri);
     check_clock(d, dir);
     check_settings(d, dir);
+    doctor_held_server(d, dir);
     dir_close(&dir);
 }
 

@@ -121,6 +121,8 @@ doctor_files(struct doctor *d)
 
     check_configuration(d);
     check_secret(d, "directory-secret", conf->directory.password_file);
+    check_secret(d, "edit-secret", conf->edit.password_file);
+    check_secret(d, "held-secret", conf->held.password_file);
     check_secret(d, "tls-key", conf->directory.tls_key_file);
     check_account(d);
     check_state(d);

@@ -186,12 +186,32 @@ ok(wait_for(5, sub { of_entry($one, 'postroadHeldTarget') eq "uid=alice,ou=hr,$A
 is_run([as('wangfang', 'approve', $one)], 1, $nothing, qr/no such held message, or none that you may see/, 'and it is no longer his who was her administrator');
 is_run([as('lina', 'approve', $one)], 0, qr/noted/, $nothing, 'but whose she is now');
 
+# --- what doctor says of it
+
+sub doctor {
+    my ($more, @args) = @_;
+    spew("$dir/doctor.conf", slurp("$dir/postroad.conf") . $more);
+    my (undef, $text) = run('', "$top/ctl/postroad", '-c', "$dir/doctor.conf", 'doctor', '--json', '-D', 'cn=root,o=corp', '--password-file', $rootpw, @args);
+    return { map { ($_->{id} => $_->{mark}) } grep { $_->{id} =~ /^held/ } @{ decode_json($text)->{findings} } };
+}
+my $rules = 'milter: { moderate = [ "all: to=all@corp.example" ]; };';
+my $secret = secret_file('pw-moderation', "sample-moderation\n");
+sub held { my ($dn) = @_; return qq(held: { bind_dn = "$dn"; password_file = "$secret"; }; queue: { manage = true; };) }
+is_deeply(doctor(''), {}, 'doctor says nothing where no mail is held');
+is_deeply(doctor($rules), { 'held-release' => 'warning', 'held-shown' => 'warning' }, 'rules alone: nobody can release, nobody sees');
+my $service_dn = 'cn=moderation,cn=services,o=corp';
+my %well = map { ("held-$_" => 'ok') } qw(release container service secret);
+is_deeply(doctor($rules . held($service_dn)), \%well, 'all is set up');
+is_deeply(doctor($rules . held('cn=nobody,cn=services,o=corp')), { %well, 'held-service' => 'trouble' }, 'a service that is not there');
+
 # --- without the container, without the server
 
 is_run([as('alice', 'list', '--uri', 'ldapi://%2Fnowhere')], 75, $nothing, qr/can't be reached/, 'the server is away: 75');
 $root->delete("postroadHeldId=$_,$HELD") for keys %message;
 $root->delete($HELD);
 is_run([as('zhangwei', 'list')], 1, $nothing, qr/there is no cn=held,o=corp: is mail held here at all/, 'without the container it says so');
+
+is_deeply(doctor($rules . held($service_dn)), { %well, 'held-container' => 'trouble' }, 'and so does doctor');
 
 # --- root asks the daemon of the machine
 
