@@ -108,6 +108,7 @@ verb_doctor(struct ctl *ctl)
     doctor_files(&d);
     doctor_sockets(&d);
     doctor_daemon(&d);
+    doctor_mail(&d);
     doctor_postfix(&d);
     doctor_certificates(&d);
     doctor_held(&d);

@@ -34,6 +34,8 @@ void doctor_files(struct doctor *d);
 void doctor_sockets(struct doctor *d);
 /* doctor_daemon.c: what the daemon says of itself, of its providers and of what it read there. */
 void doctor_daemon(struct doctor *d);
+/* doctor_mail.c: held mail can be released, the milter lives. After doctor_daemon. */
+void doctor_mail(struct doctor *d);
 /* doctor_postfix.c: main.cf asks our maps. */
 void doctor_postfix(struct doctor *d);
 /* doctor_cert.c: certificates, ours and Postfix's. */

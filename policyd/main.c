@@ -40,6 +40,12 @@ check_configuration(const char *path)
         fprintf(stderr, "%s\n", error);
     else
         printf("%s: ok\n", path);
+    if (rc == 0 && conf->milter.moderate.n > 0 && !conf->queue.manage)
+        fprintf(
+            stderr,
+            "%s: warning: milter.moderate holds mail, but queue.manage is off: what is held can "
+            "only be released by hand, with postsuper\n",
+            path);
     conf_free(&conf);
     return rc == 0 ? PARENT_OK : rc == -1 ? PARENT_CONFIGURATION : PARENT_TEMPORARY;
 }

@@ -104,6 +104,14 @@ SKIP: {
     like($out, qr/^trouble  disk +4\.0 MiB are free/m, 'hardly any room') or diag($out);
 }
 
+# --- held mail
+my $conf = slurp("$dir/postroad.conf");
+spew("$dir/postroad.conf", "$conf\nmilter: { moderate = [ \"all: from=corp.example\" ]; };\n");
+finds('mail is held, and nobody can release it', 0, 'queue', qr/^warning mail is held, but queue\.manage is off: .* \| queue: \{ manage = true; \};/);
+spew("$dir/postroad.conf", $conf);
+doctor();
+is($found{queue}, undef, 'where none is held, nothing is said of it');
+
 # --- the directory's entries
 sub reread { my ($id) = @_; return wait_for(10, sub { doctor(); ($found{$id} // '') =~ /^(?:trouble|warning)/ }) }
 my $bob = "dn: uid=bob2,dc=post.example,ou=domains,o=corp\nobjectClass: inetOrgPerson\nobjectClass: postroadAccount\nuid: bob2\ncn: B\nsn: B\n";
