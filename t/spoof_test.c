@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* spoof: the rows of t/tables/spoof.tbl. */
+#include "spoof.h"
+#include "tap.h"
+
+/* The directory of the table. */
+static int
+lookup(void *ctx, struct span name, struct spoof_domain *out)
+{
+    static const struct {
+        const char *name, *primary;
+        int action;
+    } ours[] = {{"strict.example", "strict.example", SPOOF_REJECT},
+                {"alias.example", "strict.example", SPOOF_REJECT},
+                {"sub.strict.example", "sub.strict.example", SPOOF_OFF},
+                {"held.example", "held.example", SPOOF_QUARANTINE},
+                {"marked.example", "marked.example", SPOOF_TAG},
+                {"free.example", "free.example", SPOOF_OFF},
+                {"silent.example", "silent.example", -1}};
+
+    (void)ctx;
+    if (span_same(name, span_of("unread.example")))
+        return -1;
+    for (size_t i = 0; i < sizeof ours / sizeof *ours; i++) {
+        if (!span_same(name, span_of(ours[i].name)))
+            continue;
+        snprintf(out->primary, sizeof out->primary, "%s", ours[i].primary);
+        out->action = ours[i].action;
+        return 1;
+    }
+    return 0;
+}
+
+static char *
+trim(char *s)
+{
+    size_t n;
+
+    s += strspn(s, " ");
+    n = strlen(s);
+    while (n > 0 && s[n - 1] == ' ')
+        s[--n] = '\0';
+    return s;
+}
+
+/* "domain by", into what the verifier found. */
+static void
+vouch_for(struct vouch *v, const char *domain, const char *by)
+{
+    snprintf(v->domain[0].name, sizeof v->domain[0].name, "%s", domain);
+    for (int i = 0; i <= VOUCH_ARC; i++)
+        if (strcmp(vouch_word((enum vouch_by)i), by) == 0)
+            v->domain[0].by = (enum vouch_by)i;
+    v->n = 1;
+    v->arc_pass = v->seals = 1;
+}
+
+static void
+row(int line, char *envelope, char *from, char *vouched, const char *want)
+{
+    struct spoof_settings s = {SPOOF_TAG, SPOOF_QUARANTINE, strstr(vouched, "subdomains") != NULL};
+    struct from_header f, sender_f;
+    struct spoof_result r;
+    struct vouch v;
+    struct spoof_message m = {.from = &f, .sender = &sender_f, .vouch = &v};
+    char *sender = strstr(from, "Sender:"), what[64], got[400], domain[300], by[16];
+
+    vouch_begin(&v);
+    from_header_begin(&f);
+    from_header_begin(&sender_f);
+    if (sender) {
+        *sender = '\0';
+        from_header_add(&sender_f, sender + 7, strlen(sender + 7));
+    }
+    from_header_add(&f, from, strlen(from));
+    vouched += s.subdomains ? strlen("subdomains") : 0;
+    if (sscanf(vouched, " %299s %15s", domain, by) == 2)
+        vouch_for(&v, domain, by);
+    m.envelope = strcmp(envelope, "<>") == 0 ? "" : envelope;
+    spoof_judge(&m, &s, lookup, NULL, &r);
+    snprintf(got, sizeof got, "%d: %s%s%s%s%s", r.guard.rule, guard_spoof_verdict_word(r.guard.verdict),
+             *r.domain ? ", " : "", r.domain, *r.domain ? " in " : "", r.where);
+    snprintf(what, sizeof what, "spoof.tbl line %d", line);
+    is_str(got, want, what);
+    m.inside = 1;
+    spoof_judge(&m, &s, lookup, NULL, &r);
+    is_int(r.guard.rule, 1, "  from inside: passes");
+}
+
+static void
+table(const char *path)
+{
+    FILE *in = fopen(path, "r");
+    char line[1024], *part[4];
+    int n = 0;
+
+    ok(in != NULL, "%s", path);
+    while (in && fgets(line, sizeof line, in)) {
+        char *at = line;
+        int parts = 0;
+
+        n++;
+        line[strcspn(line, "\n")] = '\0';
+        if (*line == '\0' || *line == '#')
+            continue;
+        while (parts < 4 && (part[parts] = strsep(&at, "|")))
+            part[parts] = trim(part[parts]), parts++;
+        if (parts == 4)
+            row(n, part[0], part[1], part[2], part[3]);
+        else
+            ok(0, "spoof.tbl line %d: unreadable", n);
+    }
+    if (in)
+        fclose(in);
+}
+
+int
+main(void)
+{
+    table("t/tables/spoof.tbl");
+    return tap_done();
+}
