@@ -356,6 +356,7 @@ scan_field(struct scan *s, const char *p, const char *end)
             p++;
         }
     }
+    s->f->more |= p < end;
     end_part(s);
 }
 

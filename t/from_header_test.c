@@ -142,6 +142,11 @@ test_bounds(void)
         from_header_add(&f, text, strlen(text));
     }
     ok(f.more && f.n == FROM_DOMAINS && f.fields == 40, "as are too many domains in many fields");
+    from_header_begin(&f);
+    for (int i = 0; i < 40; i++)
+        snprintf(large + strlen(large), 32, "a@d%d.example, ", i);
+    from_header_add(&f, large, strlen(large));
+    ok(f.more && f.n == FROM_DOMAINS, "and in one");
     memset(large, ',', sizeof large);
     from_header_begin(&f);
     from_header_add(&f, large, sizeof large);

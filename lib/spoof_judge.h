@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * spoof: whom a message from outside claims to be from, asked of whoever knows which domains
+ * spoof_judge: whom a message from outside claims to be from, asked of whoever knows which domains
  * are ours, and what becomes of it. Used by the milter, which judges, and by
  * policyd, which explains.
  *
@@ -8,8 +8,8 @@
  * when the verifier names it, another name of the same domain, or one above or below it that
  * is part of a domain of ours (RFC 7489 3.1, relaxed alignment). SPF speaks of the envelope only. Pure.
  */
-#ifndef POSTROAD_SPOOF_H
-#define POSTROAD_SPOOF_H
+#ifndef POSTROAD_SPOOF_JUDGE_H
+#define POSTROAD_SPOOF_JUDGE_H
 
 #include "auth_vouch.h"
 #include "from_header.h"
@@ -41,8 +41,8 @@ struct spoof_message {
 struct spoof_result {
     struct guard_spoof guard;
     struct guard_spoofing facts;
-    char domain[ADDR_DOMAIN_MAX + 1]; /* the claim that decided; "" none */
-    const char *where;                /* "From", "Sender", "envelope", "display name"; "" */
+    char domain[ADDR_DOMAIN_MAX + 1];  /* the claim that decided; "" none */
+    const char *where;                 /* "From", "Sender", "envelope", "display-name"; "" */
     char voucher[ADDR_DOMAIN_MAX + 1]; /* one that was vouched for, as it says so; "" none */
     const char *by;                    /* "dkim" …; "" */
 };

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * spoof: see spoof.h.
+ * spoof_judge: see spoof_judge.h.
  *
  * Promises: every claim is looked at, and the strictest that nobody vouches for decides. A claim
  * that can't be looked up is doubt, unless its very name is vouched for. Must not
  * decide what is done: that is guard_spoof's.
  */
-#include "spoof.h"
+#include "spoof_judge.h"
 
 #include <string.h>
 
@@ -96,7 +96,7 @@ note(struct judging *j, const char *name, const char *where, int found, enum spo
     struct guard_spoofing *f = &j->out->facts;
     int strict = f->claimed == GUARD_YES && f->action >= SPOOF_QUARANTINE;
 
-    if (found < 0 && strict)
+    if (found < 0 && (strict || f->claimed == GUARD_UNSURE))
         return;
     if (found > 0 && f->claimed == GUARD_YES && action <= f->action)
         return;
@@ -150,7 +150,7 @@ shown(struct judging *j, const char *name)
     f->shown_action = action;
     if (f->claimed == GUARD_NO) {
         memcpy(j->out->domain, name, strlen(name) + 1);
-        j->out->where = "display name";
+        j->out->where = "display-name";
     }
 }
 

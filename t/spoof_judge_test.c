@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* spoof: the rows of t/tables/spoof.tbl. */
-#include "spoof.h"
+/* spoof_judge: the rows of t/tables/spoof-judge.tbl. */
+#include "spoof_judge.h"
 #include "tap.h"
 
 /* The directory of the table. */
@@ -78,9 +78,10 @@ row(int line, char *envelope, char *from, char *vouched, const char *want)
         vouch_for(&v, domain, by);
     m.envelope = strcmp(envelope, "<>") == 0 ? "" : envelope;
     spoof_judge(&m, &s, lookup, NULL, &r);
-    snprintf(got, sizeof got, "%d: %s%s%s%s%s", r.guard.rule, guard_spoof_verdict_word(r.guard.verdict),
-             *r.domain ? ", " : "", r.domain, *r.domain ? " in " : "", r.where);
-    snprintf(what, sizeof what, "spoof.tbl line %d", line);
+    snprintf(got, sizeof got, "%d: %s%s%s%s%s", r.guard.rule,
+             guard_spoof_verdict_word(r.guard.verdict), *r.domain ? ", " : "", r.domain,
+             *r.domain ? " in " : "", r.where);
+    snprintf(what, sizeof what, "spoof-judge.tbl line %d", line);
     is_str(got, want, what);
     m.inside = 1;
     spoof_judge(&m, &s, lookup, NULL, &r);
@@ -108,7 +109,7 @@ table(const char *path)
         if (parts == 4)
             row(n, part[0], part[1], part[2], part[3]);
         else
-            ok(0, "spoof.tbl line %d: unreadable", n);
+            ok(0, "spoof-judge.tbl line %d: unreadable", n);
     }
     if (in)
         fclose(in);
@@ -117,6 +118,6 @@ table(const char *path)
 int
 main(void)
 {
-    table("t/tables/spoof.tbl");
+    table("t/tables/spoof-judge.tbl");
     return tap_done();
 }
