@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #include "addr.h"
+#include "guard_spoof.h"
 #include "org.h"
 #include "text.h"
 
@@ -23,6 +24,7 @@ static const struct org_field fields[] = {
     {"withheld", "postroadDeny", 1},
     {"limits", "postroadLimit", 1},
     {"catch-all", "postroadCatchAll", 0},
+    {"forged senders", "postroadSpoof", 0},
 };
 #define FIELDS (sizeof fields / sizeof *fields)
 
@@ -68,6 +70,25 @@ static const struct org_kind kind = {
 
 /* --- add --- */
 
+static int
+check_spoof(struct org *o, const char *value, char *out, size_t cap)
+{
+    int action = spoof_action_parse(span_of(value));
+
+    if (action < 0)
+        return ctl_fail(o->ctl, CTL_USAGE, "--spoof is off, tag, quarantine or reject, not %s",
+                        value);
+    snprintf(out, cap, "%s", spoof_action_word((enum spoof_action)action));
+    return CTL_DONE;
+}
+
+/* --spoof; an empty value takes it away. */
+static int
+spoof_option(struct org *o, struct dir_change *c, enum dir_op op)
+{
+    return org_option(o, c, op, "spoof", "postroadSpoof", check_spoof);
+}
+
 /* Alias domains, each free and not named twice. */
 static int
 add_aliases(struct org *o, struct dir_change *c, const char *option, const char *name)
@@ -103,7 +124,7 @@ fill(struct org *o, struct dir_change *c, const char *name)
         code = org_settings(o, NULL, c);
     if (code == CTL_DONE)
         code = org_option(o, c, DIR_ADD, "catch-all", "postroadCatchAll", org_check_address);
-    return code;
+    return code == CTL_DONE ? spoof_option(o, c, DIR_ADD) : code;
 }
 
 /* Where new ones go: --under, else where the rights say that all domains are. */
@@ -193,6 +214,8 @@ modify(struct org *o, const struct dir_entry *e, struct dir_change *c)
         code = org_option(o, c, DIR_DELETE, "remove-alias", "associatedDomain", org_check_domain);
     if (code == CTL_DONE)
         code = org_option(o, c, DIR_REPLACE, "catch-all", "postroadCatchAll", org_check_address);
+    if (code == CTL_DONE)
+        code = spoof_option(o, c, DIR_REPLACE);
     return code == CTL_DONE ? org_confirm_home(o, e->dn) : code;
 }
 

@@ -66,6 +66,7 @@ static const struct option options[] = {
     {"description", required_argument, NULL, OPT_NOTE},
     {"addresses", required_argument, NULL, OPT_NOTE},
     {"catch-all", required_argument, NULL, OPT_NOTE},
+    {"spoof", required_argument, NULL, OPT_NOTE},
     {"under", required_argument, NULL, OPT_NOTE},
     {"sender", required_argument, NULL, OPT_NOTE},
     {"owner", required_argument, NULL, OPT_NOTE},

@@ -69,7 +69,8 @@ enum record_tag {
     TAG_HOST = 22,        /* server's host name or address, lower case */
     TAG_LIMIT = 23,       /* how much may be sent, see limits.h; repeated */
     TAG_DELEGATE = 24,    /* canonical address of an account that may send as this one; repeated */
-    TAG_LAST = TAG_DELEGATE
+    TAG_SPOOF = 25, /* what is done about mail that may be forged: off, tag, quarantine, reject */
+    TAG_LAST = TAG_SPOOF
 };
 
 struct record {

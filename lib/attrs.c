@@ -62,6 +62,7 @@ static const struct row rows[] = {
     {KIND_ACCOUNT, FIXED("postroadLimit"), TAG_LIMIT, EACH, take_limit, NULL},
     {KIND_DEPARTMENT, FIXED("postroadLimit"), TAG_LIMIT, EACH, take_limit, NULL},
     {KIND_DOMAIN, FIXED("postroadLimit"), TAG_LIMIT, EACH, take_limit, NULL},
+    {KIND_DOMAIN, FIXED("postroadSpoof"), TAG_SPOOF, LEAST, take_word, "off tag quarantine reject"},
     {KIND_ACCOUNT, FIXED("postroadRole"), TAG_ROLE, LEAST, take_word,
      "system super domain department"},
     {KIND_ACCOUNT, FIXED("postroadScope"), TAG_SCOPE, EACH, take_dn, NULL},

@@ -199,6 +199,7 @@ static const char *const fixed[] = {
     "postroadHost",
     "postroadLimit",
     "postroadDelegate",
+    "postroadSpoof",
 };
 
 /* First counts, then writes: names is NULL while counting. */

@@ -24,8 +24,9 @@ static const struct {
                   {"print", TAG_FINGERPRINT}, {"desired", TAG_DESIRED},
                   {"member", TAG_MEMBER},     {"memberdn", TAG_MEMBER_DN},
                   {"sender", TAG_SENDER},     {"catchall", TAG_CATCHALL},
-                  {"domain", TAG_DOMAIN},     {"owner", TAG_OWNER_DN},
-                  {"name", TAG_NAME},         {"host", TAG_HOST}};
+                  {"spoof", TAG_SPOOF},       {"domain", TAG_DOMAIN},
+                  {"owner", TAG_OWNER_DN},    {"name", TAG_NAME},
+                  {"host", TAG_HOST}};
 
 static inline const char *
 build_word(enum record_tag tag)
