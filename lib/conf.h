@@ -116,6 +116,12 @@ struct conf {
         char *postqueue, *postsuper, *config_dir; /* config_dir "": Postfix's default */
     } queue;
     struct {
+        char *action, *display_name, *authserv_id;
+        int subdomains;                                             /* bool */
+        int authserv_results;                                       /* fields */
+        struct conf_list trusted_forwarders, gateways, arc_sealers; /* see cidr.h; domains */
+    } spoof;
+    struct {
         char *dir, *on_error; /* dir "": accounting below state_dir */
         int max_size;         /* MiB */
     } accounting;

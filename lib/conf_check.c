@@ -13,6 +13,7 @@
 #include <strings.h>
 #include <sys/un.h>
 
+#include "addr.h"
 #include "cidr.h"
 #include "conf_private.h"
 #include "filter.h"
@@ -358,15 +359,43 @@ check_homes(struct conf_load *l)
 }
 
 static int
-check_networks(struct conf_load *l)
+check_network(struct conf_load *l, const char *key, const struct conf_list *list)
 {
-    const struct conf_list *list = &l->conf->inside_networks;
     struct cidr network;
     const char *why;
 
     for (size_t i = 0; i < list->n; i++)
         if (cidr_parse(span_of(list->v[i]), &network, &why) < 0)
-            return conf_fail_key(l, "inside_networks", "\"%.80s\" %s", list->v[i], why);
+            return conf_fail_key(l, key, "\"%.80s\" %s", list->v[i], why);
+    return 0;
+}
+
+static int
+check_networks(struct conf_load *l)
+{
+    const struct conf *conf = l->conf;
+
+    if (check_network(l, "inside_networks", &conf->inside_networks) < 0 ||
+        check_network(l, "spoof.trusted_forwarders", &conf->spoof.trusted_forwarders) < 0)
+        return -1;
+    return check_network(l, "spoof.gateways", &conf->spoof.gateways);
+}
+
+/* A name that could be nobody's would never be believed. */
+static int
+check_spoof(struct conf_load *l)
+{
+    const struct conf_list *sealers = &l->conf->spoof.arc_sealers;
+    const char *id = l->conf->spoof.authserv_id;
+    char name[ADDR_DOMAIN_MAX + 1];
+
+    if (strpbrk(id, " \t\r\n;=()\""))
+        return conf_fail_key(l, "spoof.authserv_id", "can't hold blanks, quotes or any of ;=()");
+    if (sealers->n > 0 && !*id)
+        return conf_fail_key(l, "spoof.arc_sealers", "needs spoof.authserv_id");
+    for (size_t i = 0; i < sealers->n; i++)
+        if (addr_domain_canon(sealers->v[i], strlen(sealers->v[i]), name) <= 0)
+            return conf_fail_key(l, "spoof.arc_sealers", "\"%.80s\" is no domain", sealers->v[i]);
     return 0;
 }
 
@@ -374,9 +403,10 @@ int
 conf_check(struct conf_load *l)
 {
     static int (*const checks[])(struct conf_load *) = {
-        check_site,   check_delimiter, check_transports, check_paths,     check_sockets,
-        check_source, check_bind,      check_edit,       check_held,      check_filters,
-        check_rights, check_homes,     conf_check_hook,  conf_check_hold, check_networks,
+        check_site,      check_delimiter, check_transports, check_paths,
+        check_sockets,   check_source,    check_bind,       check_edit,
+        check_held,      check_filters,   check_rights,     check_homes,
+        conf_check_hook, conf_check_hold, check_networks,   check_spoof,
     };
 
     for (size_t i = 0; i < sizeof checks / sizeof *checks; i++)

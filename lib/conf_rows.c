@@ -322,6 +322,29 @@ const struct conf_row conf_rows[] = {
     INT("held.keep", held.keep, "2592000", 0, 31536000,
         "Seconds for which it is remembered what became of a held message."),
 
+    WORD("spoof.action", spoof.action, "off", "off tag quarantine reject",
+         "What becomes of mail from outside in the name of one of our domains that nobody vouches "
+         "for, where postroadSpoof at the domain does not say."),
+    WORD("spoof.display_name", spoof.display_name, "tag", "off tag quarantine reject",
+         "The most that is done when only a sender's display name shows an address of one of our "
+         "domains; less where the domain wants less."),
+    BOOL("spoof.subdomains", spoof.subdomains, "false",
+         "Whether names below our domains that are not in the directory count as ours."),
+    LIST("spoof.trusted_forwarders", spoof.trusted_forwarders, CONF_LIST_MAX,
+         "Networks and addresses whose hosts may send in our name, as 192.0.2.0/24 or "
+         "2001:db8::/32."),
+    LIST("spoof.gateways", spoof.gateways, CONF_LIST_MAX,
+         "Networks and addresses of hosts of ours that take mail from outside first: their "
+         "Received fields may stand above the verifier's results."),
+    STRING("spoof.authserv_id", spoof.authserv_id, "", 0, 253,
+           "Name by which the verifier before us signs its Authentication-Results; it must take "
+           "away those that others forge. Empty: there is none."),
+    INT("spoof.authserv_results", spoof.authserv_results, "1", 1, 8,
+        "How many of the topmost of these fields count: as many as it adds to each message."),
+    LIST("spoof.arc_sealers", spoof.arc_sealers, CONF_LIST_MAX,
+         "Domains whose ARC seals are believed, of forwarders and lists; all who sealed a message "
+         "must be among them."),
+
     STRING("sending.contact", sending.contact, "Ask your mail administrator.", 0, 160,
            "What those read last whose mail is refused: whom to ask."),
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * guard_spoof: what becomes of mail from outside that says it is from one of our domains.
- * Numbered as in postroad-milter(8) and t/tables/guard-spoof.tbl. Pure.
+ * Numbered as in postroad-spoof(7) and t/tables/guard-spoof.tbl. Pure.
  */
 #ifndef POSTROAD_GUARD_SPOOF_H
 #define POSTROAD_GUARD_SPOOF_H

@@ -34,6 +34,9 @@ struct session {
     int unsure;               /* whether it is to be journaled can't be told */
     int handed, local;
     struct hold_mail held;
+    struct spoof_mail spoof;
+    unsigned char ip[16];
+    int has_ip;
     unsigned traces; /* headers that only sites write, in this message */
     int place;       /* in the accounting; -1 none */
     int told;        /* 0: an answer is on its way that accounting_told has to be called for */
@@ -108,6 +111,7 @@ on_connect(SMFICTX *ctx, char *host, _SOCK_ADDR *address)
     s->told = 1;
     s->place = accounting_enter(shared->accounting);
     s->local = is_inside((const struct sockaddr *)address);
+    s->has_ip = address && cidr_of_socket((const struct sockaddr *)address, s->ip) == 0;
     s->handed = strcmp(macro(ctx, "{daemon_name}"), HANDOFF_NAME) == 0;
     return SMFIS_NOREPLY;
 }
@@ -155,6 +159,9 @@ on_mail(SMFICTX *ctx, char **argv)
                   argv && argv[0] ? argv[0] : "", s->handed, s->local);
     envelope_begin(&s->envelope);
     hold_begin(shared->hold, &s->held, &s->message);
+    spoof_begin(shared->spoof, &s->spoof, s->handed || s->message.inside, s->has_ip ? s->ip : NULL);
+    if (spoof_may_hold(shared->spoof, &s->spoof))
+        hold_expect(&s->held);
     s->unsure = 0;
     return SMFIS_NOREPLY;
 }
@@ -202,6 +209,7 @@ on_header(SMFICTX *ctx, char *name, char *value)
     message_header(&s->message, name, value);
     hold_header(shared->hold, &s->held, &s->message, name, value);
     s->traces += (unsigned)trace_is_ours(name);
+    spoof_header(shared->spoof, &s->spoof, name, value);
     return SMFIS_NOREPLY;
 }
 
@@ -310,15 +318,60 @@ put_trace(SMFICTX *ctx, const struct session *s, const char *queue, int64_t now_
 }
 
 static sfsistat
-too_many_traces(SMFICTX *ctx, const char *queue)
+too_many(SMFICTX *ctx, const char *queue, const char *name)
 {
     unsigned skipped;
+    char text[80];
 
     if (say(&skipped))
-        log_warning("refused a message full of Postroad-Trace headers queue=%s skipped=%u", queue,
-                    skipped);
-    smfi_setreply(ctx, (char *)"554", (char *)"5.6.0", (char *)"Too many " TRACE_NAME " headers");
+        log_warning("refused a message full of forged headers name=%s queue=%s skipped=%u", name,
+                    queue, skipped);
+    snprintf(text, sizeof text, "Too many %s headers", name);
+    smfi_setreply(ctx, (char *)"554", (char *)"5.6.0", text);
     return SMFIS_REJECT;
+}
+
+/* --- forged senders --- */
+
+/* Take marks away that are not ours, and put ours at the top, unless r is NULL. */
+static void
+put_mark(SMFICTX *ctx, const struct session *s, const char *queue, const struct spoof_result *r)
+{
+    char value[SPOOF_TAG_MAX];
+    unsigned skipped;
+    int rc = MI_SUCCESS;
+
+    for (unsigned i = s->handed ? 0 : s->spoof.tags; i > 0 && rc == MI_SUCCESS; i--)
+        rc = smfi_chgheader(ctx, (char *)SPOOF_TAG_NAME, (int)i, NULL);
+    if (r)
+        spoof_tag(shared->spoof, r, value);
+    if (r && rc == MI_SUCCESS)
+        rc = smfi_insheader(ctx, 0, (char *)SPOOF_TAG_NAME, value);
+    if (rc != MI_SUCCESS && say(&skipped))
+        log_warning("a message could not be marked queue=%s skipped=%u", queue, skipped);
+}
+
+/* SMFIS_CONTINUE unless it is refused or has to come again; what is to be held is asked of hold. */
+static sfsistat
+judge(SMFICTX *ctx, struct session *s, const char *queue)
+{
+    struct spoof_result r;
+    char text[SPOOF_REPLY];
+    int later;
+
+    spoof_end(shared->spoof, &s->spoof, s->message.sender, &r);
+    spoof_log(&s->spoof, &r, queue, s->message.sender);
+    later = r.guard.verdict == SPOOF_WAITS;
+    if (later || r.guard.verdict == SPOOF_IS_REJECTED) {
+        spoof_reply(shared->spoof, &r, text);
+        smfi_setreply(ctx, (char *)(later ? "451" : "550"), (char *)(later ? "4.7.1" : "5.7.1"),
+                      text);
+        return later ? SMFIS_TEMPFAIL : SMFIS_REJECT;
+    }
+    if (r.guard.verdict == SPOOF_IS_HELD)
+        hold_request(&s->held, "spoof", r.guard.why);
+    put_mark(ctx, s, queue, r.guard.verdict == SPOOF_PASSES ? NULL : &r);
+    return SMFIS_CONTINUE;
 }
 
 /* 0, or -1 and error. What goes wrong with the copy is not told to the sender: he would learn of it. */
@@ -417,7 +470,12 @@ end_message(SMFICTX *ctx, struct session *s, int64_t now_ms)
     sfsistat rc;
 
     if (s && shared->traces && !s->handed && s->traces > TRACE_MOST)
-        return too_many_traces(ctx, queue);
+        return too_many(ctx, queue, TRACE_NAME);
+    if (s && !s->handed && s->spoof.tags > TRACE_MOST)
+        return too_many(ctx, queue, SPOOF_TAG_NAME);
+    rc = s ? judge(ctx, s, queue) : SMFIS_CONTINUE;
+    if (rc != SMFIS_CONTINUE)
+        return rc;
     if (s && shared->traces)
         put_trace(ctx, s, queue, now_ms);
     if (s && hold(ctx, s, queue, now_ms, error, sizeof error) < 0)

@@ -10,6 +10,7 @@
 #include "hold.h"
 #include "journal.h"
 #include "people.h"
+#include "spoof.h"
 
 /* What all connections share; borrowed until the program ends. */
 struct callbacks_shared {
@@ -18,6 +19,7 @@ struct callbacks_shared {
     struct journal *journal; /* NULL: nothing is journaled */
     struct cidr_set inside;  /* whose hosts are as this machine */
     struct hold *hold;
+    struct spoof *spoof;
     const char *site;
     int goes_on; /* accounting.on_error is continue */
     int traces;  /* milter.trace */

@@ -153,8 +153,9 @@ serve(const struct conf *conf, struct journal *journal)
     shared.accounting = open_accounting(conf);
     shared.journal = journal;
     shared.hold = shared.people ? hold_new(conf, shared.people) : NULL;
+    shared.spoof = spoof_new(conf, shared.people);
     clock_gettime(CLOCK_REALTIME, &now);
-    if (!shared.people || !shared.accounting || !shared.hold ||
+    if (!shared.people || !shared.accounting || !shared.hold || !shared.spoof ||
         figures_start(conf, (int64_t)now.tv_sec * 1000) < 0)
         return EXIT_TEMPORARY;
     if (journal && journal_open(journal, error, sizeof error) < 0) {

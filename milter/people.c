@@ -31,6 +31,8 @@ struct people {
     struct mirror *mirror;
     struct site_table *sites;
     uint64_t structure;
+    uint64_t asked_at; /* structure when people_any_quarantine looked */
+    int asked, asked_any;
     int have_sites, complete; /* complete: the store was filled once */
     int64_t checked_ms;
 };
@@ -88,7 +90,7 @@ keep(struct people *p)
         mirror_close(&p->mirror);
     if (p->mirror)
         return;
-    p->have_sites = p->complete = 0;
+    p->have_sites = p->complete = p->asked = 0;
     p->mirror = mirror_open(p->conf->state_dir, (size_t)p->conf->mirror.size, error, sizeof error);
 }
 
@@ -289,19 +291,25 @@ count_members(struct counting *c, const unsigned char uuid[UUID_LEN], int depth)
     return found < 0 ? -1 : 0;
 }
 
-int64_t
-people_members(struct people *p, struct span address, int64_t most)
-{
-    struct counting c = {.p = p, .most = most};
-    struct mirror_claim owner;
-    int found = -1;
+/* --- for everybody --- */
 
+/* Lock and read; 1, or 0: nothing can be told. */
+static int
+begin(struct people *p)
+{
     pthread_mutex_lock(&p->lock);
     keep(p);
-    if (p->mirror && mirror_begin(p->mirror) == 0) {
-        found = claim_at(p, address.p, address.n, &owner);
-        if (found == 1 && owner.kind == KIND_LIST)
-            found = count_members(&c, owner.uuid, 0);
+    if (!p->mirror || mirror_begin(p->mirror) < 0)
+        return 0;
+    p->complete = p->complete || is_complete(p->mirror);
+    return 1;
+}
+
+/* began: what begin said. found, or -1 when it can't be relied on. */
+static int
+end(struct people *p, int began, int found)
+{
+    if (began) {
         if (mirror_failed(p->mirror))
             found = -1;
         mirror_end(p->mirror);
@@ -309,6 +317,21 @@ people_members(struct people *p, struct span address, int64_t most)
             mirror_close(&p->mirror);
     }
     pthread_mutex_unlock(&p->lock);
+    return found;
+}
+
+int64_t
+people_members(struct people *p, struct span address, int64_t most)
+{
+    struct counting c = {.p = p, .most = most};
+    struct mirror_claim owner;
+    int found = -1, began = begin(p);
+
+    if (began)
+        found = claim_at(p, address.p, address.n, &owner);
+    if (found == 1 && owner.kind == KIND_LIST)
+        found = count_members(&c, owner.uuid, 0);
+    found = end(p, began, found);
     return found < 0 ? -1 : c.n;
 }
 
@@ -316,25 +339,81 @@ int
 people_find(struct people *p, struct span address, struct person *out)
 {
     struct addr a;
-    int found = -1;
+    int found = -1, began;
 
     *out = (struct person){.verdict = ROUTE_OUTSIDE};
     if (addr_parse(&a, address.p, address.n, p->conf->recipient_delimiter) != 1)
         return 0;
-    pthread_mutex_lock(&p->lock);
-    keep(p);
-    if (p->mirror && mirror_begin(p->mirror) == 0) {
-        p->complete = p->complete || is_complete(p->mirror);
-        if (p->complete)
-            found = find(p, &a, out);
-        if (mirror_failed(p->mirror))
-            found = -1;
-        mirror_end(p->mirror);
-        if (mirror_damaged(p->mirror))
-            mirror_close(&p->mirror);
-    }
-    pthread_mutex_unlock(&p->lock);
+    began = begin(p);
+    if (began && p->complete)
+        found = find(p, &a, out);
+    found = end(p, began, found);
     if (found < 0)
         *out = (struct person){.verdict = ROUTE_UNSURE};
     return found;
+}
+
+static int
+find_domain(struct people *p, struct span name, struct people_domain *out)
+{
+    struct mirror_domain d;
+    struct span spoof;
+    struct record r;
+    int found = mirror_domain(p->mirror, name, &d);
+
+    if (found <= 0)
+        return found;
+    if (mirror_entry(p->mirror, d.uuid, &r) != 1)
+        return -1;
+    snprintf(out->primary, sizeof out->primary, "%.*s", (int)d.primary.n, d.primary.p);
+    if (record_find(&r, TAG_SPOOF, &spoof))
+        snprintf(out->spoof, sizeof out->spoof, "%.*s", (int)spoof.n, spoof.p);
+    return 1;
+}
+
+int
+people_domain(struct people *p, struct span name, struct people_domain *out)
+{
+    int found = -1, began = begin(p);
+
+    *out = (struct people_domain){.primary = ""};
+    if (began && p->complete)
+        found = find_domain(p, name, out);
+    return end(p, began, found);
+}
+
+struct asking {
+    struct mirror *mirror;
+    int any;
+};
+
+/* 1 ends the walk. */
+static int
+says(void *ctx, struct span name)
+{
+    struct asking *w = ctx;
+    struct mirror_domain d;
+    struct span spoof;
+    struct record r;
+
+    if (mirror_domain(w->mirror, name, &d) == 1 && mirror_entry(w->mirror, d.uuid, &r) == 1)
+        w->any = record_find(&r, TAG_SPOOF, &spoof) && span_same(spoof, span_of("quarantine"));
+    return w->any;
+}
+
+int
+people_any_quarantine(struct people *p)
+{
+    int began = begin(p), found = -1;
+    struct asking w = {p->mirror, 0};
+
+    if (began && p->complete && p->asked && p->asked_at == mirror_structure(p->mirror)) {
+        found = p->asked_any;
+    } else if (began && p->complete) {
+        p->asked_at = mirror_structure(p->mirror);
+        found = mirror_each_domain(p->mirror, span_of(""), says, &w) < 0 ? -1 : w.any;
+        p->asked = found >= 0;
+        p->asked_any = found;
+    }
+    return end(p, began, found) != 0;
 }

@@ -21,6 +21,12 @@ struct person {
     char department[PEOPLE_DEPARTMENT]; /* path below the domain, "/" in a name as "\/"; "": none */
 };
 
+/* A domain of ours. */
+struct people_domain {
+    char primary[ADDR_DOMAIN_MAX + 1];
+    char spoof[16]; /* postroadSpoof; "": it says nothing */
+};
+
 struct people;
 
 /* NULL: no memory. conf is borrowed. The mirror need not be there yet. */
@@ -36,5 +42,9 @@ int people_find(struct people *p, struct span address, struct person *out);
  * from most on it is not counted further. 0: there is no such list; -1 can't tell.
  */
 int64_t people_members(struct people *p, struct span address, int64_t most);
+/* The domain of that canonical name, primary or further one: 1, 0 it is not ours, -1 can't tell. Likewise. */
+int people_domain(struct people *p, struct span name, struct people_domain *out);
+/* Whether postroadSpoof of any domain is "quarantine"; 1 when it can't be told. Likewise. */
+int people_any_quarantine(struct people *p);
 
 #endif

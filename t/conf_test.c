@@ -163,6 +163,14 @@ bad_values(void)
     bad(BASE "inside_networks = [ \"192.0.2.0/24\", \"192.0.2.1/24\" ];",
         "%s:3: inside_networks: \"192.0.2.1/24\" has bits set behind its length: is the address or "
         "the length meant?");
+    bad(BASE "spoof: { gateways = [ \"mx\" ]; };",
+        "%s:3: spoof.gateways: \"mx\" is no IP address or network");
+    bad(BASE "spoof: { arc_sealers = [ \"a.example\" ]; };",
+        "%s:3: spoof.arc_sealers: needs spoof.authserv_id");
+    bad(BASE "spoof: { authserv_id = \"mx\"; arc_sealers = [ \"a..example\" ]; };",
+        "%s:3: spoof.arc_sealers: \"a..example\" is no domain");
+    bad(BASE "spoof: { authserv_id = \"mx one\"; };",
+        "%s:3: spoof.authserv_id: can't hold blanks, quotes or any of ;=()");
     bad(BASE "recipient_delimiter = \"+a\";",
         "%s:3: recipient_delimiter: 'a' can't begin an extension");
     bad(BASE "local_transport = \"lmtp\";",

@@ -28,7 +28,7 @@ sub plain {
 -e $_ or plan skip_all => "no $_" for qw(policyd/main.c policyd/maps_answer.c);
 -x 't/tools/conf_dump' or plan skip_all => 't/tools/conf_dump is not built: make tests';
 
-my (%setting, %rule, %right, %send, %hold, %direction, %action, %dir);
+my (%setting, %rule, %right, %send, %hold, %spoof, %direction, %action, %dir);
 for (split /\n/, `t/tools/conf_dump`) {
     my ($what, @f) = split /\t/, $_, -1;
     $dir{ $f[0] } = $f[1] if $what eq 'dir';
@@ -37,6 +37,7 @@ for (split /\n/, `t/tools/conf_dump`) {
     $right{ $f[0] } = $f[1] if $what eq 'right';
     $send{ $f[0] } = $f[1] if $what eq 'send';
     $hold{ $f[0] } = $f[1] if $what eq 'hold';
+    $spoof{ $f[0] } = $f[1] if $what eq 'spoof';
     $action{ $f[0] } = $f[1] if $what eq 'action';
     $setting{ $f[0] } = [@f[1 .. 6]] if $what eq 'setting';
 }
@@ -98,6 +99,11 @@ my $sending = slurp('man/postroad-sending.7');
 %said = ();
 $said{$1} = plain($2) while $sending =~ /^\.It Sy (\d+)\n(.*?)(?=^\.(?:It|El))/msg;
 is_deeply(\%said, \%send, 'the rules of sending are those of guard_send_rule_text()');
+
+my $forged = slurp('man/postroad-spoof.7');
+%said = ();
+$said{$1} = plain($2) while $forged =~ /^\.It Sy (\d+)\n(.*?)(?=^\.(?:It|El))/msg;
+is_deeply(\%said, \%spoof, 'the rules of forged senders are those of guard_spoof_rule_text()');
 
 my ($list) = slurp('man/postroad-accounting.5') =~ /^\.Ss Directions\n.*?^\.Bl -enum[^\n]*\n(.*?)^\.El/ms;
 my @directions = map { plain($_) } grep { /\S/ } split /^\.It\n/m, $list;

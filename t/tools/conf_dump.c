@@ -5,7 +5,7 @@
  *
  * setting TAB key TAB type TAB "=" default, or "-" TAB min TAB max TAB words TAB help
  * rule TAB number TAB text, right TAB number TAB text, send TAB number TAB text: of routing, rights, sending
- * hold TAB number TAB text: of moderation
+ * hold TAB number TAB text, spoof TAB number TAB text: of moderation, forged senders
  * direction TAB number TAB text: of which way a message goes
  * action TAB word TAB whether the directory decides it
  * dir TAB name TAB path, as built
@@ -16,6 +16,7 @@
 #include "direction.h"
 #include "guard_hold.h"
 #include "guard_send.h"
+#include "guard_spoof.h"
 #include "rights.h"
 #include "route.h"
 
@@ -51,6 +52,8 @@ main(void)
         printf("send\t%d\t%s\n", n, guard_send_rule_text(n));
     for (int n = 1; guard_hold_step_text(n); n++)
         printf("hold\t%d\t%s\n", n, guard_hold_step_text(n));
+    for (int n = 1; guard_spoof_rule_text(n); n++)
+        printf("spoof\t%d\t%s\n", n, guard_spoof_rule_text(n));
     for (int a = 0; a <= ACT_LAST; a++)
         printf("action\t%s\t%d\n", rights_action_word((enum rights_action)a),
                rights_in_directory((enum rights_action)a));
