@@ -363,6 +363,8 @@ judge(SMFICTX *ctx, struct session *s, const char *queue)
     spoof_log(&s->spoof, &r, queue, s->message.sender);
     later = r.guard.verdict == SPOOF_WAITS;
     if (later || r.guard.verdict == SPOOF_IS_REJECTED) {
+        if (!later)
+            figures_event(FLOW_SPOOFED, wall_ms());
         spoof_reply(shared->spoof, &r, text);
         smfi_setreply(ctx, (char *)(later ? "451" : "550"), (char *)(later ? "4.7.1" : "5.7.1"),
                       text);

@@ -63,7 +63,7 @@ row(int line, char *envelope, char *from, char *vouched, const char *want)
     struct spoof_result r;
     struct vouch v;
     struct spoof_message m = {.from = &f, .sender = &sender_f, .vouch = &v};
-    char *sender = strstr(from, "Sender:"), what[64], got[400], domain[300], by[16];
+    char *sender = strstr(from, "Sender:"), what[64], got[400], domain[ADDR_DOMAIN_MAX + 1], by[16];
 
     vouch_begin(&v);
     from_header_begin(&f);
@@ -74,7 +74,7 @@ row(int line, char *envelope, char *from, char *vouched, const char *want)
     }
     from_header_add(&f, from, strlen(from));
     vouched += s.subdomains ? strlen("subdomains") : 0;
-    if (sscanf(vouched, " %299s %15s", domain, by) == 2)
+    if (sscanf(vouched, " %253s %15s", domain, by) == 2)
         vouch_for(&v, domain, by);
     m.envelope = strcmp(envelope, "<>") == 0 ? "" : envelope;
     spoof_judge(&m, &s, lookup, NULL, &r);
