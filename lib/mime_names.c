@@ -191,48 +191,68 @@ next_segment(const struct names *x, long after)
     return best;
 }
 
-/* One part's text into out, percent signs resolved; without the charset in front, which goes into *charset. */
+/* One part's text into out, without the charset in front, which goes into *charset. */
 static size_t
 segment_text(const struct segment *g, char *out, struct span *charset)
 {
     int quoted = g->value.n > 0 && *g->value.p == '"';
     size_t n = quoted ? unquote(out, (struct span){g->value.p + 1, g->value.n - 1})
-                      : up_to_semicolon(out, (struct span){g->value.p, token(g->value)});
+                      : up_to_semicolon(out, g->value);
     const char *q1 = n ? memchr(out, '\'', n) : NULL;
     const char *q2 = q1 ? memchr(q1 + 1, '\'', n - (size_t)(q1 + 1 - out)) : NULL;
 
-    if (!g->extended)
-        return n;
-    if (q2 && !charset->p) {
+    if (g->extended && q2 && !charset->p) {
         *charset = (struct span){g->value.p + quoted, (size_t)(q1 - out)};
         n -= (size_t)(q2 + 1 - out);
         memmove(out, q2 + 1, n);
     }
-    return mime_percent(out, (struct span){out, n});
+    return n;
+}
+
+/* All parts in order, percent signs of each resolved by itself (each 1) or as they are; -1: too long. */
+static long
+join(struct names *x, int each, char out[MIME_NAME_MAX], struct span *charset)
+{
+    char one[MIME_NAME_MAX];
+    const struct segment *g;
+    size_t n = 0;
+
+    *charset = (struct span){NULL, 0};
+    for (long after = -1; (g = next_segment(x, after)); after = (long)g->number) {
+        size_t more;
+
+        if (g->value.n > sizeof one)
+            return -1;
+        more = segment_text(g, one, charset);
+        if (each && g->extended)
+            more = mime_percent(one, (struct span){one, more});
+        if (n + more > MIME_NAME_MAX)
+            return -1;
+        memcpy(out + n, one, more);
+        n += more;
+    }
+    return (long)n;
 }
 
 static void
 tell_segments(struct names *x)
 {
-    char joined[MIME_NAME_MAX], one[MIME_NAME_MAX];
-    struct span charset = {NULL, 0};
-    const struct segment *g;
-    size_t n = 0;
+    char joined[MIME_NAME_MAX];
+    struct span charset;
 
-    for (long after = -1; (g = next_segment(x, after)); after = (long)g->number) {
-        size_t more = g->value.n <= sizeof one ? segment_text(g, one, &charset) : sizeof one + 1;
+    for (int each = 1; each >= 0; each--) {
+        long n = join(x, each, joined, &charset);
+        struct span name = {joined, n > 0 ? (size_t)n : 0};
 
-        if (n + more > sizeof joined) {
+        if (!each) /* a percent sign and its digits in two parts */
+            name.n = mime_percent(joined, name);
+        if (n < 0)
             x->sink->doubt(x->sink->ctx, too_long);
-            break;
-        }
-        memcpy(joined + n, one, more);
-        n += more;
+        else if (charset.p)
+            tell_in_charset(x, charset, name);
+        else
+            tell(x, name, each);
     }
-    if (n > 0 && charset.p)
-        tell_in_charset(x, charset, (struct span){joined, n});
-    else
-        tell(x, (struct span){joined, n}, 1);
 }
 
 /* --- the header --- */

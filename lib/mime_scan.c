@@ -140,9 +140,10 @@ begin_block(struct mime_scan *s)
 static void
 end_block(struct mime_scan *s)
 {
-    int message = s->is_message;
+    int message;
 
     end_field(s);
+    message = s->is_message;
     if (s->is_compound && s->is_encoded)
         s->sink.doubt(s->sink.ctx, "parts are encoded as a whole");
     begin_block(s);

@@ -34,6 +34,18 @@
 #include "fuzz/from.c"
 #undef LLVMFuzzerTestOneInput
 #undef POSTROAD_FUZZ_H
+#define LLVMFuzzerTestOneInput fuzz_held
+#include "fuzz/held.c"
+#undef LLVMFuzzerTestOneInput
+#undef POSTROAD_FUZZ_H
+#define LLVMFuzzerTestOneInput fuzz_hold
+#include "fuzz/hold.c"
+#undef LLVMFuzzerTestOneInput
+#undef POSTROAD_FUZZ_H
+#define LLVMFuzzerTestOneInput fuzz_mime
+#include "fuzz/mime.c"
+#undef LLVMFuzzerTestOneInput
+#undef POSTROAD_FUZZ_H
 #define LLVMFuzzerTestOneInput fuzz_policy
 #include "fuzz/policy.c"
 #undef LLVMFuzzerTestOneInput
@@ -139,6 +151,9 @@ main(void)
     ok(corpus("csv", fuzz_csv) > 0, "csv");
     ok(corpus("filter", fuzz_filter) > 0, "filter");
     ok(corpus("from", fuzz_from) > 0, "from");
+    ok(corpus("held", fuzz_held) > 0, "held");
+    ok(corpus("hold", fuzz_hold) > 0, "hold");
+    ok(corpus("mime", fuzz_mime) > 0, "mime");
     ok(corpus("policy", fuzz_policy) > 0, "policy");
     ok(corpus("record", fuzz_record) > 0, "record");
     ok(corpus("rights", fuzz_rights) > 0, "rights");

@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * mime_text, mime_names, mime_scan: the rows of t/tables/mime-names.tbl; subjects; and messages in which an
+ * attachment is or is not, each cut in two at every place.
+ */
+#include <stdlib.h>
+
+#include "charset.h"
+#include "hold_rule.h"
+#include "mime_scan.h"
+#include "t/tap.h"
+
+static struct hold_rule rule;
+static struct mime_scan scan;
+
+struct found {
+    int exe, doubt, names;
+    char why[128], last[512];
+};
+
+static void
+on_name(void *ctx, struct span name, int best)
+{
+    struct found *f = ctx;
+
+    f->names += best;
+    f->exe |= hold_rule_attachment(&rule, name);
+    snprintf(f->last, sizeof f->last, "%.*s", (int)name.n, name.p);
+}
+
+static void
+on_doubt(void *ctx, const char *why)
+{
+    struct found *f = ctx;
+
+    f->doubt = 1;
+    snprintf(f->why, sizeof f->why, "%s", why);
+}
+
+/* The whole of a message as text, header and all, of which the first n bytes of the body come first. */
+static struct found
+look(struct span text, size_t n)
+{
+    struct found f = {0};
+    struct mime_sink sink = {&f, charset_utf8, on_name, on_doubt};
+    const char *end = memmem(text.p, text.n, "\n\n", 2);
+    const char *p = text.p, *body = end ? end + 2 : text.p + text.n, *next;
+
+    mime_scan_begin(&scan, &sink);
+    for (; p < body - 1; p = next) {
+        const char *colon = memchr(p, ':', (size_t)(body - p));
+
+        for (next = p;
+             (next = memchr(next, '\n', (size_t)(body - next))) && strchr(" \t", next[1]);)
+            next++;
+        next = next ? next + 1 : body;
+        if (colon && colon < next)
+            mime_scan_header(&scan, (struct span){p, (size_t)(colon - p)},
+                             (struct span){colon + 1, (size_t)(next - 1 - colon - 1)});
+    }
+    mime_scan_headers_end(&scan);
+    n = n < (size_t)(text.p + text.n - body) ? n : (size_t)(text.p + text.n - body);
+    mime_scan_body(&scan, (struct span){body, n});
+    mime_scan_body(&scan, (struct span){body + n, (size_t)(text.p + text.n - body) - n});
+    mime_scan_end(&scan);
+    return f;
+}
+
+static const char *
+answer(const struct found *f)
+{
+    return f->exe ? "exe" : f->doubt ? "doubt" : "none";
+}
+
+/* --- headers --- */
+
+static size_t
+unescape(char *out, const char *in)
+{
+    size_t n = 0;
+
+    for (; *in; in++) {
+        if (*in != '\\') {
+            out[n++] = *in;
+        } else if (*++in == 'x') {
+            out[n++] = (char)strtol((char[]){in[1], in[2], 0}, NULL, 16);
+            in += 2;
+        } else {
+            out[n++] = *in == 'r'   ? '\r'
+                       : *in == 'n' ? '\n'
+                       : *in == 't' ? '\t'
+                       : *in == '0' ? '\0'
+                                    : *in;
+        }
+    }
+    return n;
+}
+
+/* As a header of the message, and as one of a part. */
+static void
+test_row(const char *line)
+{
+    char want[8], header[1024], text[2048], what[600];
+    const char *bar = strchr(line, '|');
+    struct found f;
+    size_t n, head;
+
+    if (!bar || sscanf(line, "%7s", want) != 1 || strlen(bar) > 500) {
+        ok(0, "an unreadable row: %s", line);
+        return;
+    }
+    n = unescape(header, bar + 2);
+    f = (struct found){0};
+    mime_scan_begin(&scan, &(struct mime_sink){&f, charset_utf8, on_name, on_doubt});
+    head = (size_t)((char *)memchr(header, ':', n) - header);
+    mime_scan_header(&scan, (struct span){header, head},
+                     (struct span){header + head + 1, n - head - 1});
+    snprintf(what, sizeof what, "%s: %s", want, bar + 2);
+    is_str(answer(&f), want, what);
+    head = (size_t)snprintf(text, sizeof text, "Content-Type: multipart/mixed\n\n--x\n");
+    memcpy(text + head, header, n);
+    memcpy(text + head + n, "\n\n.exe\n", 7);
+    f = look((struct span){text, head + n + 7}, 1);
+    is_str(answer(&f), want, "and of a part");
+}
+
+/* --- messages --- */
+
+static const struct {
+    const char *want, *what, *text;
+} messages[] = {
+    {"exe", "a part",
+     "Content-Type: multipart/mixed; boundary=b\n\nPreamble\n--b\n"
+     "Content-Disposition: attachment; filename=evil.exe\n\nTVqQ\n--b--\n"},
+    {"exe", "the message itself", "Content-Disposition: attachment; filename=evil.exe\n\nTVqQ\n"},
+    {"exe", "after a text",
+     "Content-Type: multipart/mixed; boundary=b\n\n--b\n\nHello\n--b\n"
+     "Content-Type: x/y;\n name=evil.exe\n\nTVqQ\n--b--\n"},
+    {"exe", "a folded header, cut anywhere",
+     "Content-Type: multipart/mixed; boundary=b\r\n\n--b\r\nContent-Type:\r\n x/y;\r\n\tname=\r\n "
+     "\"evil.exe\"\r\n\r\nTVqQ\r\n"},
+    {"exe", "a boundary that was not announced",
+     "Content-Type: multipart/mixed; boundary=b\n\n--c\nContent-Type: x/y; "
+     "name=evil.exe\n\nTVqQ\n"},
+    {"exe", "no boundary announced",
+     "Content-Type: multipart/mixed\n\n--c\nContent-Type: x/y; name=evil.exe\n\nTVqQ\n"},
+    {"exe", "two types, the first harmless",
+     "Content-Type: text/plain\nContent-Type: multipart/mixed; boundary=b\n\n--b\n"
+     "Content-Type: x/y; name=evil.exe\n\nTVqQ\n"},
+    {"exe", "a type that is none",
+     "Content-Type: ; boundary=b\n\n--b\nContent-Type: x/y; name=evil.exe\n\nTVqQ\n"},
+    {"exe", "a multipart in a multipart",
+     "Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: multipart/alternative; "
+     "boundary=bb\n\n--bb\n\nHi\n--bb\nContent-Type: x/y; name=evil.exe\n\nTVqQ\n--bb--\n--b--\n"},
+    {"exe", "behind the end",
+     "Content-Type: multipart/mixed; boundary=b\n\n--b\n\nHi\n--b--\n--b\nContent-Type: x/y; "
+     "name=evil.exe\n\nTVqQ\n"},
+    {"exe", "a message in the message",
+     "Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: message/rfc822\n\nFrom: "
+     "<a@b.example>\nContent-Disposition: attachment; filename=evil.exe\n\nTVqQ\n--b--\n"},
+    {"exe", "a message that is all of the message",
+     "Content-Type: message/rfc822\n\nSubject: x\nContent-Type: x/y; name=evil.exe\n\nTVqQ\n"},
+    {"exe", "a message in a message",
+     "Content-Type: message/rfc822\n\n\nSubject: x\nContent-Type: message/rfc822\n\nFrom a@b\n"
+     "Content-Type: x/y; name=evil.exe\n\nTVqQ\n"},
+    {"exe", "no blank line before the next part",
+     "Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: text/plain\n--b\n"
+     "Content-Type: x/y; name=evil.exe\n\nTVqQ\n"},
+    {"exe", "a line among headers that is none",
+     "Content-Type: multipart/mixed; boundary=b\n\n--b\nX: y\nwhat is this\n"
+     "Content-Type: x/y; name=evil.exe\n\nTVqQ\n"},
+    {"exe", "a header cut by a line that is none",
+     "Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: x/y; name=evil.exe\nfoo\n"
+     "\nTVqQ\n"},
+    {"exe", "lines that end in CR",
+     "Content-Type: multipart/mixed; boundary=b\n\n--b\rContent-Type: x/y; "
+     "name=evil.exe\r\rTVqQ\n"},
+    {"exe", "a CR inside a name",
+     "Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: x/y; name=evil.\rexe\n\nT\n"},
+    {"exe", "a header hidden behind a CR",
+     "Content-Type: multipart/mixed; boundary=b\n\n--b\nX: y\rContent-Type: x/y; "
+     "name=evil.exe\n\nT\n"},
+    {"exe", "no line end behind it",
+     "Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: x/y; name=evil.exe"},
+    {"exe", "uuencoded", "Subject: x\n\nSee here:\nbegin 644 evil.exe\n#0V%T\n`\nend\n"},
+    {"exe", "uuencoded in a part",
+     "Content-Type: multipart/mixed; boundary=b\n\n--b\n\nbegin 0755 "
+     "a b.exe\n#0V%T\n`\nend\n--b--\n"},
+    {"doubt", "parts encoded as a whole",
+     "Content-Type: multipart/mixed; boundary=b\nContent-Transfer-Encoding: base64\n\nLS1iCg==\n"},
+    {"doubt", "a message encoded as a whole",
+     "Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Transfer-Encoding: "
+     "quoted-printable\nContent-Type: message/rfc822\n\nX: y\n\nHi\n--b--\n"},
+    {"doubt", "a part of a message",
+     "Content-Type: message/partial; id=x; number=2\n\nX: y\n\nHi\n"},
+    {"none", "a part of another type",
+     "Content-Type: multipart/mixed; boundary=b\n\n--b\n"
+     "Content-Type: application/pdf; name=a.pdf\n\nJVBE\n--b--\n"},
+    {"none", "a text that speaks of it",
+     "Content-Type: text/plain\n\nWrite\n--b\nContent-Type: x/y; name=evil.exe\n\nthere.\n"},
+    {"none", "a text without a type that speaks of it",
+     "Subject: x\n\n--b\nContent-Type: x/y; name=evil.exe\n\nthere.\n"},
+    {"none", "a text that begins", "Subject: x\n\nbegin with evil.exe\nbegin 12345 evil.exe\n"},
+    {"none", "a signature",
+     "Content-Type: multipart/mixed; boundary=b\n\n--b\n\nHi\n-- \nTel: 1\n"
+     "evil.exe\n--b--\n"},
+    {"none", "a message with text in base64",
+     "Content-Type: text/plain\nContent-Transfer-Encoding: base64\n\nSGkK\n"},
+    {"none", "a NUL before it", "Content-Type: multipart/mixed; boundary=b\n\n--b\n\nHi\n"},
+};
+
+static void
+test_messages(void)
+{
+    for (size_t i = 0; i < sizeof messages / sizeof *messages; i++) {
+        struct span text = span_of(messages[i].text);
+        unsigned bad = 0;
+        struct found f;
+
+        for (size_t n = 0; n <= text.n; n++) {
+            f = look(text, n);
+            bad += strcmp(answer(&f), messages[i].want) != 0;
+        }
+        if (!ok(bad == 0, "%s: %s", messages[i].want, messages[i].what))
+            printf("# %u of %zu cuts; %s %s\n", bad, text.n + 1, answer(&f), f.why);
+    }
+}
+
+/* --- limits --- */
+
+static char *
+repeat(const char *head, const char *one, size_t times, const char *tail, size_t *n_r)
+{
+    size_t n = strlen(one), at = strlen(head);
+    char *text = malloc(at + times * n + strlen(tail) + 1);
+
+    memcpy(text, head, at);
+    for (size_t i = 0; i < times; i++, at += n)
+        memcpy(text + at, one, n);
+    strcpy(text + at, tail);
+    *n_r = at + strlen(tail);
+    return text;
+}
+
+static void
+limit(const char *head, const char *one, size_t times, const char *tail, const char *want,
+      const char *what)
+{
+    size_t n;
+    char *text = repeat(head, one, times, tail, &n);
+    struct found f = look((struct span){text, n}, 65536);
+
+    is_str(answer(&f), want, what);
+    if (f.doubt)
+        printf("# %s\n", f.why);
+    free(text);
+}
+
+static void
+test_limits(void)
+{
+    static const char parts[] = "Content-Type: multipart/mixed\n\n";
+    static const char evil[] = "\n--b\nContent-Type: x/y; name=evil.exe\n\n";
+
+    limit(parts, "--b\nContent-Type: multipart/mixed; boundary=b\n\n", 900, evil, "exe",
+          "900 levels deep");
+    limit(parts, "--b\nContent-Type: text/plain\n\n", 2001, "", "doubt", "too many parts");
+    limit(parts, "QUFB\n", 200000, evil, "exe", "behind a megabyte");
+    limit(parts, "A", 1000000, evil, "exe", "behind a line of a megabyte");
+    limit("Content-Type: multipart/mixed\n\n--b\nContent-Type: x/y;\n", " x=y;\n", 20000,
+          " name=a.pdf\n\n", "doubt", "behind a header of 100 kB");
+    limit("Content-Type: multipart/mixed\n\n--b\nContent-Type: x/y;\n", " x=y;\n", 2000,
+          " name=evil.exe\n\n", "exe", "behind a header of 12 kB");
+    limit("Content-Type: multipart/mixed\n\n--b\nX: y\n", " x=y;\n", 200000, "\n", "none",
+          "another header of a megabyte");
+    limit("Content-Type: multipart/mixed\n\n--b\nContent-Type: x/y\n", "what\n", 100000, "\n",
+          "doubt", "many lines that are no headers");
+    limit("Content-Type: multipart/mixed\n\n--b\nContent-Type: x/y;name=", "a", 3000, ".exe\n\n",
+          "doubt", "a name of 3,000 bytes");
+    limit("Content-Type: x/y", ";name=a", 2000, "\n\n", "doubt", "2,000 names");
+    limit("Content-Type: x/y", ";name*=a", 100, "\n\n", "doubt", "100 names");
+}
+
+/* --- subjects --- */
+
+static void
+subject(const char *in, size_t cap, const char *want, int doubt)
+{
+    char out[256];
+    int doubt_is = 0;
+    long n = mime_text(out, cap, span_of(in), charset_utf8, &doubt_is);
+
+    out[n < 0 ? 0 : n] = '\0';
+    is_str(n < 0 ? NULL : out, want, in);
+    is_int(doubt_is, doubt, "in doubt");
+}
+
+static void
+test_subjects(void)
+{
+    subject("plain", 255, "plain", 0);
+    subject("=?utf-8?B?5py65a+G?= and =?utf-8?q?more?=", 255, "机密 and more", 0);
+    subject("=?utf-8?B?5py6?= =?utf-8?B?5a+G?=", 255, "机密", 0);
+    subject("=?utf-8?B?5py65a8=?=\r\n =?utf-8?B?hg==?=", 255, "机密", 0);
+    subject("=?gb2312?B?u/o=?= =?gbk?B?w9w=?=", 255, "机密", 0);
+    subject("=?iso-2022-jp?B?GyRCNUFMKRsoQg==?=", 255, "義密", 0);
+    subject("=?us-ascii?q?a_b?=", 255, "a b", 0);
+    subject("=?utf-8?q?unclosed", 255, "=?utf-8?q?unclosed", 0);
+    subject("=?//x?q?a?=", 255, "=?//x?q?a?=", 0);
+    subject("=?utf-8//translit?q?a?=", 255, "=?utf-8//translit?q?a?=", 0);
+    subject("=?x-nobody?q?a?=", 255, "a", MIME_DOUBT_CHARSET);
+    subject("=?utf-8?q?=FF?=", 255, "\xFF", MIME_DOUBT_CHARSET);
+    subject("a \xBB\xFA", 255, "a \xBB\xFA", MIME_DOUBT_RAW);
+    subject("too long", 5, NULL, 0);
+    subject("=?us-ascii?q?too_long?=", 5, NULL, MIME_DOUBT_CHARSET);
+}
+
+int
+main(void)
+{
+    FILE *f = fopen("t/tables/mime-names.tbl", "r");
+    char line[1024], error[256];
+    int rows = 0;
+
+    hold_rule_parse(&rule, "p: attachment=exe", error, sizeof error);
+    while (f && fgets(line, sizeof line, f)) {
+        line[strcspn(line, "\n")] = '\0';
+        if (line[0] == '#' || line[0] == '\0')
+            continue;
+        test_row(line);
+        rows++;
+    }
+    if (f)
+        fclose(f);
+    ok(rows > 50, "%d rows", rows);
+    test_messages();
+    test_limits();
+    test_subjects();
+    return tap_done();
+}
