@@ -48,12 +48,12 @@ sub smtp {
     my $script = 'use IO::Socket::INET; my ($server, $text, $file) = @ARGV; my $s = IO::Socket::INET->new($server) or die; <$s>;'
       . ' my $a; for (split /\r\n/, $text) { print $s "$_\r\n"; $a = <$s>; }'
       . ' open my $f, "<:raw", $file or die; local $/; my $m = <$f>; $/ = "\n"; print $s $m, "\r\n.\r\n"; print scalar <$s>; ';
-    my $file = $lab->root($o{site} // 'hebei') . '/tmp/message';
+    my $file = $lab->root($o{site} // 'hebei') . '/var/lib/message';
     (my $message = $o{text}) =~ s/\n/\r\n/g;
     open my $to, '>:raw', $file or die "$file: $!\n";
     print {$to} $message;
     close $to or die "$file: $!\n";
-    return $lab->run($o{site} // 'hebei', 'perl', '-e', $script, $o{server} // '127.0.0.1:25', $text, '/tmp/message');
+    return $lab->run($o{site} // 'hebei', 'perl', '-e', $script, $o{server} // '127.0.0.1:25', $text, '/var/lib/message');
 }
 
 # {queue id => record} of what is known to be held; {queue id => 1} of what Postfix holds.
