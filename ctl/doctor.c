@@ -110,6 +110,7 @@ verb_doctor(struct ctl *ctl)
     doctor_daemon(&d);
     doctor_mail(&d);
     doctor_postfix(&d);
+    doctor_milter(&d);
     doctor_certificates(&d);
     doctor_held(&d);
     doctor_directory(&d);

@@ -38,6 +38,10 @@ void doctor_daemon(struct doctor *d);
 void doctor_mail(struct doctor *d);
 /* doctor_postfix.c: main.cf asks our maps. */
 void doctor_postfix(struct doctor *d);
+/* What main.cf says, defaults included, with its macros replaced. 0, or -1: it can't be told. */
+int doctor_parameter(const char *name, char *out, size_t cap);
+/* doctor_milter.c: what is beside postroad-milter. */
+void doctor_milter(struct doctor *d);
 /* doctor_cert.c: certificates, ours and Postfix's. */
 void doctor_certificates(struct doctor *d);
 /* One file: until when it is valid; with hand_off also whether the directory has its fingerprint. */

@@ -27,9 +27,8 @@ static const struct map_use uses[] = {
     {"smtpd_sender_login_maps", "sender", DOCTOR_WARNING},
 };
 
-/* The value with its macros replaced. 0, or -1. */
-static int
-parameter(const char *name, char *out, size_t cap)
+int
+doctor_parameter(const char *name, char *out, size_t cap)
 {
     char *argv[] = {(char *)"postconf", (char *)"-xh", (char *)name, NULL};
 
@@ -79,7 +78,7 @@ check_use(struct doctor *d, const struct map_use *use, const char *queue)
     int found = 0, other = 0;
 
     snprintf(id, sizeof id, "postfix-%s", use->map);
-    if (parameter(use->parameter, value, sizeof value) < 0)
+    if (doctor_parameter(use->parameter, value, sizeof value) < 0)
         return;
     memcpy(copy, value, sizeof copy);
     while (!found && (word = next_word(&rest)))
@@ -104,7 +103,7 @@ check_wait(struct doctor *d)
     char value[VALUE_MAX], todo[300], *rest = value, *word;
     size_t n = strcspn(want, ":");
 
-    if (parameter("defer_transports", value, sizeof value) < 0)
+    if (doctor_parameter("defer_transports", value, sizeof value) < 0)
         return;
     while ((word = next_word(&rest)))
         if (strlen(word) == n && strncmp(word, want, n) == 0) {
@@ -126,7 +125,7 @@ check_destination(struct doctor *d)
     enum socketmap_status status;
     int wrong = 0;
 
-    if (parameter("mydestination", value, sizeof value) < 0)
+    if (doctor_parameter("mydestination", value, sizeof value) < 0)
         return;
     while ((word = next_word(&rest))) {
         if (strpbrk(word, ":/") ||
@@ -148,7 +147,8 @@ check_alias_domains(struct doctor *d)
 {
     char value[VALUE_MAX];
 
-    if (parameter("virtual_alias_domains", value, sizeof value) == 0 && strstr(value, "socketmap:"))
+    if (doctor_parameter("virtual_alias_domains", value, sizeof value) == 0 &&
+        strstr(value, "socketmap:"))
         doctor_say(
             d, DOCTOR_WARNING, "postfix-own-alias", "postconf -e 'virtual_alias_domains ='",
             "virtual_alias_domains is not empty: Postfix asks the alias map for domains, too");
@@ -159,7 +159,7 @@ doctor_postfix(struct doctor *d)
 {
     char queue[1024];
 
-    if (parameter("queue_directory", queue, sizeof queue) < 0) {
+    if (doctor_parameter("queue_directory", queue, sizeof queue) < 0) {
         doctor_say(d, DOCTOR_SKIPPED, "postfix", NULL, "postconf can't be run here");
         return;
     }

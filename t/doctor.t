@@ -137,7 +137,7 @@ ok(wait_for(10, sub { doctor(); ($found{source} // '') =~ /^ok/ }), 'until it ca
 
 # --- Postfix
 SKIP: {
-    skip 'no Postfix here', 20 unless $postfix;
+    skip 'no Postfix here', 36 unless $postfix;
     main_cf(transport_maps => '');
     finds('a map nobody asks', 1, 'postfix-transport', qr/^trouble transport_maps does not ask map transport \| postconf -e 'transport_maps = socketmap:unix:map:transport'; postfix reload$/);
     run('', 'sh', '-c', $found{'postfix-transport'} =~ /\| (postconf .*?);/);
@@ -152,6 +152,25 @@ SKIP: {
     finds('a domain of ours in mydestination', 1, 'postfix-local', qr/^trouble Corp\.Example is in mydestination, and one of our domains/);
     main_cf(virtual_alias_domains => '$virtual_alias_maps');
     finds('the default that asks too much', 0, 'postfix-own-alias', qr/^warning/);
+    my ($milter) = (run('', "$top/ctl/postroad", '-c', "$dir/postroad.conf", 'config', '-a'))[1] =~ m{milter = "(unix:/\S+)"};
+    main_cf(smtpd_milters => "inet:127.0.0.1:9, { $milter, command_timeout=5s }");
+    finds('our milter is the last one', 0, 'postfix-milter', qr/^ok/);
+    my ($queue) = $milter =~ m{^unix:(/.*)/[^/]+/[^/]+$};
+    main_cf(smtpd_milters => 'unix:' . substr($milter, length "unix:$queue/"), queue_directory => $queue);
+    finds('by a path below the queue', 1, 'postfix-milter', qr/^ok/);
+    main_cf(smtpd_milters => "$milter, { unix:other, command_timeout=5s }");
+    finds('it is not', 0, 'postfix-milter', qr/^warning postroad-milter is not the last milter/);
+    main_cf(smtpd_milters => $milter, smtpd_proxy_filter => '127.0.0.1:9');
+    finds('a filter that hides messages from it', 1, 'postfix-proxy', qr/^trouble main\.cf has smtpd_proxy_filter: .*not counted/);
+    main_cf(smtpd_milters => $milter, content_filter => 'scan:[127.0.0.1]:9');
+    my $ports = "25 inet n - n - - smtpd\n2525 inet n - n - - smtpd\n  -o milter_macro_daemon_name=handoff\n";
+    spew("$dir/postfix/master.cf", "$ports  -o smtpd_proxy_filter=127.0.0.1:9\n");
+    finds('the same in master.cf', 1, 'postfix-proxy', qr/^trouble 2525\/inet has smtpd_proxy_filter/);
+    like($found{'postfix-filter'}, qr/^warning 2525\/inet takes content_filter from main\.cf: .* \| postconf -P '2525\/inet\/content_filter='; postfix reload/, 'and a filter that other sites\' mail goes through');
+    run('', 'sh', '-c', $found{'postfix-filter'} =~ /\| (postconf .*?);/);
+    finds('mended by what it names', 1, 'postfix-filter', qr/^$/);
+    spew("$dir/postfix/master.cf", "$ports  -o smtpd_proxy_filter=127.0.0.1:9\n  -o smtpd_milters=\n");
+    finds('a port without milters', 0, 'postfix-proxy', qr/^$/);
     main_cf();
 
     # --- certificates
