@@ -9,16 +9,13 @@
 
 #define BEAT_LATE_S 30
 
-/* Where rules hold mail, somebody has to be able to let it go. */
+/* Where mail is held, somebody has to be able to let it go; see also doctor_held. */
 static void
 check_queue(struct doctor *d)
 {
     json_t *queue = json_object_get(d->status, "queue");
     int holds = d->ctl->conf->milter.moderate.n > 0 || json_object_get(d->status, "held");
 
-    if (!queue && holds)
-        doctor_say(d, DOCTOR_WARNING, "queue", "queue: { manage = true; }; in postroad.conf",
-                   "mail is held, but queue.manage is off: it can only be released by hand");
     if (!queue)
         return;
     if (*show_text(queue, "error"))

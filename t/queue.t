@@ -260,6 +260,10 @@ is("$verdict $m[4]", 'unsure trouble postsuper did not end in time, or could not
 is((split /\n/, slurp("$dir/said"))[0], "-c $etc -H $four", 'what it was told');
 unlike(slurp("$dir/said"), qr/^(?!LC_ALL=C$|PWD=|_=|SHLVL=|OLDPWD=)\w+=/m, 'its environment is a locale');
 role_stop();
+role_start(timeout => 2, postsuper => program('super', "echo \"\$*\" >$dir/said; echo postsuper: Deleted: 0 messages >&2"));
+is(join(' ', (ask("delete $four"))[0, 5]), 'no not-held it left the hold queue meanwhile', 'one that did it to none: somebody else was faster');
+is(slurp("$dir/said"), "-c $etc -d $four hold\n", 'what it was told: nothing that is not on hold');
+role_stop();
 role_start(timeout => 2, postsuper => program('mute', 'exit 0'));
 like(join(' ', ask("delete $four")), qr/^unsure trouble .*without saying/, 'one that says nothing');
 role_stop();
