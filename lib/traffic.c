@@ -30,11 +30,16 @@ struct entry {
     struct window w;
 };
 
+/* Never moved nor made larger: a growing block would leave holes of its former sizes behind. */
+struct chunk {
+    struct entry entry[CHUNK];
+    unsigned char mark[CHUNK]; /* enum mark */
+};
+
 struct traffic {
-    struct entry **chunks;
-    unsigned char *marks; /* a byte for each entry: enum mark */
-    uint32_t n, cap;      /* entries; room in marks */
-    uint32_t *table;      /* number + 1 of an entry, open addressing; 0 empty */
+    struct chunk **chunks;
+    uint32_t n, nchunks, room; /* entries; chunks, and the room for pointers to them */
+    uint32_t *table;           /* number + 1 of an entry, open addressing; 0 empty */
     uint32_t slots;
     uint32_t dirty[DIRTY_MAX], ndirty; /* more than that: all are looked at */
     uint32_t swept;                    /* where the next look for idle ones begins */
@@ -47,7 +52,13 @@ enum mark { CLEAN, DIRTY };
 static struct entry *
 entry_at(const struct traffic *t, uint32_t i)
 {
-    return &t->chunks[i / CHUNK][i % CHUNK];
+    return &t->chunks[i / CHUNK]->entry[i % CHUNK];
+}
+
+static unsigned char *
+mark_at(const struct traffic *t, uint32_t i)
+{
+    return &t->chunks[i / CHUNK]->mark[i % CHUNK];
 }
 
 /* entryUUIDs are random enough, whoever made them; the store belongs to us. */
@@ -91,15 +102,18 @@ table_grow(struct traffic *t)
 static int
 chunk_add(struct traffic *t)
 {
-    size_t nchunks = t->cap / CHUNK;
-    struct entry **chunks = realloc(t->chunks, (nchunks + 1) * sizeof *chunks);
-    unsigned char *marks = chunks ? realloc(t->marks, t->cap + CHUNK) : NULL;
+    if (t->nchunks == t->room) {
+        uint32_t room = t->room ? 2 * t->room : 16;
+        struct chunk **chunks = realloc(t->chunks, room * sizeof *chunks);
 
-    t->chunks = chunks ? chunks : t->chunks;
-    t->marks = marks ? marks : t->marks;
-    if (!marks || !(t->chunks[nchunks] = malloc(CHUNK * sizeof **chunks)))
+        if (!chunks)
+            return -1;
+        t->chunks = chunks;
+        t->room = room;
+    }
+    if (!(t->chunks[t->nchunks] = malloc(sizeof(struct chunk))))
         return -1;
-    t->cap += CHUNK;
+    t->nchunks++;
     return 0;
 }
 
@@ -110,7 +124,7 @@ entry_for(struct traffic *t, const unsigned char uuid[UUID_LEN], uint32_t *numbe
     uint32_t slot = slot_of(t, uuid);
 
     if (!t->table[slot]) {
-        if (t->n == t->cap && chunk_add(t) < 0)
+        if (t->n == t->nchunks * CHUNK && chunk_add(t) < 0)
             return NULL;
         if (t->n >= t->slots / 8 * 7) {
             if (table_grow(t) < 0)
@@ -119,7 +133,7 @@ entry_for(struct traffic *t, const unsigned char uuid[UUID_LEN], uint32_t *numbe
         }
         memset(entry_at(t, t->n), 0, sizeof(struct entry));
         memcpy(entry_at(t, t->n)->uuid, uuid, UUID_LEN);
-        t->marks[t->n] = CLEAN;
+        *mark_at(t, t->n) = CLEAN;
         t->table[slot] = ++t->n;
     }
     *number_r = t->table[slot] - 1;
@@ -129,9 +143,9 @@ entry_for(struct traffic *t, const unsigned char uuid[UUID_LEN], uint32_t *numbe
 static void
 mark_dirty(struct traffic *t, uint32_t i)
 {
-    if (t->marks[i] == DIRTY)
+    if (*mark_at(t, i) == DIRTY)
         return;
-    t->marks[i] = DIRTY;
+    *mark_at(t, i) = DIRTY;
     if (t->ndirty < DIRTY_MAX)
         t->dirty[t->ndirty] = i;
     t->ndirty += t->ndirty <= DIRTY_MAX;
@@ -146,7 +160,7 @@ entry_drop(struct traffic *t, uint32_t i)
     if (i != last) {
         t->table[slot_of(t, entry_at(t, last)->uuid)] = i + 1;
         *entry_at(t, i) = *entry_at(t, last);
-        t->marks[i] = CLEAN;
+        *mark_at(t, i) = CLEAN;
     }
     t->n--;
     if (i != last)
@@ -192,8 +206,7 @@ size_t
 traffic_count(const struct traffic *t, size_t *bytes_r)
 {
     if (bytes_r)
-        *bytes_r =
-            (size_t)t->cap * (sizeof(struct entry) + 1) + (size_t)t->slots * sizeof *t->table;
+        *bytes_r = t->nchunks * sizeof(struct chunk) + t->slots * sizeof *t->table;
     return t->n;
 }
 
@@ -351,7 +364,7 @@ write_dirty(struct traffic *t)
     for (uint32_t k = 0; rc == 0 && k < n; k++) {
         uint32_t i = few ? t->dirty[k] : k;
 
-        if (i < t->n && (!t->whole || t->marks[i] == DIRTY))
+        if (i < t->n && (!t->whole || *mark_at(t, i) == DIRTY))
             rc = write_slot(t, i);
     }
     return rc;
@@ -399,7 +412,8 @@ traffic_flush(struct traffic *t, int64_t now, char *error, size_t error_n)
         return 0;
     if ((rc = write_all(t)) != 0)
         return complain(error, error_n, "can't write", t->path, rc);
-    memset(t->marks, CLEAN, t->n);
+    for (uint32_t i = 0; i < t->nchunks; i++)
+        memset(t->chunks[i]->mark, CLEAN, CHUNK);
     t->ndirty = 0;
     t->whole = 1;
     return 0;
@@ -433,10 +447,9 @@ traffic_close(struct traffic **tp)
 
     if (!t)
         return;
-    for (uint32_t i = 0; i < t->cap / CHUNK; i++)
+    for (uint32_t i = 0; i < t->nchunks; i++)
         free(t->chunks[i]);
     free(t->chunks);
-    free(t->marks);
     free(t->table);
     if (t->fd >= 0)
         close(t->fd);

@@ -260,12 +260,26 @@ test_killed(void)
     is_int((int)bad, 0, "thirty kills: nothing that was written is lost or torn");
 }
 
+/* Bytes of memory that are really taken; nothing is said of a build that watches memory. */
+static size_t
+resident(void)
+{
+    unsigned long all, pages = 0;
+    FILE *f = fopen("/proc/self/statm", "r");
+
+    if (f && fscanf(f, "%lu %lu", &all, &pages) != 2)
+        pages = 0;
+    if (f)
+        fclose(f);
+    return pages * (size_t)sysconf(_SC_PAGESIZE);
+}
+
 static void
 test_size(void)
 {
     struct traffic *t = traffic_open(file, T0, error, sizeof error);
     unsigned char uuid[UUID_LEN] = {0};
-    size_t bytes, worst = 0, n;
+    size_t bytes, worst = 0, n, before = resident();
 
     for (uint32_t i = 0; i < 1000000; i++) {
         memcpy(uuid + 4, &i, sizeof i);
@@ -277,6 +291,10 @@ test_size(void)
     n = traffic_count(t, &bytes);
     ok(n == 1000000 && bytes <= 200 * n && worst <= 200, "%zu bytes each, %zu at most on the way",
        bytes / n, worst);
+#ifndef __SANITIZE_ADDRESS__
+    bytes = resident() - before;
+    ok(bytes <= 200 * n, "%zu bytes each are resident", bytes / n);
+#endif
     traffic_close(&t);
 }
 
