@@ -51,6 +51,8 @@ int verb_ldap_apply(struct ctl *ctl);
 
 /* explain_send.c: verb_explain with --from and --to. */
 int explain_send(struct ctl *ctl);
+/* explain_spoof.c: verb_explain with --from and --client. */
+int explain_spoof(struct ctl *ctl);
 
 /* lookup_access.c: verb_lookup for the map "access", whose key is "ACTOR TARGET SERVICE". */
 int lookup_access(struct ctl *ctl, const char *key);

@@ -156,10 +156,13 @@ verb_explain(struct ctl *ctl)
     json_t *reply;
     int code;
 
+    if (ctl_value(ctl, "client") || ctl_value(ctl, "header-from"))
+        return explain_spoof(ctl);
     if (ctl_value(ctl, "from") || ctl_value(ctl, "to"))
         return explain_send(ctl);
     if (ctl->argc != 1)
-        return ctl_usage("explain takes one address, or --from ADDRESS --to ADDRESS");
+        return ctl_usage(
+            "explain takes one address, or --from ADDRESS with --to ADDRESS or --client IP");
     code = daemon_ask(ctl, json_pack("{s:s, s:s}", "verb", "explain", "address", ctl->argv[0]),
                       &reply);
     if (code != CTL_DONE)

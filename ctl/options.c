@@ -90,6 +90,8 @@ static const struct option options[] = {
     {"anchor", required_argument, NULL, OPT_NOTE},
     {"from", required_argument, NULL, OPT_NOTE},
     {"for", required_argument, NULL, OPT_NOTE},
+    {"client", required_argument, NULL, OPT_NOTE},
+    {"header-from", required_argument, NULL, OPT_NOTE},
     /* held mail */
     {"rule", required_argument, NULL, OPT_NOTE},
     {"all", no_argument, NULL, OPT_NOTE},

@@ -8,6 +8,7 @@
  */
 #include "spoof_judge.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define LABELS_MOST 8 /* names above a name that are looked up */
@@ -194,4 +195,31 @@ spoof_judge(const struct spoof_message *m, const struct spoof_settings *s, spoof
                 shown(&j, m->from->domain[i].name);
     }
     out->guard = guard_spoof(&out->facts);
+}
+
+/* --- words --- */
+
+static enum spoof_action
+action_named(const char *word)
+{
+    int action = spoof_action_parse(span_of(word));
+
+    return action >= 0 ? (enum spoof_action)action : SPOOF_OFF;
+}
+
+struct spoof_settings
+spoof_settings_of(const char *action, const char *display, int subdomains)
+{
+    return (struct spoof_settings){action_named(action), action_named(display), subdomains};
+}
+
+void
+spoof_reply(char out[SPOOF_REPLY], const struct spoof_result *r, const char *contact)
+{
+    char domain[ADDR_DOMAIN_MAX + 32] = "";
+
+    if (*r->domain)
+        snprintf(domain, sizeof domain, ", %s in %s", r->domain, r->where);
+    snprintf(out, SPOOF_REPLY, "%s (rule spoof %d%s)%s%.160s", r->guard.why, r->guard.rule, domain,
+             *contact ? ". " : "", contact);
 }

@@ -47,7 +47,14 @@ struct spoof_result {
     const char *by;                    /* "dkim" …; "" */
 };
 
+/* By the words of the configuration, which holds known ones only. */
+struct spoof_settings spoof_settings_of(const char *action, const char *display, int subdomains);
+
 void spoof_judge(const struct spoof_message *m, const struct spoof_settings *s,
                  spoof_lookup *lookup, void *ctx, struct spoof_result *out);
+
+#define SPOOF_REPLY 700 /* bytes */
+/* What a client is told whose message is refused, or has to come again: one line. contact: whom to ask. */
+void spoof_reply(char out[SPOOF_REPLY], const struct spoof_result *r, const char *contact);
 
 #endif

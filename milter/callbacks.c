@@ -365,7 +365,7 @@ judge(SMFICTX *ctx, struct session *s, const char *queue)
     if (later || r.guard.verdict == SPOOF_IS_REJECTED) {
         if (!later)
             figures_event(FLOW_SPOOFED, wall_ms());
-        spoof_reply(shared->spoof, &r, text);
+        spoof_reply(text, &r, shared->contact);
         smfi_setreply(ctx, (char *)(later ? "451" : "550"), (char *)(later ? "4.7.1" : "5.7.1"),
                       text);
         return later ? SMFIS_TEMPFAIL : SMFIS_REJECT;

@@ -20,6 +20,7 @@ struct callbacks_shared {
     struct cidr_set inside;  /* whose hosts are as this machine */
     struct hold *hold;
     struct spoof *spoof;
+    const char *contact; /* sending.contact */
     const char *site;
     int goes_on; /* accounting.on_error is continue */
     int traces;  /* milter.trace */

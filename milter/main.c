@@ -146,6 +146,7 @@ serve(const struct conf *conf, struct journal *journal)
     if (code != EXIT_DONE)
         return code;
     shared.site = conf->site;
+    shared.contact = conf->sending.contact;
     cidr_fill(&shared.inside, conf->inside_networks.v, conf->inside_networks.n);
     shared.traces = conf->milter.trace;
     shared.goes_on = strcmp(conf->accounting.on_error, "continue") == 0;

@@ -29,15 +29,6 @@ struct spoof {
 static pthread_mutex_t limit_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct log_limit limit;
 
-/* The configuration holds known words only. */
-static enum spoof_action
-action_of(const char *word)
-{
-    int action = spoof_action_parse(span_of(word));
-
-    return action >= 0 ? (enum spoof_action)action : SPOOF_OFF;
-}
-
 struct spoof *
 spoof_new(const struct conf *conf, struct people *people)
 {
@@ -47,8 +38,8 @@ spoof_new(const struct conf *conf, struct people *people)
         return NULL;
     s->conf = conf;
     s->people = people;
-    s->settings = (struct spoof_settings){
-        action_of(conf->spoof.action), action_of(conf->spoof.display_name), conf->spoof.subdomains};
+    s->settings =
+        spoof_settings_of(conf->spoof.action, conf->spoof.display_name, conf->spoof.subdomains);
     cidr_fill(&s->forwarders, conf->spoof.trusted_forwarders.v, conf->spoof.trusted_forwarders.n);
     cidr_fill(&s->gateways, conf->spoof.gateways.v, conf->spoof.gateways.n);
     return s;
@@ -143,17 +134,6 @@ spoof_tag(const struct spoof *s, const struct spoof_result *r, char out[SPOOF_TA
 {
     snprintf(out, SPOOF_TAG_MAX, " site=%.64s; domain=%s; where=%s; rule=%d", s->conf->site,
              *r->domain ? r->domain : "unknown", *r->where ? r->where : "From", r->guard.rule);
-}
-
-void
-spoof_reply(const struct spoof *s, const struct spoof_result *r, char out[SPOOF_REPLY])
-{
-    char domain[ADDR_DOMAIN_MAX + 16] = "";
-
-    if (*r->domain)
-        snprintf(domain, sizeof domain, ", %s in %s", r->domain, r->where);
-    snprintf(out, SPOOF_REPLY, "%s (rule spoof %d%s). %s", r->guard.why, r->guard.rule, domain,
-             s->conf->sending.contact);
 }
 
 static const char *

@@ -12,7 +12,6 @@
 
 #define SPOOF_TAG_NAME "Postroad-Spoof"
 #define SPOOF_TAG_MAX  512 /* bytes of its value */
-#define SPOOF_REPLY    700 /* bytes of what a client is told */
 
 struct spoof; /* shared by all threads */
 
@@ -40,8 +39,6 @@ void spoof_end(const struct spoof *s, const struct spoof_mail *m, const char *en
 
 /* The value of the header that marks it, with the blank before it. */
 void spoof_tag(const struct spoof *s, const struct spoof_result *r, char out[SPOOF_TAG_MAX]);
-/* What the client is told: one line. */
-void spoof_reply(const struct spoof *s, const struct spoof_result *r, char out[SPOOF_REPLY]);
 /* One line for the log, unless nothing was claimed. */
 void spoof_log(const struct spoof_mail *m, const struct spoof_result *r, const char *queue,
                const char *envelope);

@@ -236,6 +236,7 @@ static const struct verb {
     {"ping", 0, verb_ping},
     {"status", 0, verb_status},
     {"explain", 0, verb_explain},
+    {"explain-spoof", 0, control_spoof},
     {"digests", 0, verb_digests},
     {"may", 0, verb_may},
     {"digest", 0, verb_digest},

@@ -95,6 +95,15 @@ like(from($guest, {}, "From: $guest", 'Postroad-Spoof: forged', 'POSTROAD-SPOOF:
 is(marks(), '', 'are taken away');
 like(from($guest, {}, ('Postroad-Spoof: x') x 65, "From: $guest"), qr/^554 5\.6\.0 /, 'a message full of them is refused');
 
+# --- explained ---
+sub explained { return $lab->run('hebei', 'sh', '-c', 'postroad explain "$@" 2>&1 || echo "exit $?"', 'sh', @_) }
+like(explained('--from', $guest, '--client', '192.0.2.9', '--header-from', "Alice <$alice>, X <x\@else.example>"),
+    qr/^guest\@outside\.example from 192\.0\.2\.9: rejected, because of rule 3: .* \(corp\.example in From\)\n.*\n  corp\.example +an address, ours, says reject\n  else\.example +an address, not ours\n.*\nThe client is told: from outside/, 'explain: rejected');
+like(explained('--from', '<>', '--client', '2001:db8::1', '--header-from', "\"$alice\" <$guest>"), qr/: tagged, because of rule 7: .*display-name.*\n.*\n  corp\.example +in text, ours/, 'explain: tagged');
+like(explained('--from', $alice, '--client', '127.0.0.1'), qr/: passes, because of rule 1: /, 'explain: from this machine');
+like(explained('--json', '--from', $alice, '--client', '192.0.2.9'), qr/"rule": ?3\b/, 'explain: as JSON');
+like(explained('--from', $alice, '--client', 'mx'), qr/IP address.*\nexit 2$/, 'explain: no IP address');
+
 # --- who is no outsider ---
 like(from($alice, { client => '192.0.2.70' }, "From: $alice"), qr/^250 /, 'a trusted forwarder');
 is(marks(), '', 'passes unmarked');
