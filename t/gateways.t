@@ -38,7 +38,7 @@ put('/etc/opendkim.conf', Inside::slurp("$examples/opendkim.conf") . "TestPublic
 $lab->run('hebei', qw(install -d -o opendkim -g postfix -m 2750 /var/spool/postfix/opendkim));
 $lab->run('hebei', qw(opendkim -x /etc/opendkim.conf));
 $lab->run('hebei', 'sh', '-c', 'setsid filter >/var/log/filter.log 2>&1 </dev/null &');
-put('/etc/postroad/postroad.conf', qq(milter: { journal = [ "corp.example/hr=zhangwei\@corp.example", "$bob=no-journal\@outside.example" ]; };\n));
+put('/etc/postroad/postroad.conf', qq(milter: { journal = [ "corp.example/hr=zhangwei\@corp.example", "$bob=no-journal\@outside.example" ]; moderate = [ "words: subject=top-secret" ]; };\n));
 $lab->daemon('start', 'hebei', 'milter');
 $lab->run('hebei', qw(postfix reload));
 $lab->await_directory('hebei');
@@ -118,6 +118,18 @@ $lab->run('hebei', 'rm', '/run/lab/filter-later');
 $lab->run('hebei', qw(postqueue -i), $later);
 $lab->wait_for('it arrives', 60, sub { $lab->mailbox('shandong', $bob, 'LATER') });
 is_deeply(counted($later), ["handoff $alice 1"], 'and is counted once, however often it was tried');
+
+# --- held by a rule ---
+$reply->envelope($alice, $lina);
+my $held = queue_of($reply->say("Subject: top-secret\r\n\r\nword-held\r\n."));
+$lab->wait_for('it is held', 60, sub { $lab->run('hebei', qw(postqueue -j)) =~ /"queue_name": "hold", "queue_id": "$held"/ });
+unlike($lab->log_text('hebei'), qr/postfix\/scan\/smtp\[\d+\]: $held:/, 'what a rule holds has not been scanned');
+$lab->run('hebei', qw(postsuper -H), $held);
+$lab->run('hebei', qw(postqueue -i), $held);
+$lab->wait_for('it arrives', 60, sub { $lab->mailbox('hebei', $lina, 'word-held') });
+my ($released) = $lab->mailbox('hebei', $lina, 'word-held');
+like($released, qr/^X-Scanned/m, 'once released it is, and arrives');
+is_deeply(counted($held), ["local $alice 1"], 'counted once');
 
 # --- lists, and mail between the sites ---
 # A filter that is told of each recipient by itself: what was written out before would be so again.
