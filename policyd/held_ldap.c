@@ -279,7 +279,8 @@ held_ldap_publish(struct held *h)
     dn_of(l, h->record.id, dn, sizeof dn);
     for (int whole = 1; whole >= 0 && is_unfit(code); whole--) {
         fill(h, &e, target, whole);
-        code = finish(l, ldap_add_ext(l->ld, dn, e.mods, NULL, NULL, &id), id);
+        code = ldap_add_ext(l->ld, dn, e.mods, NULL, NULL, &id);
+        code = finish(l, code, id);
     }
     if (code == LDAP_SUCCESS || code == LDAP_ALREADY_EXISTS)
         return 0; /* a process that was killed made it */
@@ -302,7 +303,8 @@ held_ldap_show(struct held *h)
     add(&e, LDAP_MOD_REPLACE, "postroadHeldState", held_state_word(r->state));
     add(&e, LDAP_MOD_REPLACE, "postroadHeldBy", r->by);
     add(&e, LDAP_MOD_REPLACE, "postroadHeldDecided", time_text(e.decided, r->decided_ms));
-    code = finish(l, ldap_modify_ext(l->ld, dn, e.mods, NULL, NULL, &id), id);
+    code = ldap_modify_ext(l->ld, dn, e.mods, NULL, NULL, &id);
+    code = finish(l, code, id);
     if (code == LDAP_SUCCESS || code == LDAP_NO_SUCH_OBJECT)
         return 0;
     trouble(h, "state", r->id, code);
@@ -319,7 +321,8 @@ held_ldap_remove(struct held *h, const char *id)
     if (!l || !l->ld)
         return -1;
     dn_of(l, id, dn, sizeof dn);
-    code = finish(l, ldap_delete_ext(l->ld, dn, NULL, NULL, &msgid), msgid);
+    code = ldap_delete_ext(l->ld, dn, NULL, NULL, &msgid);
+    code = finish(l, code, msgid);
     if (code == LDAP_SUCCESS || code == LDAP_NO_SUCH_OBJECT)
         return 0;
     trouble(h, "delete", id, code);
@@ -360,7 +363,8 @@ take_away(struct held *h, const char *id, const char *verdict, int has_reason)
         e.mods[e.n++] = &reason;
         e.mods[e.n] = NULL;
     }
-    code = finish(l, ldap_modify_ext(l->ld, dn, e.mods, NULL, NULL, &msgid), msgid);
+    code = ldap_modify_ext(l->ld, dn, e.mods, NULL, NULL, &msgid);
+    code = finish(l, code, msgid);
     if (code != LDAP_SUCCESS && code != LDAP_NO_SUCH_ATTRIBUTE && code != LDAP_NO_SUCH_OBJECT)
         trouble(h, "verdict", id, code);
 }
@@ -464,10 +468,12 @@ mend(struct held *h, const struct stale *s)
     for (size_t i = 0; i < h->index.n; i++) {
         struct held_item *item = h->index.at[i];
 
-        if (!item->published || item->listed || item->busy || held_load(h, item) < 0)
+        if (item->published == item->listed || item->busy || held_load(h, item) < 0)
             continue;
-        log_warning("entry of a held message was missing in the directory id=%s", item->id);
-        h->record.published = 0;
+        if (item->published)
+            log_warning("entry of a held message was missing in the directory id=%s", item->id);
+        h->record.published = item->listed; /* a process that was killed may have made it */
+        h->record.shown = 0;
         held_save(h, item);
     }
 }

@@ -9,8 +9,9 @@
 #include "held.h"
 #include "plain_text.h"
 
-int
-held_decide(struct held *h, struct held_item *item, int approve, struct span by, struct span reason)
+static int
+decide(struct held *h, struct held_item *item, int approve, struct span by, struct span reason,
+       int from_directory)
 {
     struct held_record *r = &h->record;
 
@@ -21,6 +22,7 @@ held_decide(struct held *h, struct held_item *item, int approve, struct span by,
     r->state = approve ? HELD_APPROVED : HELD_REJECTED;
     r->decided_ms = h->clock.at_ms;
     r->shown = r->audited = r->done = 0;
+    r->published |= from_directory; /* a process that was killed made its entry, perhaps */
     plain_text(r->by, sizeof r->by, by);
     plain_text(r->reason, sizeof r->reason, reason);
     if (held_save(h, item) < 0)
@@ -32,6 +34,12 @@ held_decide(struct held *h, struct held_item *item, int approve, struct span by,
     item->due_ms = 0;
     held_soon(h);
     return 1;
+}
+
+int
+held_decide(struct held *h, struct held_item *item, int approve, struct span by, struct span reason)
+{
+    return decide(h, item, approve, by, reason, 0);
 }
 
 /* He has no right to it: for the log, and the audit log, which must not hold anything up. */
@@ -66,7 +74,7 @@ held_verdict_heard(struct held *h, const char *id, const char *verdict, const ch
         held_may(h, span_of(by), &r);
     if (r.verdict == RIGHTS_ALLOWED) {
         board_add(&h->env->board, BOARD_HELD_VERDICTS, 1);
-        return held_decide(h, item, approve, span_of(by), span_of(reason)) < 0 ? -1 : 1;
+        return decide(h, item, approve, span_of(by), span_of(reason), 1) < 0 ? -1 : 1;
     }
     if (r.verdict == RIGHTS_REFUSED) {
         refuse(h, item, verdict, by, &r);
