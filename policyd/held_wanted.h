@@ -9,5 +9,7 @@
 
 /* As settings say that mail is held, or mail was held when they still did: 1, 0. */
 int held_wanted(const struct conf *conf);
+/* What an administrator should hear who checks such settings; NULL: nothing. */
+const char *held_unwise(const struct conf *conf);
 
 #endif

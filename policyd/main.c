@@ -15,6 +15,7 @@
 
 #include "config.h"
 
+#include "held_wanted.h"
 #include "log.h"
 #include "parent.h"
 #include "role_start.h"
@@ -40,12 +41,8 @@ check_configuration(const char *path)
         fprintf(stderr, "%s\n", error);
     else
         printf("%s: ok\n", path);
-    if (rc == 0 && conf->milter.moderate.n > 0 && !conf->queue.manage)
-        fprintf(
-            stderr,
-            "%s: warning: milter.moderate holds mail, but queue.manage is off: what is held can "
-            "only be released by hand, with postsuper\n",
-            path);
+    if (rc == 0 && held_unwise(conf))
+        fprintf(stderr, "%s: warning: %s\n", path, held_unwise(conf));
     conf_free(&conf);
     return rc == 0 ? PARENT_OK : rc == -1 ? PARENT_CONFIGURATION : PARENT_TEMPORARY;
 }

@@ -203,5 +203,10 @@ ok(wait_for(20, sub { grep({ /-B\d{4}$/ } map { $_->{id} } list()) > 20 }), 'wha
 is(policyd_stop(), 0, 'policyd ends');
 my $log = policyd_log();
 ok(!grep({ orders($_) =~ /-H.*-d|-d.*-H/ } map { m{([^/]+)\.json$} } glob "$held/*.json"), 'nothing was both released and deleted');
+my ($rc, $out) = run('', "$top/policyd/postroad-policyd", '-t', '-c', "$dir/postroad.conf");
+is($rc, 0, 'the configuration is checked');
+unlike($out, qr/warning/, 'and nothing is said against it');
+spew("$dir/other.conf", slurp("$dir/postroad.conf") =~ s/manage = true/manage = false/r);
+like((run('', "$top/policyd/postroad-policyd", '-t', '-c', "$dir/other.conf"))[1], qr/warning: milter\.moderate holds mail, but queue\.manage is off/, 'without role queue there is a warning');
 unlike($log, qr/Sanitizer|Assertion/, 'nobody complains');
 done_testing;
