@@ -124,6 +124,25 @@ bad_keys(void)
 }
 
 static void
+bad_moderation(void)
+{
+    bad(BASE "milter: {\n moderate = [ \"a: size>1\", \"b: form=x\" ]; };",
+        "%s:4: milter.moderate: rule \"b\": \"form=x\" is no condition; did you mean \"from\"?");
+    bad(BASE "milter: { moderate = [ \"a: size>1\", \"a: size>2\" ]; };",
+        "%s:3: milter.moderate: two rules have the name \"a\"");
+    bad(BASE "milter: { moderate = \"expire=3d\"; };",
+        "%s:3: milter.moderate: \"expire=3d\" does not begin with a name of letters, digits, - and "
+        "_, "
+        "and \":\"");
+    bad(BASE "milter: { moderate_expire = \"5 days\"; };",
+        "%s:3: milter.moderate_expire: \"5 days\" is no time of at most a year, such as 90m, 12h, "
+        "5d "
+        "or 2w");
+    bad(BASE "milter: { moderat = \"a: size>1\"; };",
+        "%s:3: milter.moderat: no such setting; did you mean \"milter.moderate\"?");
+}
+
+static void
 bad_types(void)
 {
     bad("site = 7;", "%s:1: site: must be a string in quotes");
@@ -422,6 +441,7 @@ main(void)
     smallest();
     ldap();
     bad_keys();
+    bad_moderation();
     bad_types();
     bad_values();
     bad_sockets();
