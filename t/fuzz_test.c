@@ -50,6 +50,10 @@
 #include "fuzz/policy.c"
 #undef LLVMFuzzerTestOneInput
 #undef POSTROAD_FUZZ_H
+#define LLVMFuzzerTestOneInput fuzz_queue
+#include "fuzz/queue.c"
+#undef LLVMFuzzerTestOneInput
+#undef POSTROAD_FUZZ_H
 #define LLVMFuzzerTestOneInput fuzz_record
 #include "fuzz/record.c"
 #undef LLVMFuzzerTestOneInput
@@ -155,6 +159,7 @@ main(void)
     ok(corpus("hold", fuzz_hold) > 0, "hold");
     ok(corpus("mime", fuzz_mime) > 0, "mime");
     ok(corpus("policy", fuzz_policy) > 0, "policy");
+    ok(corpus("queue", fuzz_queue) > 0, "queue");
     ok(corpus("record", fuzz_record) > 0, "record");
     ok(corpus("rights", fuzz_rights) > 0, "rights");
     ok(corpus("socketmap", fuzz_socketmap) > 0, "socketmap");

@@ -77,9 +77,16 @@ my $unit = slurp($root . var('unitdir') . '/postroad-policyd.service');
 like($unit, qr{^ExecStart=\Q$sbin\E -c \Q$confdir\E/postroad\.conf$}m, 'the unit starts what was installed');
 SKIP: {
     my $verb = 'security --offline=yes --threshold=20 --no-pager';
-    skip 'no systemd-analyze that reads files here', 2 if system("systemd-analyze --help 2>&1 | grep -q -e --offline");
+    skip 'no systemd-analyze that reads files here', 3 if system("systemd-analyze --help 2>&1 | grep -q -e --offline");
     my $words = `systemd-analyze --root='$root' verify postroad-policyd.service postroad-policyd.socket postroad-access.socket 2>&1`;
     unlike($words, qr/Unknown|Invalid|parse|ignoring/i, 'systemd knows all words of the units');
+    my $more = $root . var('unitdir') . '/postroad-policyd.service.d';
+    mkdir $more;
+    copy('examples/systemd/postroad-policyd-queue.conf', "$more/queue.conf") or die;
+    $words = `systemd-analyze --root='$root' verify postroad-policyd.service 2>&1`;
+    unlike($words, qr/Unknown|Invalid|parse|ignoring/i, 'nor is one of the drop-in for queue.manage strange to it');
+    unlink "$more/queue.conf";
+    rmdir $more;
     my $verdict = `systemd-analyze --root='$root' $verb postroad-policyd.service 2>&1`;
     is($?, 0, 'and finds the service well locked in') or diag($verdict);
 }
