@@ -205,7 +205,7 @@ $lab->daemon('start', 'hebei', 'milter');
 # --- killed at full rate ---
 my %accepted;
 my $before = length $lab->log_text('hebei');
-my $child = open(my $flood, '-|', $lab->at('hebei', 'flood', $alice, "$lina,$guest", 4, $kills > 100 ? 2500 : 60)) // die "flood: $!\n";
+my $child = open(my $flood, '-|', $lab->at('hebei', 'flood', $alice, "$lina,$guest", 4, 10_000)) // die "flood: $!\n";
 my $killer = fork // die "fork: $!\n";
 if (!$killer) {
     for (1 .. $kills) {
@@ -213,7 +213,8 @@ if (!$killer) {
         $lab->daemon('crash', 'hebei', 'milter');
         $lab->daemon('start', 'hebei', 'milter');
     }
-    POSIX::_exit(0);
+    open my $end, '>', "$root/var/lib/flood-ends";
+    POSIX::_exit($end ? 0 : 1);
 }
 while (<$flood>) { $accepted{$1} = 1 if /^(\w+) / }
 waitpid $killer, 0;
