@@ -167,6 +167,12 @@ is(marks(), 'site=hebei; domain=corp.example; where=display-name; rule=7', 'like
 like(from($guest, {}, 'From: ' . join ', ', map { "a\@d$_.example" } 1 .. 40), qr/^250 /, 'forty domains');
 is(marks(), 'site=hebei; domain=unknown; where=From; rule=5', 'are too many to be looked at: marked');
 
+like(from($guest, {}, 'From: ' . join ",\r\n ", ('x@else.example') x 500_000, $alice), qr/^250 /, 'nine megabytes of From');
+like(marks(), qr/^site=hebei; domain=unknown; where=From; rule=5$/, 'are too many: marked');
+$lab->run('hebei', 'postconf', '-e', 'message_strip_characters=\0');
+$lab->run('hebei', qw(postfix reload));
+like(from($guest, {}, "From: $guest\0, $alice"), qr/^550 /, 'NUL in From, stripped as the manual says: 550');
+
 # --- held ---
 policy('corp.example', 'quarantine');
 $lab->wait_for('the policy is known', 30, sub { from($guest, {}, "From: $alice") =~ /^250/ });
