@@ -14,7 +14,8 @@
  *   scope, parent     user/postroadScope & this/-x (strictly: this/-1/-x), attrs=children
  *   values given      val.regex with set.expand
  * Only here, because slapd never sees them: the actions on mail (read-mail, write-mail, share,
- * approve, audit, usage). Only there: whether an entry exists already, has children, fits the schema.
+ * audit, usage). Of approve it sees the verdict: the rules for cn=held say the same, as t/held-acl.t
+ * shows. Only there: whether an entry exists already, has children, fits the schema.
  */
 #ifndef POSTROAD_RIGHTS_H
 #define POSTROAD_RIGHTS_H
