@@ -263,7 +263,7 @@ is(as_administrator(), '50 50', 'and administrators may nothing again');
 # Rules of the version before, which knew of no held mail.
 spew("$dir/older.in", slurp("$S/access.in") =~ s/^\[held\]\n.*?(?=^\[)//msr =~ s/^access to \S*\@HELD\@.*\n(?:\t.*\n)+//mgr =~ s/^index postroadHeld.*\n//mgr =~ s/ postroadHeldTarget$//mr);
 my @older = ('-c', "$dir/postroad.conf", '--template', "$dir/older.in", 'ldap-config');
-($rc, $out) = run('', "$top/ctl/postroad", @older, qw(apply --yes --part limits,services,access,index,refint --backup), "$dir/undo0.ldif");
+($rc, $out) = run('', "$top/ctl/postroad", @older, qw(apply --yes --part), 'limits,services,access,index,refint', '--backup', "$dir/undo0.ldif");
 is($rc, 0, 'rules from before held mail') or diag($out);
 unlike(join("\n", @{ settings() }), qr/postroadHeld/, 'know nothing of it');
 ($rc, $out) = postroad(qw(apply --yes --backup), "$dir/undo-held.ldif");
