@@ -76,10 +76,16 @@ sub message {
     }
 }
 
+# RFC 4370: what is asked is asked in the name of that dn.
+sub proxied { my ($dn) = @_; return ber(0x30, octets('2.16.840.1.113730.3.4.18'), boolean(1), octets("dn:$dn")) }
+
+# From now on.
+sub act_for { my ($self, $dn) = @_; $self->{for} = $dn; return $self }
+
 # Send one request; (result code, diagnostic text, the responses before the result).
 sub request {
     my ($self, $op) = @_;
-    my $message = ber(0x30, integer(++$self->{id}), $op);
+    my $message = ber(0x30, integer(++$self->{id}), $op, defined $self->{for} ? ber(0xa0, proxied($self->{for})) : ());
     my @before;
 
     syswrite($self->{fh}, $message) == length $message or die "write to slapd: $!\n";
@@ -124,6 +130,12 @@ sub modify {
 sub delete {
     my ($self, $dn) = @_;
     return $self->code(ber(0x4a, $dn));
+}
+
+# 5: it is not so, 6: it is.
+sub compare {
+    my ($self, $dn, $name, $value) = @_;
+    return $self->code(ber(0x6e, octets($dn), ber(0x30, octets($name), octets($value))));
 }
 
 sub rename {

@@ -11,7 +11,7 @@ use Exporter qw(import);
 use MIME::Base64 qw(decode_base64);
 use Trial;
 
-our @EXPORT_OK = qw(tree_ldif cells questions perform undo actor_dn actor_names cheats);
+our @EXPORT_OK = qw(tree_ldif cells questions perform undo actor_dn actor_names password_of cheats);
 
 our $O = 'o=corp';
 our $D = "ou=domains,$O";
@@ -47,13 +47,17 @@ my @people = (
     [supo => "ou=it,$A", 'super', [$O]],
     [depu => "ou=it,$A", 'department', ["uid=alice,ou=sales,$A"]],
     [domtop => "ou=it,$A", 'domain', ["uid=depn,ou=east,ou=sales,$A"], postroadRight => [qw(approve write-mail)]],
-    [domo => "ou=it,$A", 'domain', [$O]],
+    [domo => "ou=it,$A", 'domain', [$O], postroadRight => [qw(approve write-mail)]],
+    [depo => "ou=it,$A", 'department', [$O]],
+    [sysq => "ou=quiet,$A", 'system'],
+    [usrq => "ou=quiet,$A"],
+    [usrsus => "ou=sales,$A", undef, undef, postroadState => ['suspended']],
 );
-# Whose cells are those of single_cells() only.
-my %single = map { $_ => 1 } qw(domtop domo);
-my %ungated = map { $_ => 1 } qw(domung sysung nopw);
+# Whose cells are those of single_cells() only; `edit' and a name: cn=edit in the name of that one.
+my %single = map { $_ => 1 } qw(domtop domo depo sysq usrq usrsus place edit odd1 odd2 odd3), map { "edit $_" } qw(sys dom alice);
+my %ungated = map { $_ => 1 } qw(domung sysung nopw usrq usrsus);
 
-my (%entry, @order);
+my (%entry, @order, %odd);
 
 sub put {
     my ($dn, %attributes) = @_;
@@ -87,12 +91,17 @@ sub account {
 
 sub build {
     read_sample(slurp("$top/ldap-schema/two-sites.ldif"));
+    put("ou=quiet,$A", objectClass => [qw(organizationalUnit postroadDepartment)], ou => ['quiet'], postroadDeny => [qw(password forward)]);
     account(@$_) for @people;
+    @{ $entry{ lc $D } }{qw(userPassword postalCode)} = (['sample-domains'], ['100000']);
     put("cn=team,ou=sales,$A", objectClass => [qw(groupOfNames postroadList)], cn => ['team'],
         mail => ['team@corp.example'], postroadSender => ['domain'], member => ["uid=alice,ou=sales,$A"]);
     put("cn=printers,ou=sales,$A", objectClass => [qw(organizationalRole simpleSecurityObject)], cn => ['printers'], userPassword => ['x']);
     put("cn=here,ou=sales,$A", objectClass => ['postroadSite'], cn => ['here']);
     put("cn=mx,cn=here,ou=sales,$A", objectClass => ['postroadServer'], cn => ['mx']);
+    account('booked', "ou=hr,$A", undef, undef, objectClass => [qw(inetOrgPerson postroadAccount extensibleObject)], member => [$A], associatedDomain => ['booked.example'],
+        jpegPhoto => ['x'], map { $_ => ["$_\@corp.example"] } qw(givenName displayName postroadAlias telephoneNumber mobile title ou o dc l departmentNumber description));
+    $entry{ lc "cn=held,$O" }{description} = ['x'];
     put("dc=inner.example,$A", objectClass => [qw(domain postroadDomain postroadAccount)], dc => ['inner.example'], associatedDomain => ['inner.example']);
     put("ou=people,$O", objectClass => ['organizationalUnit'], ou => ['people']);
     account('out', "ou=people,$O", 'department');
@@ -100,6 +109,14 @@ sub build {
     put("postroadRole=domain+uid=odd,ou=hr,$A", objectClass => [qw(inetOrgPerson postroadAccount)], uid => ['odd'], cn => ['odd'], sn => ['odd'],
         mail => ['odd@corp.example'], userPassword => ['sample-odd'], postroadRole => ['domain'], postroadScope => [$A]);
     push @{ $entry{ lc $GATE }{member} }, "postroadRole=domain+uid=odd,ou=hr,$A";
+    for (['odd1', "cn=odd1+uid=odd1,ou=hr,$A"], ['odd2', "postroadHomeSite=hebei,ou=hr,$A", postroadHomeSite => ['hebei']],
+        ['odd3', "associatedDomain=odd3.example,ou=hr,$A", associatedDomain => ['odd3.example']]) {
+        my ($name, $dn, %more) = @$_;
+        put($dn, objectClass => [qw(inetOrgPerson postroadAccount domainRelatedObject)], associatedDomain => ['x.example'], uid => [$name], cn => [$name], sn => [$name],
+            userPassword => ["sample-$name"], postroadRole => ['department'], postroadScope => ["ou=sales,$A"], %more);
+        $odd{$name} = $dn;
+        push @{ $entry{ lc $GATE }{member} }, $dn;
+    }
     put("cn=misc,$D", objectClass => ['organizationalRole'], cn => ['misc']);
     push @{ $entry{ lc $GATE }{member} }, map { "uid=$_->[0],$_->[1]" } grep { !$ungated{ $_->[0] } } @people;
 }
@@ -125,6 +142,9 @@ my %actor = (
     policyd => "cn=policyd,cn=services,$O",
     dovecot => "cn=dovecot,cn=services,$O",
     replicator => "cn=replicator,cn=services,$O",
+    edit => "cn=edit,cn=services,$O",
+    place => $D,
+    %odd,
     sunli => "uid=sunli,ou=jinan,$B",
     odd => "postroadRole=domain+uid=odd,ou=hr,$A",
     sys => "uid=zhangwei,ou=it,$A",
@@ -138,6 +158,9 @@ my %actor = (
 
 sub actor_names { return sort keys %actor }
 sub actor_dn    { return $actor{ $_[0] } }
+
+sub password_of { my ($dn) = @_; return $dn eq '' ? '' : 'sample-' . (map { values_of($dn, $_) } qw(uid cn ou))[0] }
+$actor{"edit $_"} = $actor{$_} for qw(sys dom alice);
 
 # --- what rights_decide() wants to know
 
@@ -161,8 +184,12 @@ sub has_class {
 my @kinds = ([postroadAccount => 'account'], [postroadList => 'list'], [postroadDomain => 'domain'],
     [postroadDepartment => 'department'], [postroadSite => 'site'], [postroadServer => 'site']);
 
+# A class is also called by its number.
+my $CLASSES = '2.25.52567715340633365628480039044261483495.2';
+my @numbers = (undef, map { "postroad$_" } qw(Account Domain Department List Site Server));
+
 sub kind_of {
-    my (@classes) = @_;
+    my (@classes) = map { /^\Q$CLASSES\E\.(\d)$/ ? $numbers[$1] : $_ } @_;
     for (@kinds) { return $_->[1] if has_class($_->[0], @classes) }
     return 'container';
 }
@@ -223,7 +250,7 @@ sub attribute_questions {
                 : $name eq 'postroadScope' ? ('value.dn=' . lc $value)
                 : $name eq 'postroadRight' ? ('value.right=' . lc $value)
                 : $action eq 'manage:address' ? address_fields($dn, $value)
-                : $name eq 'objectClass' && $value =~ /^postroad/i ? ('value.kind=' . kind_of($value)) : ();
+                : $name eq 'objectClass' && $value =~ /^postroad|^\Q$CLASSES\E\./i ? ('value.kind=' . kind_of($value)) : ();
         }
         push @asked, [$action, @value];
     }
@@ -431,12 +458,27 @@ sub single_cells {
             ['right read-mail, added', 'postroadRight', 'read-mail'], ['one more main address', 'mail', 'new@corp.example']),
         [domtop => 'let out', 'gate', $depn, 'delete'],
         [domo => 'let in', 'gate', "uid=out,ou=people,$O", 'add'],
+        [supo => 'names of domains', 'modify', $D, [add => 'associatedDomain', 'z.example']],
+        [domo => 'right approve, added', 'modify', $D, [add => 'postroadRight', 'approve']],
+        [sup2 => 'right read-mail, added', 'modify', $D, [add => 'postroadRight', 'read-mail']],
         [supa => 'right approve, added', 'modify', $wuhao, [add => 'postroadRight', 'approve']],
         [supa => 'a main address of post', 'modify', $wuhao, [add => 'mail', 'new@post.example']],
+        (map { my $class = $_; map { [$_ => "$class as a class", 'modify', $alice, [add => 'objectClass', $class]] } qw(sup dom dep) } 'postroadServer', map { "$CLASSES.$_" } 2 .. 6),
+        [sup => 'a main address of post', 'modify', $alice, [add => 'mail', 'new@post.example']],
         [sup => 'a main address of corp by its other name', 'modify', $alice, [add => 'mail', 'new@xn--rt3a90w.example']],
         (map { [$_ => 'a main address of post', 'modify', $named, [add => 'mail', 'new@post.example']] } qw(supa dom dep)),
         [domab => 'one right less', 'modify', "uid=dep2,ou=sales,$A", [delete => 'postroadRight', 'read-mail']],
         [dom => 'one scope less', 'modify', "uid=wang,ou=hr,$A", [delete => 'postroadScope', $A]],
+        (map { [alice => "the own $_->[0]", 'modify', $alice, [replace => @$_]] } ['mobile', '1'], ['telephoneNumber', '1'], ['preferredLanguage', 'zh'],
+            ['jpegPhoto', "\xff\xd8\xff\xe0\0\x10JFIF\0\1\1\0\0\1\0\1\0\0\xff\xd9"]),
+        (map { [$_ => 'another main address', 'modify', $alice, [replace => 'mail', 'new@corp.example']] } qw(sup dom dep)),
+        (map { [$_ => 'the own forward', 'modify', $actor{$_}, [replace => 'postroadForward', 'x@outside.example']] } qw(usrq place)),
+        [place => 'the own name', 'modify', $D, [replace => 'displayName', 'x']],
+        (map { [$_ => 'the own password', 'password', $actor{$_}, 'new'] } qw(usrq sysq)),
+        (map { ([$_ => 'a quota', 'modify', $alice, [replace => 'postroadQuota', '7']], [sup => 'its quota', 'modify', $odd{$_}, [replace => 'postroadQuota', '7']],
+            [sup => 'let out', 'gate', $odd{$_}, 'delete'], [sup => 'its password', 'password', $odd{$_}, 'new']) } sort keys %odd),
+        (map { ["edit $_" => 'its quota', 'modify', $alice, [replace => 'postroadQuota', '7']] } qw(sys dom alice)),
+        (map { my $actor = $_; map { [$actor, @$_] } grep { is_possible([$D, @$_]) } account_ops($D) } qw(sup domo depo)),
     );
     return map { my ($actor, $name, @op) = @$_; +{ actor => $actor, name => "$name: $op[1]", op => \@op } } @todo;
 }
@@ -482,10 +524,16 @@ sub cheats {
         ['the right that includes it', 'dom2', 'modify', "dc=inner.example,$A", [add => 'postroadRight', 'read-mail']],
         ['a main address of it', 'dom', 'modify', "dc=inner.example,$A", [add => 'mail', 'new@corp.example']],
         ['an alias of it', 'dom', 'modify', "dc=inner.example,$A", [add => 'postroadAlias', 'new@corp.example']],
+        (map { ["$_->[1] in the name of another", 'edit sys', 'modify', $alice, $_] } [replace => 'title', 'x'], [add => 'postroadRole', 'department'],
+            [replace => 'postroadHomeSite', 'shandong'], [replace => 'postroadStandbySite', 'shandong'], [replace => 'postroadState', 'disabled'],
+            [replace => 'postroadDeny', 'pop'], [replace => 'userPassword', 'x']),
+        ['in whose name another may act', 'edit sys', 'modify', "cn=edit,cn=services,$O", [add => 'authzTo', 'dn:*']],
+        ['in whose name it may act', 'edit', 'modify', "cn=edit,cn=services,$O", [add => 'authzTo', 'dn:*']],
+        ['a quota in the own name', 'edit', 'modify', $alice, [replace => 'postroadQuota', '7']],
         ['a class for the base', 'alice', 'modify', $O, [add => 'objectClass', 'dcObject']],
         ['a class for the base', 'dom', 'modify', $O, [add => 'objectClass', 'dcObject']],
-        ['in whose name he may act', 'dom', 'modify', $alice, [add => 'authzTo', 'dn:*']],
-        ['who may act in his name', 'dom', 'modify', $alice, [add => 'authzFrom', 'dn:*']],
+        (map { (['in whose name he may act', $_, 'modify', $alice, [add => 'authzTo', 'dn:*']],
+            ['who may act in his name', $_, 'modify', $alice, [add => 'authzFrom', 'dn:*']]) } qw(sup dom dep)),
         ['oneself into the gate, in other letters', 'alice', 'modify', $GATE, [add => 'member', "UID=Alice, OU=Sales,$A"]],
         ['who holds no role into the gate', 'dom', 'modify', $GATE, [add => 'member', $alice]],
         ['all others out of the gate', 'dom', 'modify', $GATE, [replace => 'member', "uid=lina,ou=hr,$A"]],
@@ -493,13 +541,15 @@ sub cheats {
         ['out of the own suspension', 'domsus', 'modify', "uid=domsus,ou=it,$A", [replace => 'postroadState', 'active']],
         ['out of the department that is suspended', 'domlea', 'rename', "uid=domlea,ou=leavers,$A", 'uid=domlea', "ou=hr,$A"],
         ['the own name after suspension', 'domsus', 'modify', "uid=domsus,ou=it,$A", [replace => 'displayName', 'x']],
+        ['the own name, once disabled', 'syssus', 'modify', "uid=syssus,ou=it,$A", [replace => 'displayName', 'x']],
         ['the own password after suspension', 'domsus', 'password', "uid=domsus,ou=it,$A", 'x'],
         ['an account beside a site', 'sup', 'add', "uid=x,cn=sites,$O", { objectClass => ['account', 'postroadAccount'], uid => ['x'] }],
         ['a role in the name of a new entry', 'dom', 'add', "uid=x+postroadRole=super,ou=hr,$A",
             { objectClass => [qw(inetOrgPerson postroadAccount)], uid => ['x'], cn => ['x'], sn => ['x'], postroadRole => ['super'] }],
         ['the same, not among its attributes', 'dom', 'add', "uid=x+postroadRole=super,ou=hr,$A",
             { objectClass => [qw(inetOrgPerson postroadAccount)], uid => ['x'], cn => ['x'], sn => ['x'] }],
-        (map { ["$_ as a class by its number", 'dom', 'modify', "ou=north,ou=sales,$A", [add => 'objectClass', "2.25.52567715340633365628480039044261483495.2.$_"],
+        ['a site by the number of its class', 'dom', 'add', "cn=x,ou=north,ou=sales,$A", { objectClass => ["$CLASSES.5"], cn => ['x'] }],
+        (map { ["$_ as a class by its number", 'dom', 'modify', "ou=north,ou=sales,$A", [add => 'objectClass', "$CLASSES.$_"],
             [add => 'associatedDomain', 'q.example']] } 2, 5),
     );
 }

@@ -6,11 +6,12 @@ package MatrixRun;
 use strict;
 use warnings;
 use LdapWire;
-use Matrix qw(tree_ldif questions perform undo actor_dn actor_names);
+use Matrix qw(tree_ldif questions perform undo actor_dn actor_names password_of);
 use Trial;
 
-# Result codes that say: not allowed. 32: may not even know that it is there. 8: not without a name.
-my %refused = map { $_ => 1 } 8, 32, 50;
+# Result codes that say: not allowed. 32: may not even know that it is there. 8: not without a name. 123: not
+# in that name.
+my %refused = map { $_ => 1 } 8, 32, 50, 123;
 
 # What a server that was there before may have behind our rules: it must decide nothing.
 my $BEHIND = "access to *\n\tby * write\n";
@@ -21,7 +22,7 @@ sub new {
     my ($class, $rules) = @_;
     my $name = 'matrix' . $servers++;
     my $self = bless { name => $name }, $class;
-    slapd_conf($name, database => "$rules\n$BEHIND");
+    slapd_conf($name, global => 'authz-policy to', database => "$rules\n$BEHIND");
     slapd_add($name, tree_ldif());
     $self->{pid} = slapd_start($name);
     $self->{socket} = "$dir/$name/sock";
@@ -42,8 +43,8 @@ sub connect_all {
     $self->{root}->modify($_->[0], ['delete', 'postroadState']) for @states;
     for my $actor (actor_names()) {
         my $dn = actor_dn($actor);
-        my ($uid) = $dn =~ /^(?:postroadRole=domain\+)?\w+=([^,]+)/;
-        $self->{as}{$actor} = LdapWire->new($self->{socket}, $dn, $dn eq '' ? '' : "sample-$uid");
+        $self->{as}{$actor} = $actor =~ /^edit / ? LdapWire->new($self->{socket}, actor_dn('edit'), 'sample-edit')->act_for($dn)
+            : LdapWire->new($self->{socket}, $dn, password_of($dn));
     }
     $self->{root}->modify($_->[0], ['add', 'postroadState', $_->[1]]) for @states;
 }
@@ -104,9 +105,10 @@ sub compare {
 }
 
 # What is read, and by which of these; the rest reads nothing of it.
-my @readers = qw(sys sup supa dom dep alice sunli wang domsus domung nopw depnop odd policyd dovecot replicator anonymous);
+my @readers = (qw(sys sup supa dom dep alice sunli wang domsus syssus domlea domung nopw usrsus depnop odd policyd dovecot replicator edit anonymous), 'edit sys');
 my ($A, $B, $O) = ($Matrix::A, $Matrix::B, $Matrix::O);
-# Entry, attribute; one value of it, where not any will do.
+# Entry, attributes; one value of it, where not any will do; whether it is asked for by comparing.
+my @book = qw(objectClass cn sn givenName displayName mail postroadAlias telephoneNumber mobile title ou o dc l uid member associatedDomain departmentNumber jpegPhoto description);
 my %reads = (
     'the address of wuhao' => ["uid=wuhao,ou=qingdao,$B", 'mail'],
     'the role of lina' => ["uid=lina,ou=hr,$A", 'postroadRole'],
@@ -123,6 +125,13 @@ my %reads = (
     'the password of a service' => ["cn=policyd,cn=services,$O", 'userPassword'],
     'the password of odd' => ["postroadRole=domain+uid=odd,ou=hr,$A", 'userPassword'],
     'the password of wangfang' => ["uid=wangfang,ou=sales,$A", 'userPassword'],
+    (map { ("the password of $_" => [actor_dn($_), 'userPassword']) } qw(nopw odd1 odd2 odd3)),
+    'where held mail is' => ["cn=held,$O", [qw(objectClass cn)]],
+    'the description of where held mail is' => ["cn=held,$O", 'description'],
+    'that odd is in the gate' => [$Matrix::GATE, 'member', "postroadRole=domain+uid=odd,ou=hr,$A"],
+    'the postal code of all domains' => [$Matrix::D, 'postalCode'],
+    'the address of odd' => ["postroadRole=domain+uid=odd,ou=hr,$A", 'mail'],
+    'the class of a service' => ["cn=policyd,cn=services,$O", 'objectClass'],
     'that there are services' => ["cn=policyd,cn=services,$O", 'cn'],
     'the base' => [$O, 'objectClass'],
     'the description of the base' => [$O, 'description'],
@@ -135,14 +144,24 @@ my %reads = (
     'that post is a domain' => [$B, 'objectClass', 'postroadDomain'],
     'that lina is in the gate' => [$Matrix::GATE, 'member', "uid=lina,ou=hr,$A"],
     'the password of a printer' => ["cn=printers,ou=sales,$A", 'userPassword'],
+    'the scope of wang' => ["uid=wang,ou=hr,$A", 'postroadScope'],
+    'the right of lina' => ["uid=lina,ou=hr,$A", 'postroadRight'],
+    'the standby site of corp' => [$A, 'postroadStandbySite'],
+    'all of the address book' => ["uid=booked,ou=hr,$A", \@book],
+    'what is told of site hebei' => ["cn=hebei,cn=sites,$O", [qw(objectClass cn l description postroadDesiredState)]],
+    'the certificate of site hebei' => ["cn=hebei,cn=sites,$O", 'postroadCertFingerprint'],
+    'the password of dom2, by comparing' => ["uid=dom2,ou=sales,$A", 'userPassword', 'sample-dom2', 1],
+    'in whose name edit acts, by comparing' => ["cn=edit,cn=services,$O", 'authzTo', "dn.regex:^uid=[^,]+,.+,ou=domains,o=corp\$", 1],
+    'in whose name edit acts' => ["cn=edit,cn=services,$O", 'authzTo'],
     'the senders of list team' => ["cn=team,ou=sales,$A", 'postroadSender'],
 );
 
 sub reads {
     return (
-        ['the address of wuhao', 'sys sup supa dom dep alice sunli wang domung nopw depnop policyd dovecot replicator'],
-        ['the role of lina', 'sys sup supa dom dep alice sunli wang domung nopw depnop policyd dovecot replicator'],
-        ['the role of wangfang', 'sys sup supa dom dep alice sunli wang domung nopw depnop policyd dovecot replicator'],
+        ['the address of wuhao', 'sys sup supa dom dep alice sunli wang domung nopw usrsus depnop policyd dovecot replicator'],
+        ['the address of odd', 'sys sup supa dom dep alice sunli wang domung nopw usrsus depnop policyd dovecot replicator'],
+        ['the role of lina', 'sys sup supa dom dep alice sunli wang domung nopw usrsus depnop policyd dovecot replicator'],
+        ['the role of wangfang', 'sys sup supa dom dep alice sunli wang domung nopw usrsus depnop policyd dovecot replicator'],
         ['the quota of depnop (none)', ''],
         ['the functions of depnop', 'sys sup supa dom depnop policyd dovecot replicator'],
         ['the functions of nopw', 'sys sup supa dom dep nopw depnop policyd dovecot replicator'],
@@ -155,37 +174,53 @@ sub reads {
         ['the password of a service', 'sys replicator'],
         ['the password of odd', 'sys replicator'],
         ['the password of wangfang', 'sys replicator'],
+        (map { ["the password of $_", 'sys replicator'] } qw(nopw odd1 odd2 odd3)),
         ['that there are services', 'sys policyd dovecot replicator'],
-        ['the base', 'sys sup supa dom dep alice sunli wang domung nopw depnop policyd dovecot replicator'],
-        ['binding', 'sys sup supa dom dep alice sunli wang domung nopw depnop odd policyd dovecot replicator'],
+        ['the class of a service', 'sys policyd dovecot replicator'],
+        ['the base', 'sys sup supa dom dep alice sunli wang domung nopw usrsus depnop policyd dovecot replicator'],
+        ['binding', 'sys sup supa dom dep alice sunli wang domung nopw depnop odd policyd dovecot replicator edit'],
         ['the description of the base', 'sys policyd dovecot replicator'],
         ['the home site of corp', 'sys sup supa dom dep wang depnop policyd dovecot replicator'],
         ['the home site of post', 'sys sup policyd dovecot replicator'],
-        ['the names of post', 'sys sup supa dom dep alice sunli wang domung nopw depnop policyd dovecot replicator'],
-        ['the class of a site among people', 'sys sup supa dom dep alice sunli wang domung nopw depnop policyd dovecot replicator'],
-        ['the alias of alice', 'sys sup supa dom dep alice sunli wang domung nopw depnop policyd dovecot replicator'],
-        ['that team is a list', 'sys sup supa dom dep alice sunli wang domung nopw depnop policyd dovecot replicator'],
-        ['that post is a domain', 'sys sup supa dom dep alice sunli wang domung nopw depnop policyd dovecot replicator'],
+        ['the names of post', 'sys sup supa dom dep alice sunli wang domung nopw usrsus depnop policyd dovecot replicator'],
+        ['the class of a site among people', 'sys sup supa dom dep alice sunli wang domung nopw usrsus depnop policyd dovecot replicator'],
+        ['the alias of alice', 'sys sup supa dom dep alice sunli wang domung nopw usrsus depnop policyd dovecot replicator'],
+        ['that team is a list', 'sys sup supa dom dep alice sunli wang domung nopw usrsus depnop policyd dovecot replicator'],
+        ['that post is a domain', 'sys sup supa dom dep alice sunli wang domung nopw usrsus depnop policyd dovecot replicator'],
         ['that lina is in the gate', 'sys sup supa dom dep wang depnop policyd dovecot replicator'],
+        ['where held mail is', 'sys sup supa dom dep alice sunli wang domung nopw usrsus depnop policyd dovecot replicator'],
+        ['the description of where held mail is', 'sys policyd dovecot replicator'],
+        ['that odd is in the gate', 'sys sup supa dom dep wang depnop policyd dovecot replicator'],
+        ['the postal code of all domains', 'sys policyd dovecot replicator'],
         ['the password of a printer', 'sys replicator'],
+        ['the scope of wang', 'sys sup supa dom dep alice sunli wang domung nopw usrsus depnop policyd dovecot replicator'],
+        ['the right of lina', 'sys sup supa dom dep alice sunli wang domung nopw usrsus depnop policyd dovecot replicator'],
+        ['the standby site of corp', 'sys sup supa dom dep wang depnop policyd dovecot replicator'],
+        ['all of the address book', 'sys sup supa dom dep alice sunli wang domung nopw usrsus depnop policyd dovecot replicator'],
+        ['what is told of site hebei', 'sys sup supa dom dep wang depnop policyd dovecot replicator'],
+        ['the certificate of site hebei', 'sys policyd dovecot replicator'],
+        ['the password of dom2, by comparing', 'sys replicator'],
+        ['in whose name edit acts, by comparing', 'sys policyd dovecot replicator'],
+        ['in whose name edit acts', 'sys policyd dovecot replicator'],
         ['the senders of list team', 'sys sup supa dom dep wang depnop policyd dovecot replicator'],
     );
 }
 
 sub binds {
     my ($self, $actor) = @_;
-    my ($uid) = actor_dn($actor) =~ /^(?:postroadRole=domain\+)?\w+=([^,]+)/ or return 0;
-    return LdapWire->new($self->{socket})->bind_as(actor_dn($actor), "sample-$uid") == 0;
+    my $dn = actor_dn($actor);
+    return $dn ne '' && $actor !~ / / && LdapWire->new($self->{socket})->bind_as($dn, password_of($dn)) == 0;
 }
 
 sub who_reads {
     my ($self, $what) = @_;
     return join ' ', grep { $self->binds($_) } @readers if $what eq 'binding';
-    my ($dn, $name, $value) = @{ $reads{$what} };
+    my ($dn, $names, $value, $compare) = @{ $reads{$what} };
+    return join ' ', grep { $self->{as}{$_}->compare($dn, $names, $value) == 6 } @readers if $compare;
+    my @names = ref $names ? @$names : $names;
     return join ' ', grep {
-        my ($found) = $self->{as}{$_}->search($dn, 'base', ['objectClass'], $name);
-        my $values = $found && $found->[1]{ lc $name };
-        $values && (!defined $value || grep { $_ eq $value } @$values);
+        my ($found) = $self->{as}{$_}->search($dn, 'base', ['objectClass'], @names);
+        $found && !grep { my $values = $found->[1]{ lc $_ }; !$values || defined $value && !grep { $_ eq $value } @$values } @names;
     } @readers;
 }
 
