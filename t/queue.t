@@ -21,6 +21,7 @@ my ($daemons) = map { chomp; $_ } qx(postconf -d -h daemon_directory);
 plan skip_all => 'may not make namespaces' if system('unshare --net --mount true 2>/dev/null') != 0;
 
 my $etc = "$dir/etc";
+my $long = "1000.$$"; # seconds, ours
 my $nobody = getgrgid((getpwnam 'nobody')[3]);
 my $drop = (stat '/usr/sbin/postqueue')[5];
 my $master;
@@ -233,7 +234,7 @@ sub program {
     chmod 0755, "$dir/$name";
     return qq{"$dir/$name"};
 }
-role_start(timeout => 1, postqueue => program('hung', "echo \$\$ >$dir/pid.\$\$ 2>/dev/null; sleep 1000 & exec sleep 1000"));
+role_start(timeout => 1, postqueue => program('hung', "echo \$\$ >$dir/pid.\$\$ 2>/dev/null; sleep $long & exec sleep $long"));
 my $began = time;
 ($verdict, @m) = ask("look $four");
 is("$verdict $m[4]", 'unsure trouble postqueue did not end in time, or could not be started', 'a postqueue that hangs: can\'t tell');
@@ -254,7 +255,7 @@ for (['exits with 1', 'echo postqueue: fatal: no such luck >&2; exit 1', qr/^uns
 role_start(timeout => 2, postqueue => '"/nonexistent/postqueue"');
 like(join(' ', ask("look $four")), qr{^unsure trouble .*/nonexistent/postqueue: No such file}, 'one that is not there');
 role_stop();
-role_start(timeout => 2, postsuper => program('super', "echo \"\$*\" >$dir/said; env >>$dir/said; sleep 1000"));
+role_start(timeout => 2, postsuper => program('super', "echo \"\$*\" >$dir/said; env >>$dir/said; sleep $long"));
 ($verdict, @m) = ask("release $four");
 is("$verdict $m[4]", 'unsure trouble postsuper did not end in time, or could not be started', 'a postsuper that hangs: can\'t tell whether it is done');
 is((split /\n/, slurp("$dir/said"))[0], "-c $etc -H $four", 'what it was told');
@@ -268,7 +269,7 @@ role_start(timeout => 2, postsuper => program('mute', 'exit 0'));
 like(join(' ', ask("delete $four")), qr/^unsure trouble .*without saying/, 'one that says nothing');
 role_stop();
 ok(+{ queue() }->{$four} =~ /"hold"/, 'the message is still there');
-is(scalar(grep { slurp($_) =~ /^sleep\0001000/ && slurp($_ =~ s/cmdline$/stat/r) !~ /\) Z / } glob '/proc/[0-9]*/cmdline'), 0, 'nothing that hung is left');
+is(scalar(grep { slurp($_) =~ /^sleep\0\Q$long\E\0/ && slurp($_ =~ s/cmdline$/stat/r) !~ /\) Z / } glob '/proc/[0-9]*/cmdline'), 0, 'nothing that hung is left');
 
 # --- the configuration ---
 spew("$dir/rules.conf", slurp("$dir/queue.conf") =~ s/manage = true/manage = false/r . "milter: { moderate = [ \"all: from=x.example\" ]; };\n");
