@@ -366,6 +366,23 @@ print_hook(json_t *h)
     }
 }
 
+static void
+print_held(json_t *h)
+{
+    json_t *oldest = json_object_get(h, "oldest_s");
+    char text[32];
+
+    if (!h)
+        return;
+    label("Held");
+    printf("%.0f messages wait for a moderator", show_number(h, "held"));
+    if (json_is_number(oldest))
+        printf(", the oldest for %s", text_age(json_number_value(oldest), text));
+    printf("%s%s\n",
+           strcmp(show_text(h, "directory"), "away") == 0 ? "; the directory is away" : "",
+           show_number(h, "failed") > 0 ? "; some could not be dealt with, see the log" : "");
+}
+
 /* How many targets take nothing at the moment. */
 static int
 failing_hooks(json_t *h)
@@ -449,6 +466,7 @@ print_status(json_t *r)
     print_kept("Cold", "rows", json_object_get(r, "cold"));
     print_kept("Homes", "people", json_object_get(r, "homes"));
     print_hook(json_object_get(r, "hook"));
+    print_held(json_object_get(r, "held"));
     show_queue(json_object_get(r, "queue"));
     print_rates(r);
     print_policy(json_object_get(r, "policy"));
