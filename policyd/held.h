@@ -17,10 +17,11 @@
 #include "rights_ask.h"
 #include "role.h"
 
-#define HELD_GRACE_MS   300000 /* so long Postfix may take to have a message whose record is there */
-#define HELD_RECHECK_MS 3600000 /* so often it is asked for one it had */
-#define HELD_BUSY_MAX   16      /* answers waited for at once */
-#define HELD_ERROR      512
+#define HELD_GRACE_MS 300000 /* so long Postfix may take to have a message whose record is there */
+#define HELD_RECHECK_MS \
+    3600000              /* so often it is asked for one it had, seldom when there are many */
+#define HELD_BUSY_MAX 16 /* answers waited for at once */
+#define HELD_ERROR    512
 
 struct access_client;
 struct held_ldap;
@@ -65,6 +66,9 @@ int64_t held_time(struct held *h, int64_t mono_ms);
 /* held_store.c: h->record from disk, and back, which takes it to the item, too. 0, or -1 after logging. */
 int held_load(struct held *h, struct held_item *item);
 int held_save(struct held *h, struct held_item *item);
+
+/* So long Postfix is not asked again for a message it had: each time its whole queue is read. */
+int64_t held_recheck_ms(const struct held *h);
 
 /* held_act.c. All that is due; figures. */
 void held_advance(struct held *h, int64_t mono_ms);

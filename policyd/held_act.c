@@ -213,14 +213,14 @@ find_notify(struct held *h, struct held_item *item)
 
 /* Rest: for a message that waits, or until whoever is needed for it is there again. */
 static void
-rest(struct held_item *item, const struct held_next *n, int64_t now)
+rest(const struct held *h, struct held_item *item, const struct held_next *n, int64_t now)
 {
     if (n->step == 3 || n->step == 2 || n->step == 13) {
         pause_for(item, now);
         return;
     }
     if (item->queue != HELD_QUEUE_UNASKED)
-        item->look_ms = now + HELD_RECHECK_MS;
+        item->look_ms = now + held_recheck_ms(h);
     item->queue = HELD_QUEUE_UNASKED;
     item->tries = 0;
     item->due_ms = now + IDLE_MS;
@@ -238,7 +238,7 @@ step(struct held *h, struct held_item *item, int64_t now)
     facts_of(h, item, now, &f);
     n = held_step(&f);
     if (n.what == HELD_WAIT) {
-        rest(item, &n, now);
+        rest(h, item, &n, now);
         return 0;
     }
     log_debug("held message id=%s step=%d do=%s", item->id, n.step, held_do_word(n.what));

@@ -21,6 +21,17 @@
 #define STORE_MS 30000 /* well below HELD_LEAP_MS */
 #define TIDY_S   3600
 
+#define RECHECK_AT_ONCE 500 /* messages */
+#define RECHECK_EACH_MS 10000
+
+int64_t
+held_recheck_ms(const struct held *h)
+{
+    int64_t ms = (int64_t)h->index.n * RECHECK_EACH_MS;
+
+    return ms > HELD_RECHECK_MS ? ms : HELD_RECHECK_MS;
+}
+
 /* --- one file --- */
 
 static void
@@ -59,6 +70,8 @@ take(struct held *h, const char *id)
     held_item_take(item, &h->record);
     item->pass = h->pass;
     item->notify = -1;
+    if (h->index.n > RECHECK_AT_ONCE)
+        item->look_ms = (int64_t)board_now_ms() + item->time_ms % held_recheck_ms(h);
     if (item->state == HELD_HELD && !item->seen)
         log_info("held message found id=%s rule=\"%s\" sender=<%s> recipients=%" PRIu64, id,
                  h->record.rule, h->record.sender, h->record.recipient_count);

@@ -181,6 +181,12 @@ is(scalar(notices($id, 'begin')), 1, 'it is not sent twice');
 is(notices($outside, 'begin'), 0, 'from outside nobody is told');
 is(notices($stranger, 'begin'), 0, 'no stranger either');
 
+my $vanished = hold();
+ok(wait_for(20, sub { on_disk($vanished)->{seen} }), 'one more');
+unlink "$dir/queue/" . on_disk($vanished)->{queue};
+ok(role_kill(), 'killed');
+ok(state_is($vanished, 'gone'), 'the next one finds that somebody else has dealt with it');
+
 # --- pages, and an end
 record(sprintf('B%04d', $_), recipients => [map { ('r' x 60) . "$_\@outside.example" } 1 .. 100], recipient_count => 3000) for 1 .. 250;
 my ($after, %seen, $pages);
