@@ -57,6 +57,23 @@ refuse(struct held *h, const struct held_item *item, const char *verdict, const 
     held_audit_refused(h, verdict, by, r);
 }
 
+/*
+ * The directory was told what was done, and asks again: an entry from beyond a cut line came over it. It is
+ * told once more; what was asked goes. 0; 1 it was not told yet.
+ */
+static int
+tell_again(struct held *h, struct held_item *item)
+{
+    if (!item->shown || held_load(h, item) < 0)
+        return 1;
+    h->record.shown = 0;
+    if (held_save(h, item) < 0)
+        return 1;
+    item->due_ms = 0;
+    held_soon(h);
+    return 0;
+}
+
 int
 held_verdict_heard(struct held *h, const char *id, const char *verdict, const char *by,
                    const char *reason)
@@ -67,7 +84,7 @@ held_verdict_heard(struct held *h, const char *id, const char *verdict, const ch
     unsigned skipped;
 
     if (!item || item->state != HELD_HELD)
-        return 1;
+        return item ? tell_again(h, item) : 1;
     if (!item->seen || held_load(h, item) < 0)
         return -1;
     if (approve || strcasecmp(verdict, "reject") == 0)

@@ -66,6 +66,12 @@ ok(wait_for(20, sub { (as('lina', 'show', $id[2]))[1] =~ /^state +approved at \S
 is(ids(as('lina', 'list', '--json')), $id[3], 'one is left');
 is(ids(as('lina', 'list', '--state', 'all', '--json')), "@id", 'the others are remembered');
 
+# After a line was cut, replication may bring the entry as another site's moderator left it, who did not know yet.
+ok(ldap_change('a', "dn: postroadHeldId=$id[2],cn=held,o=corp\nchangetype: modify\nreplace: postroadHeldState\npostroadHeldState: held\n-\ndelete: postroadHeldBy\n"
+      . "-\nadd: postroadHeldVerdict\npostroadHeldVerdict: reject\n-\nadd: postroadHeldReason\npostroadHeldReason: late\n"), 'a verdict from beyond a cut line, over the one that was carried out');
+ok(wait_for(20, sub { my ($rc, $text) = as('lina', 'show', $id[2]); $text =~ /^state +approved at \S+ by root\@/m && $text !~ /late/ }),
+    'is taken away, and the entry says again what was done') or diag(as('lina', 'show', $id[2]), policyd_log());
+
 slapd_stop('a', $slapd);
 is_run([as('lina', 'list')], 75, qr/can't be reached/, 'the directory is away: moderators are told so');
 is_run([held('approve', $id[3], '--wait', '60')], 0, qr/approved at/, 'root still decides');
