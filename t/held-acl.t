@@ -25,7 +25,7 @@ my $alice = "uid=alice,ou=sales,$A";
 # Right approve at every level, and people who have it in places the matrix doesn't need.
 my %moderator = (sys => "uid=zhangwei,ou=it,$A", sup => "uid=liuyang,ou=it,$A", dom => "uid=lina,ou=hr,$A",
     dep => "uid=wangfang,ou=sales,$A", domb => "uid=zhoujie,ou=jinan,$B",
-    map { $_ => Matrix::actor_dn($_) } qw(sup2 supa dom2 domab dep2 depn depit depx depa domsus syssus domlea domung sysung odd wang));
+    map { $_ => Matrix::actor_dn($_) } qw(sup2 supa dom2 domab dep2 depn depit depx depa domsus syssus domlea domung sysung odd odd1 odd2 odd3 wang));
 
 sub entry {
     my ($id, $target, %more) = @_;
@@ -203,6 +203,10 @@ $root->modify("uid=domsus,ou=it,$A", [replace => 'mail', 'alice@corp.example']);
 fresh(postroadHeldSender => ['alice@corp.example'], postroadHeldTarget => ["uid=frank,ou=hr,$A"]);
 is(sees('domsus'), 0, 'nor who is suspended, what he sent himself');
 is(sees('dep'), 0, 'nor an administrator of somebody else');
+fresh(postroadHeldSender => ['hr@corp.example'], postroadHeldTarget => ["cn=couriers,$B"]);
+is(sees('dom'), 1, 'who sees what he sent himself under another address');
+fresh(postroadHeldSender => ['lina@corp.example']);
+is($as->{dom}->modify($e, $given), 0, 'and decides about it if he is above the one it is about');
 fresh(postroadHeldSender => ['wangfang@corp.example'], postroadHeldTarget => ["cn=all,$A"]);
 is(sees('dep'), 1, 'who sees what he sent himself to a list of others');
 fresh(postroadHeldSender => ['wangfang@corp.example'], postroadHeldTarget => [$moderator{dep}]);
