@@ -65,10 +65,28 @@ say_unsure(struct held *h, const struct held_item *item, const char *text)
                     item->id, text, skipped);
 }
 
+/*
+ * Postfix lists the empty sender as MAILER-DAEMON, and may have written another domain behind a
+ * sender than came with it (none, or that of a host it hides), so what stands in front of it tells.
+ */
+static int
+is_sender(const char *listed, const char *ours)
+{
+    const char *at = strrchr(ours, '@'), *listed_at = strrchr(listed, '@');
+    size_t n = at ? (size_t)(at - ours) : strlen(ours);
+
+    if (n == 0)
+        return !*listed || strcasecmp(listed, "MAILER-DAEMON") == 0;
+    if (strlen(ours) == ADDR_MAX) /* it lost its end */
+        return strncasecmp(listed, ours, ADDR_MAX) == 0;
+    return n == (listed_at ? (size_t)(listed_at - listed) : strlen(listed)) &&
+           strncasecmp(listed, ours, n) == 0;
+}
+
 static enum held_queue
 found(const struct asked *q, const struct queue_answer *a)
 {
-    if (a->entry.arrival_s > q->not_after_s || strcasecmp(a->entry.sender, q->sender) != 0)
+    if (a->entry.arrival_s > q->not_after_s || !is_sender(a->entry.sender, q->sender))
         return HELD_QUEUE_ABSENT; /* another message */
     return strcmp(a->entry.queue, "hold") == 0 ? HELD_QUEUE_HERE : HELD_QUEUE_ELSEWHERE;
 }

@@ -92,6 +92,11 @@ ok(wait_for(20, sub { !-e "$held/$old.json" }), 'a later message with the same q
 ok(-e "$dir/queue/4Zreused", 'and nobody touches it');
 ok(!on_disk($other)->{seen}, 'nor is one of another sender taken for it');
 unlink "$held/$other.json";
+in_queue('4Zbounce', sender => 'MAILER-DAEMON');
+in_queue('4Zhidden', sender => 'root@corp.example');
+my @written = (record('4Zbounce', sender => ''), record('4Zhidden', sender => 'root'));
+ok(wait_for(20, sub { on_disk($_)->{seen} }), "one is found whose sender Postfix writes in its own way: $_") for @written;
+unlink map { ("$held/$_.json", "$dir/queue/" . (split /-/)[2]) } @written;
 my $never = record('4Znever', age => 301);
 ok(wait_for(20, sub { !-e "$held/$never.json" }), 'a message that Postfix never took is forgotten');
 my $soon = record('4Zsoon', age => 200);
