@@ -166,17 +166,33 @@ tell_value(struct names *x, struct span s, int extended)
 
 /* --- names in numbered parts --- */
 
+/* Whether nothing stands behind n bytes of s up to the semicolon, but for blanks. */
+static int
+ends_behind(struct span s, size_t n)
+{
+    while (n < s.n && s.p[n] && strchr(" \t\r\n", s.p[n]))
+        n++;
+    return n >= s.n || s.p[n] == ';';
+}
+
+/*
+ * Programs stop at a part that is missing, is there twice, or is numbered "01"; some join parts as they
+ * come; and they differ about where one ends that has blanks in it.
+ */
 static void
 add_segment(struct names *x, unsigned number, int extended, struct span s)
 {
+    size_t n = s.n > 0 && *s.p == '"' ? quoted_length(s) : token(s);
+
     if (x->n == SEGMENTS) {
         x->sink->doubt(x->sink->ctx, "a name is in too many parts");
         return;
     }
-    for (unsigned i = 0; i < x->n; i++)
-        if (x->segment[i].number == number)
-            x->sink->doubt(x->sink->ctx, "a part of a name is there twice");
-    s.n = s.n > 0 && *s.p == '"' ? quoted_length(s) : token(s);
+    if (number != x->n)
+        x->sink->doubt(x->sink->ctx, "the parts of a name are not in order");
+    if (!ends_behind(s, n))
+        x->sink->doubt(x->sink->ctx, "a part of a name has something behind it");
+    s.n = n;
     x->segment[x->n++] = (struct segment){number, extended, s};
 }
 
@@ -260,12 +276,11 @@ tell_segments(struct names *x)
 static size_t
 skip_blanks(struct span s, size_t at)
 {
-    while (at < s.n && s.p[at] && strchr(" \t\r\n", s.p[at]))
-        at++;
-    if (at < s.n && s.p[at] == '(') {
-        const char *close = memchr(s.p + at, ')', s.n - at);
+    const char *close = s.p;
 
-        return close ? skip_blanks(s, (size_t)(close + 1 - s.p)) : at;
+    while (close && at < s.n && s.p[at] && strchr(" \t\r\n(", s.p[at])) {
+        close = s.p[at] == '(' ? memchr(s.p + at, ')', s.n - at) : s.p + at;
+        at = close ? (size_t)(close + 1 - s.p) : at;
     }
     return at;
 }
@@ -280,6 +295,8 @@ take_key(struct names *x, struct span s, size_t at)
     at = skip_blanks(s, at);
     if (at < s.n && s.p[at] == '*') {
         for (at++; at < s.n && s.p[at] >= '0' && s.p[at] <= '9' && number < 100000; at++) {
+            if (numbered && number == 0)
+                x->sink->doubt(x->sink->ctx, "a part of a name is numbered with a 0 in front");
             number = 10 * number + (unsigned)(s.p[at] - '0');
             numbered = 1;
         }

@@ -195,7 +195,7 @@ header_line(struct mime_scan *s, struct span line)
     } else if (s->fields > 0) {
         broken_line(s, line);
     } else if (!begins(line, "From ")) {
-        s->in_header = 0;
+        s->skips = 0; /* a text begins for some programs, for others headers may follow */
     }
     s->value_over |= s->line_over;
 }
@@ -229,7 +229,7 @@ take_line(struct mime_scan *s)
     } else if (s->in_header && !(s->fields == 0 && s->skips)) {
         end_block(s);
     }
-    if (!s->in_header && line.n > 6 && (*line.p == 'b' || *line.p == 'B'))
+    if ((!s->in_header || s->fields == 0) && line.n > 6 && (*line.p == 'b' || *line.p == 'B'))
         take_uuencoded(s, line);
     s->line_n = 0;
     s->line_over = 0;

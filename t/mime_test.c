@@ -169,6 +169,18 @@ static const struct {
     {"exe", "a line among headers that is none",
      "Content-Type: multipart/mixed; boundary=b\n\n--b\nX: y\nwhat is this\n"
      "Content-Type: x/y; name=evil.exe\n\nTVqQ\n"},
+    {"exe", "a line before the headers that is none",
+     "Content-Type: multipart/mixed; boundary=b\n\n--b\nwhat is this\n"
+     "Content-Type: x/y; name=evil.exe\n\nTVqQ\n"},
+    {"exe", "such a line in a message",
+     "Content-Type: message/rfc822\n\n\nwhat is this\n"
+     "Content-Type: x/y; name=evil.exe\n\nTVqQ\n"},
+    {"none", "a text behind such a line",
+     "Content-Type: message/rfc822\n\n\nwhat is this\n\n"
+     "Content-Type: x/y; name=evil.exe\n\nTVqQ\n"},
+    {"exe", "uuencoded where headers may be",
+     "Content-Type: multipart/mixed; boundary=b\n\n-- \nTel: 1\n--b\nHi\n"
+     "begin 644 evil.exe\n#0V%T\n"},
     {"exe", "a header cut by a line that is none",
      "Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: x/y; name=evil.exe\nfoo\n"
      "\nTVqQ\n"},
