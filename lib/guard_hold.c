@@ -74,7 +74,7 @@ guard_hold_step_text(int step)
     static const char *const texts[GUARD_HOLD_STEPS] = {
         "another site handed it over, and has asked its own rules: it passes",
         "the spoof guard asks for it: held",
-        "its sender is empty, it is a notice: it passes",
+        "its sender is empty and nobody logged in, it is a notice: it passes",
         "a rule holds, and none before it does: held by that rule",
         "whether a rule holds can't be told, and none before it does: later",
         "no rule holds: it passes",

@@ -20,7 +20,7 @@ struct guard_hold_seen {
 struct guard_holding {
     int handed;    /* another site hands it over */
     int requested; /* somebody asks for it, whatever the rules say */
-    int notice;    /* the sender is empty */
+    int notice;    /* the sender is empty, and nobody logged in */
     int outside;   /* nobody of ours has sent it */
     struct hold_person from;
     uint64_t size;

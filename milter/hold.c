@@ -96,7 +96,7 @@ hold_begin(struct hold *h, struct hold_mail *m, const struct message *message)
 {
     hold_free(m);
     *m = (struct hold_mail){0};
-    if (h->n > 0 && !message->handed && *message->sender)
+    if (h->n > 0 && !message->handed && (*message->sender || *message->login))
         begin_work(m, h);
 }
 
@@ -251,7 +251,7 @@ holding(const struct hold *h, const struct hold_mail *m, const struct message *m
 
     return (struct guard_holding){.handed = message->handed,
                                   .requested = m->requested,
-                                  .notice = !*message->sender,
+                                  .notice = !*message->sender && !*message->login,
                                   .outside = !message->inside && !(m->work && m->work->outbound),
                                   .from = person_of(&message->from),
                                   .size = message->bytes + 2,
@@ -372,14 +372,14 @@ hold_end(struct hold *h, struct hold_mail *m, const struct message *message, con
         snprintf(error, error_n, "out of memory");
         return -1;
     }
-    if (!m->work)
-        return 0;
-    if (!m->work->in_headers)
+    if (m->work && !m->work->in_headers)
         begin_headers(h, m, message);
     if (m->work && !m->work->in_body)
         hold_body(m, span_of(""));
+    if (!m->work && m->requested)
+        snprintf(error, error_n, "nobody said that it might be held");
     if (!m->work)
-        return 0;
+        return m->requested ? -1 : 0;
     mime_scan_end(&m->work->scan);
     asked = holding(h, m, message);
     g = guard_hold(&asked);
