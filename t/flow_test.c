@@ -92,6 +92,10 @@ damage(void)
     struct flow_seen s;
     struct flow *f;
 
+    scratch((off_t)(2 + (NOW - 1) / 300 % 320) * (8 * 23) + 8);
+    s = seen(NOW);
+    is_int((long long)s.hour.way[DIRECTION_UNKNOWN].messages, 0, "a torn slot is left out");
+    is_int((long long)s.total.way[DIRECTION_LOCAL].messages, 3, "and the total is as it was");
     scratch(200); /* in the total */
     is_int(flow_read(path, NOW, NOW, &s, error, sizeof error), -1, "a damaged total can't be read");
     f = opened(NOW + 100, 1);

@@ -269,7 +269,7 @@ role_start(timeout => 2, postsuper => program('mute', 'exit 0'));
 like(join(' ', ask("delete $four")), qr/^unsure trouble .*without saying/, 'one that says nothing');
 role_stop();
 ok(+{ queue() }->{$four} =~ /"hold"/, 'the message is still there');
-is(scalar(grep { slurp($_) =~ /^sleep\0\Q$long\E\0/ && slurp($_ =~ s/cmdline$/stat/r) !~ /\) Z / } glob '/proc/[0-9]*/cmdline'), 0, 'nothing that hung is left');
+is(scalar(grep { slurp($_) =~ /^sleep\x{0}\Q$long\E\x{0}/ && slurp($_ =~ s/cmdline$/stat/r) !~ /\) Z / } glob '/proc/[0-9]*/cmdline'), 0, 'nothing that hung is left');
 
 # --- the configuration ---
 spew("$dir/rules.conf", slurp("$dir/queue.conf") =~ s/manage = true/manage = false/r . "milter: { moderate = [ \"all: from=x.example\" ]; };\n");

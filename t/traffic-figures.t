@@ -97,6 +97,9 @@ is($m->{'postroad_messages_total{direction="outbound",site="hebei"}'} . ' ' . $m
 my ($bytes) = $way->{outbound} =~ /(\d+)$/;
 is($m->{'postroad_bytes_total{direction="outbound",site="hebei"}'}, $bytes, 'with their bytes');
 cmp_ok($m->{postroad_flow_age_seconds}, '<', 30, 'and are fresh');
+my ($last, $again) = (0, 0);
+$lab->wait_for('a further sign of life', 30, sub { my $is = status()->{flow}{age_s}; $again = $is < $last; $last = $is; $again });
+ok($again, 'which they stay without mail');
 like($lab->run('hebei', qw(postroad status)), qr/^  outbound +3 +3 +\d[^\n]*$/m, 'and for people');
 
 # --- killed ---
