@@ -12,6 +12,12 @@
 #include "attrs_text.h"
 #include "mime_words.h"
 
+/*
+ * Runs of one text that are decoded: more are no text of a mail program, and loading a converter for
+ * each takes long.
+ */
+#define RUNS_MOST 64
+
 struct run {
     char bytes[MIME_RUN_MAX];
     size_t n;
@@ -23,6 +29,7 @@ struct out {
     char *p;
     size_t n, cap;
     int full, doubt;
+    unsigned runs;
     mime_charset *charset;
 };
 
@@ -42,7 +49,10 @@ static void
 put_run(struct out *o, struct run *r)
 {
     struct span bytes = {r->bytes, r->n};
-    long n = r->any ? o->charset(r->charset, bytes, o->p + o->n, o->cap - o->n) : 0;
+    long n = 0;
+
+    if (r->any)
+        n = ++o->runs > RUNS_MOST ? -1 : o->charset(r->charset, bytes, o->p + o->n, o->cap - o->n);
 
     if (n < 0) {
         o->doubt |= MIME_DOUBT_CHARSET;
@@ -96,6 +106,17 @@ add_word(struct out *o, struct run *r, const struct mime_word *w)
     r->n += mime_word_bytes(w, r->bytes + r->n);
 }
 
+/* Behind the last place where a word may end: none is looked for beyond it, over and over. */
+static size_t
+words_end(struct span in)
+{
+    size_t n = in.n;
+
+    while (n >= 2 && (in.p[n - 2] != '?' || in.p[n - 1] != '='))
+        n--;
+    return n >= 2 ? n : 0;
+}
+
 /* Some bytes that are no encoded word, from the beginning of s; their number. */
 static size_t
 put_plain(struct out *o, struct span s)
@@ -112,18 +133,19 @@ long
 mime_text(char *out, size_t cap, struct span in, mime_charset *charset, int *doubt_r)
 {
     struct out o = {.p = out, .cap = cap, .charset = charset};
+    size_t end = words_end(in);
     struct mime_word word;
     struct run run;
 
     run.n = 0;
     run.any = 0;
-    for (size_t at = 0; at < in.n;) {
-        size_t n = mime_word_at(in.p + at, in.n - at, &word);
+    for (size_t at = 0; at < in.n && !o.full;) {
+        size_t n = at < end ? mime_word_at(in.p + at, end - at, &word) : 0;
 
         if (n > 0) {
             add_word(&o, &run, &word);
             at += n;
-            at += mime_word_gap(in.p + at, in.n - at);
+            at += at < end ? mime_word_gap(in.p + at, end - at) : 0;
         } else {
             put_run(&o, &run);
             at += put_plain(&o, (struct span){in.p + at, in.n - at});

@@ -22,6 +22,8 @@
 
 #define LEFTOVERS_S 3600  /* an unfinished write of so long ago is nobody's any more */
 #define SUBJECT_MAX 16384 /* bytes of a subject in which words are looked for */
+#define CONVERSIONS \
+    4000 /* of text in some charset, in one message: each may have to load a converter */
 
 struct hold {
     const struct conf *conf;
@@ -42,7 +44,10 @@ struct hold_work {
     int at_home, outbound;                   /* the target's mailbox is here; it goes out */
     int in_headers, in_body, looks;          /* looks: names of attachments count */
     struct mime_scan scan;
+    unsigned conversions;
 };
+
+static _Thread_local unsigned *conversions; /* of the message being looked at */
 
 /* --- what is shared --- */
 
@@ -191,6 +196,13 @@ hold_recipient(struct hold *h, struct hold_mail *m, const char *recipient,
 
 /* --- what is in it --- */
 
+/* More than that is not known, which is a doubt. */
+static long
+to_utf8(struct span charset, struct span in, char *out, size_t cap)
+{
+    return ++*conversions > CONVERSIONS ? -1 : charset_utf8(charset, in, out, cap);
+}
+
 static void
 on_name(void *ctx, struct span name, int best)
 {
@@ -229,7 +241,7 @@ take_subject(struct hold_work *w, struct span value)
 {
     char decoded[SUBJECT_MAX], folded[2 * SUBJECT_MAX];
     int doubt = 0;
-    long n = mime_text(decoded, sizeof decoded, value, charset_utf8, &doubt);
+    long n = mime_text(decoded, sizeof decoded, value, to_utf8, &doubt);
     long folded_n =
         n < 0 ? -1 : fold_text(folded, sizeof folded, (struct span){decoded, (size_t)n});
 
@@ -266,7 +278,7 @@ begin_headers(struct hold *h, struct hold_mail *m, const struct message *message
 {
     const struct guard_holding asked = holding(h, m, message);
     struct hold_work *w = m->work;
-    struct mime_sink sink = {w, charset_utf8, on_name, on_doubt};
+    struct mime_sink sink = {w, to_utf8, on_name, on_doubt};
     int any = m->expected;
 
     for (unsigned i = 0; i < h->n; i++)
@@ -287,6 +299,7 @@ hold_header(struct hold *h, struct hold_mail *m, const struct message *message, 
         begin_headers(h, m, message);
     if (!m->work)
         return;
+    conversions = &m->work->conversions;
     mime_scan_header(&m->work->scan, span_of(name), span_of(value));
     if (strncasecmp(name, "Subject", 7) == 0 && name[7 + strspn(name + 7, " \t")] == '\0')
         take_subject(m->work, span_of(value));
@@ -299,6 +312,7 @@ hold_body(struct hold_mail *m, struct span bytes)
 
     if (!w || !w->in_headers)
         return;
+    conversions = &w->conversions;
     if (!w->in_body)
         mime_scan_headers_end(&w->scan);
     w->in_body = 1;
@@ -380,6 +394,7 @@ hold_end(struct hold *h, struct hold_mail *m, const struct message *message, con
         snprintf(error, error_n, "nobody said that it might be held");
     if (!m->work)
         return m->requested ? -1 : 0;
+    conversions = &m->work->conversions;
     mime_scan_end(&m->work->scan);
     asked = holding(h, m, message);
     g = guard_hold(&asked);

@@ -327,6 +327,36 @@ test_subjects(void)
     subject("=?us-ascii?q?too_long?=", 5, NULL, MIME_DOUBT_CHARSET);
 }
 
+static unsigned conversions;
+
+static long
+counting(struct span charset, struct span in, char *out, size_t cap)
+{
+    conversions++;
+    return charset_utf8(charset, in, out, cap);
+}
+
+/* What takes long if it is looked at over and over, or by a converter for each word. */
+static void
+test_endless(void)
+{
+    static char out[16384];
+    int doubt = 0;
+    size_t n;
+    char *text = repeat("", "=?a?q?x", 300000, "", &n);
+
+    is_int(mime_text(out, sizeof out, (struct span){text, n}, charset_utf8, &doubt), -1,
+           "words without end");
+    free(text);
+    text = repeat("", "=?koi8-r?q?x?==?big5?q?x?=", 1000, "", &n);
+    conversions = 0;
+    is_int(mime_text(out, sizeof out, (struct span){text, n}, counting, &doubt), 2000,
+           "2,000 words in two charsets");
+    is_int(doubt, MIME_DOUBT_CHARSET, "are a doubt");
+    ok(conversions <= 64, "and few are converted: %u", conversions);
+    free(text);
+}
+
 int
 main(void)
 {
@@ -348,5 +378,6 @@ main(void)
     test_messages();
     test_limits();
     test_subjects();
+    test_endless();
     return tap_done();
 }
