@@ -2,9 +2,10 @@
 /*
  * held_queue: role held asks role queue whether Postfix holds a message, and to release or delete it.
  *
- * Promises: a message is only ours when its queue id, its sender and its time of arrival are: short queue
- * ids are used again. The order to release or delete says so, too. What is not known for sure is
- * "unsure". Without role queue nothing is ever known.
+ * Promises: a message is only ours when its queue id and its time of arrival are: short queue ids are used
+ * again. The order to release or delete says so, too. The sender can be another one in Postfix's queue, which
+ * rewrites it (sender_canonical_maps, masquerade_domains) and shows a name for the empty one. What is not
+ * known for sure is "unsure". Without role queue nothing is ever known.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -13,8 +14,9 @@
 #include "held.h"
 #include "queue_ask.h"
 
-#define SLACK_S \
-    60 /* a message arrives before its record is made, but for a clock that was set back */
+/* A message arrives before its record is made, but for a clock that was set back. */
+#define SLACK_S 60
+#define OTHER_S 2 /* the same where the sender is another one */
 
 struct asked {
     struct held *held;
@@ -65,28 +67,12 @@ say_unsure(struct held *h, const struct held_item *item, const char *text)
                     item->id, text, skipped);
 }
 
-/*
- * Postfix lists the empty sender as MAILER-DAEMON, and may have written another domain behind a
- * sender than came with it (none, or that of a host it hides), so what stands in front of it tells.
- */
-static int
-is_sender(const char *listed, const char *ours)
-{
-    const char *at = strrchr(ours, '@'), *listed_at = strrchr(listed, '@');
-    size_t n = at ? (size_t)(at - ours) : strlen(ours);
-
-    if (n == 0)
-        return !*listed || strcasecmp(listed, "MAILER-DAEMON") == 0;
-    if (strlen(ours) == ADDR_MAX) /* it lost its end */
-        return strncasecmp(listed, ours, ADDR_MAX) == 0;
-    return n == (listed_at ? (size_t)(listed_at - listed) : strlen(listed)) &&
-           strncasecmp(listed, ours, n) == 0;
-}
-
 static enum held_queue
 found(const struct asked *q, const struct queue_answer *a)
 {
-    if (a->entry.arrival_s > q->not_after_s || !is_sender(a->entry.sender, q->sender))
+    int64_t early = strcasecmp(a->entry.sender, q->sender) == 0 ? 0 : SLACK_S - OTHER_S;
+
+    if (a->entry.arrival_s > q->not_after_s - early)
         return HELD_QUEUE_ABSENT; /* another message */
     return strcmp(a->entry.queue, "hold") == 0 ? HELD_QUEUE_HERE : HELD_QUEUE_ELSEWHERE;
 }

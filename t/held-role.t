@@ -84,17 +84,18 @@ ok(wait_for(10, sub { my $f = status()->{held}; "$f->{held} $f->{approved} $f->{
     or diag(explain(status()->{held}));
 
 # --- which message is meant
-in_queue('4Zother', sender => 'mallory@outside.example');
+in_queue('4Zother', sender => 'mallory@outside.example', age => -20);
 my $other = record('4Zother');
 my $old = record('4Zreused', age => 3600);
 in_queue('4Zreused');
 ok(wait_for(20, sub { !-e "$held/$old.json" }), 'a later message with the same queue id is another one');
 ok(-e "$dir/queue/4Zreused", 'and nobody touches it');
-ok(!on_disk($other)->{seen}, 'nor is one of another sender taken for it');
+ok(!on_disk($other)->{seen}, 'nor is one of another sender taken for it that came a little later');
 unlink "$held/$other.json";
 in_queue('4Zbounce', sender => 'MAILER-DAEMON');
 in_queue('4Zhidden', sender => 'root@corp.example');
-my @written = (record('4Zbounce', sender => ''), record('4Zhidden', sender => 'root'));
+in_queue('4Zsrs', sender => 'SRS0=Ab1=2C=outside.example=x@corp.example');
+my @written = (record('4Zbounce', sender => ''), record('4Zhidden', sender => 'root'), record('4Zsrs', sender => 'x@outside.example', direction => 'inbound'));
 ok(wait_for(20, sub { on_disk($_)->{seen} }), "one is found whose sender Postfix writes in its own way: $_") for @written;
 unlink map { ("$held/$_.json", "$dir/queue/" . (split /-/)[2]) } @written;
 my $never = record('4Znever', age => 301);
