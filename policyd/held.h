@@ -39,6 +39,7 @@ struct held {
     int full;
     struct maps *maps;
     struct rights_answer *work;
+    struct rights refusal; /* why the verdict at hand is refused */
     int64_t confirmed_ms;
     struct access_client *access;
     struct queue_ask *queue;    /* NULL: there is no role queue */
@@ -87,6 +88,8 @@ int held_decide(struct held *h, struct held_item *item, int approve, struct span
  */
 int held_verdict_heard(struct held *h, const char *id, const char *verdict, const char *by,
                        const char *reason);
+/* It is taken away, about h->record: for the log, and the audit log, which must not hold anything up. */
+void held_verdict_refused(struct held *h, const char *verdict, const char *by);
 
 /* held_words.c: requests of role control have come. */
 void held_words(struct held *h, int fd);

@@ -23,6 +23,7 @@
 #define RETRY_MAX  30000
 #define VERDICTS   100 /* heard at once */
 #define STALE_MAX  256 /* entries of nobody, removed in one comparison */
+#define MEND_MS    3000
 #define VALUES_MAX (HELD_RECIPIENTS + 1)
 #define ATTRS_MAX  16
 
@@ -345,8 +346,8 @@ value_of(struct held_ldap *l, LDAPMessage *entry, const char *name, char *out, s
     ldap_value_free_len(v);
 }
 
-/* The very value that was judged, and its reason: another one may be there by now. */
-static void
+/* The very value that was judged, and its reason: another one may be there by now. 0, or -1: not now. */
+static int
 take_away(struct held *h, const char *id, const char *verdict, int has_reason)
 {
     struct held_ldap *l = h->ldap;
@@ -365,8 +366,10 @@ take_away(struct held *h, const char *id, const char *verdict, int has_reason)
     }
     code = ldap_modify_ext(l->ld, dn, e.mods, NULL, NULL, &msgid);
     code = finish(l, code, msgid);
-    if (code != LDAP_SUCCESS && code != LDAP_NO_SUCH_ATTRIBUTE && code != LDAP_NO_SUCH_OBJECT)
-        trouble(h, "verdict", id, code);
+    if (code == LDAP_SUCCESS || code == LDAP_NO_SUCH_ATTRIBUTE || code == LDAP_NO_SUCH_OBJECT)
+        return 0;
+    trouble(h, "verdict", id, code);
+    return -1;
 }
 
 static void
@@ -378,8 +381,10 @@ hear(struct held *h, LDAPMessage *entry)
     value_of(h->ldap, entry, "postroadHeldVerdict", verdict, sizeof verdict);
     value_of(h->ldap, entry, "postroadHeldReason", reason, sizeof reason);
     value_of(h->ldap, entry, "modifiersName", by, sizeof by);
-    if (held_verdict_heard(h, id, verdict, by, reason) == 0)
-        take_away(h, id, verdict, *reason != '\0');
+    /* One that can't be taken away comes again every two seconds: it is not recorded each time. */
+    if (held_verdict_heard(h, id, verdict, by, reason) == 0 &&
+        take_away(h, id, verdict, *reason != '\0') == 0)
+        held_verdict_refused(h, verdict, by);
 }
 
 static void
@@ -458,10 +463,12 @@ compare_all(struct held *h, int id, struct stale *s)
     return -1;
 }
 
-/* What has no record here is nobody's; what has no entry there gets one again. */
+/* What has no record here is nobody's; what has no entry there gets one again. Much of it not at once. */
 static void
 mend(struct held *h, const struct stale *s)
 {
+    int64_t until = beat_now() + MEND_MS;
+
     for (size_t i = 0; i < s->n && h->ldap->ld; i++)
         if (held_ldap_remove(h, s->id[i]) == 0)
             log_warning("entry of a held message that is not here removed id=%s", s->id[i]);
@@ -470,6 +477,10 @@ mend(struct held *h, const struct stale *s)
 
         if (item->published == item->listed || item->busy || held_load(h, item) < 0)
             continue;
+        if (beat_now() >= until) {
+            h->ldap->compare_ms = until + MEND_MS;
+            return;
+        }
         if (item->published)
             log_warning("entry of a held message was missing in the directory id=%s", item->id);
         h->record.published = item->listed; /* a process that was killed may have made it */

@@ -42,18 +42,19 @@ held_decide(struct held *h, struct held_item *item, int approve, struct span by,
     return decide(h, item, approve, by, reason, 0);
 }
 
-/* He has no right to it: for the log, and the audit log, which must not hold anything up. */
-static void
-refuse(struct held *h, const struct held_item *item, const char *verdict, const char *by,
-       const struct rights *r)
+void
+held_verdict_refused(struct held *h, const char *verdict, const char *by)
 {
+    const struct rights *r = &h->refusal;
     unsigned skipped;
 
+    if (r->verdict != RIGHTS_REFUSED)
+        return; /* it came too late */
     board_add(&h->env->board, BOARD_HELD_REFUSED, 1);
     if (log_limit(&h->verdict_limit, 20, 60, &skipped))
         log_warning("verdict about a held message refused id=%s verdict=%s by=\"%s\" rule=%d "
                     "why=\"%s\" unlogged=%u",
-                    item->id, verdict, by, r->rule, r->why, skipped);
+                    h->record.id, verdict, by, r->rule, r->why, skipped);
     held_audit_refused(h, verdict, by, r);
 }
 
@@ -80,26 +81,26 @@ held_verdict_heard(struct held *h, const char *id, const char *verdict, const ch
 {
     struct held_item *item = held_index_find(&h->index, id);
     int approve = strcasecmp(verdict, "approve") == 0;
-    struct rights r = {.why = "it is neither approve nor reject"};
+    struct rights *r = &h->refusal;
     unsigned skipped;
 
+    *r = (struct rights){.verdict = RIGHTS_UNSURE, .why = ""};
     if (!item || item->state != HELD_HELD)
         return item ? tell_again(h, item) : 1;
     if (!item->seen || held_load(h, item) < 0)
         return -1;
+    *r = (struct rights){.verdict = RIGHTS_REFUSED, .why = "it is neither approve nor reject"};
     if (approve || strcasecmp(verdict, "reject") == 0)
-        held_may(h, span_of(by), &r);
-    if (r.verdict == RIGHTS_ALLOWED) {
+        held_may(h, span_of(by), r);
+    if (r->verdict == RIGHTS_ALLOWED) {
         board_add(&h->env->board, BOARD_HELD_VERDICTS, 1);
         return decide(h, item, approve, span_of(by), span_of(reason), 1) < 0 ? -1 : 1;
     }
-    if (r.verdict == RIGHTS_REFUSED) {
-        refuse(h, item, verdict, by, &r);
+    if (r->verdict == RIGHTS_REFUSED)
         return 0;
-    }
     if (log_limit(&h->verdict_limit, 20, 60, &skipped))
         log_warning("verdict about a held message waits, as it can't be told whether it may be "
                     "given id=%s by=\"%s\" why=\"%s\" unlogged=%u",
-                    id, by, r.why, skipped);
+                    id, by, r->why, skipped);
     return -1;
 }

@@ -64,6 +64,10 @@ ok(state_is($first, 'approved'), 'it is released') or diag(policyd_log());
 ok(wait_for(10, sub { state($first) eq 'approved' }), 'the directory says so');
 is(show($first)->{by}, $dn{lina}, 'and the record by whom');
 like(audit_log(), qr/"action":"approve","actor":"lina\@corp\.example","target":"alice\@corp\.example".*"reason":"fine"/, 'so does the audit log, by her address');
+ok(ldap_change('a', "dn: postroadHeldId=$first,cn=held,o=corp\nchangetype: modify\nreplace: postroadHeldState\npostroadHeldState: held\n-\nreplace: postroadHeldVerdict\npostroadHeldVerdict: reject\n"),
+    'another site, which did not hear of that, has its own verdict, and its entry stays');
+ok(wait_for(10, sub { state($first) eq 'approved' }), 'the directory hears again what was done');
+is(show($first)->{state}, 'approved', 'which stands');
 my $bad = hold();
 ok(wait_for(20, sub { state($bad) eq 'held' }), 'one more');
 is(verdict('lina', $bad, 'reject', 'not this one'), 0, 'lina rejects it');
