@@ -54,14 +54,14 @@ send_again(struct held *h, const struct mail *m)
 {
     struct held_item *item = held_index_find(&h->index, m->id);
 
-    if (!item || item->busy || held_load(h, item) < 0)
+    if (!item || held_load(h, item) < 0)
         return;
     if (m->end)
         h->record.end_noticed = 0;
     else
         h->record.noticed = 0;
-    held_save(h, item);
-    item->due_ms = (int64_t)board_now_ms() + AGAIN_MS;
+    if (held_save(h, item) == 0 && !item->busy)
+        item->due_ms = (int64_t)board_now_ms() + AGAIN_MS;
 }
 
 static void
