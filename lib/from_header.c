@@ -34,7 +34,8 @@ struct scan {
     struct from_domain found[FROM_DOMAINS]; /* of this field; loose ones until their part ends */
     int loose[FROM_DOMAINS];
     unsigned n;
-    int angle, part_has_angle; /* now in one; this part of the list has one */
+    int angle, part_has_angle; /* now in one; this part of the list has an address in one */
+    unsigned part;             /* where in found this part of the list begins */
     int address;               /* the field has an address */
     unsigned char before[2];   /* of a character of three bytes */
 };
@@ -94,6 +95,7 @@ found(struct scan *s, enum place place, const char *text, size_t n)
         return;
     d->place = place == PLAIN && !loose ? FROM_ADDRESS : FROM_TEXT;
     s->address |= d->place == FROM_ADDRESS;
+    s->part_has_angle |= d->place == FROM_ADDRESS;
     for (unsigned i = 0; i < s->n; i++)
         if (strcmp(s->found[i].name, d->name) == 0 &&
             (s->found[i].place == FROM_ADDRESS ||
@@ -256,18 +258,24 @@ add_once(struct from_domain *list, unsigned *n, const struct from_domain *d)
     return 0;
 }
 
-/* A part of the list ends: without angle brackets what stood in it loose was the address. */
+/*
+ * A part of the list ends: without an address in angle brackets what stood in it loose was the address,
+ * without that, too, its name is all there is to be shown.
+ */
 static void
 end_part(struct scan *s)
 {
+    int any_loose = 0;
     unsigned n;
 
     stop(s, PLAIN);
     s->angle = 0;
     n = s->n;
     s->n = 0;
+    for (unsigned i = s->part; i < n; i++)
+        any_loose |= s->loose[i];
     for (unsigned i = 0; i < n; i++) {
-        if (s->loose[i] && !s->part_has_angle) {
+        if (!s->part_has_angle && (s->loose[i] || (!any_loose && i >= s->part))) {
             s->found[i].place = FROM_ADDRESS;
             s->address = 1;
         }
@@ -275,6 +283,7 @@ end_part(struct scan *s)
         add_once(s->found, &s->n, &s->found[i]);
     }
     s->part_has_angle = 0;
+    s->part = s->n;
 }
 
 /* Structure in plain text; 1 when b was such. */
@@ -283,7 +292,7 @@ plain_special(struct scan *s, char b)
 {
     if (b == '<') {
         stop(s, PLAIN);
-        s->angle = s->part_has_angle = 1;
+        s->angle = 1;
     } else if (b == '>') {
         stop(s, PLAIN);
         s->angle = 0;

@@ -116,15 +116,16 @@ action_of(const struct judging *j, const struct spoof_domain *d)
                                                        : j->s->action;
 }
 
+/* sure: what a verifier says of where it stands can be about nothing else. */
 static void
-claim(struct judging *j, const char *name, const char *where, int envelope)
+claim(struct judging *j, const char *name, const char *where, int envelope, int sure)
 {
     struct spoof_domain d;
     int found = find(j, name, &d);
 
     if (found == 0)
         return;
-    if (is_vouched(j, name, found > 0 ? &d : NULL, envelope))
+    if (sure && is_vouched(j, name, found > 0 ? &d : NULL, envelope))
         j->out->facts.vouched = 1;
     else
         note(j, name, where, found, found > 0 ? action_of(j, &d) : SPOOF_OFF);
@@ -162,15 +163,16 @@ claim_envelope(struct judging *j)
     char name[ADDR_DOMAIN_MAX + 1];
 
     if (at && addr_domain_canon(at + 1, strlen(at + 1), name) > 0)
-        claim(j, name, "envelope", 1);
+        claim(j, name, "envelope", 1, 1);
 }
 
+/* Of several fields a signature is good for one, and a program may show another. */
 static void
 claim_field(struct judging *j, const struct from_header *f, const char *where)
 {
     for (unsigned i = 0; f && i < f->n; i++)
         if (f->domain[i].place == FROM_ADDRESS)
-            claim(j, f->domain[i].name, where, 0);
+            claim(j, f->domain[i].name, where, 0, f->fields == 1);
     j->out->facts.too_much |= f && f->more;
 }
 

@@ -72,6 +72,10 @@ row(int line, char *envelope, char *from, char *vouched, const char *want)
         *sender = '\0';
         from_header_add(&sender_f, sender + 7, strlen(sender + 7));
     }
+    for (char *next; (next = strstr(from, " // ")); from = next + 4) {
+        *next = '\0';
+        from_header_add(&f, from, strlen(from));
+    }
     from_header_add(&f, from, strlen(from));
     vouched += s.subdomains ? strlen("subdomains") : 0;
     if (sscanf(vouched, " %253s %15s", domain, by) == 2)
