@@ -218,7 +218,7 @@ ok(!grep({ orders($_) =~ /-H.*-d|-d.*-H/ } map { m{([^/]+)\.json$} } glob "$held
 my ($rc, $out) = run('', "$top/policyd/postroad-policyd", '-t', '-c', "$dir/postroad.conf");
 is($rc, 0, 'the configuration is checked');
 unlike($out, qr/warning/, 'and nothing is said against it');
-spew("$dir/other.conf", slurp("$dir/postroad.conf") =~ s/manage = true/manage = false/r);
-like((run('', "$top/policyd/postroad-policyd", '-t', '-c', "$dir/other.conf"))[1], qr/warning: milter\.moderate holds mail, but queue\.manage is off/, 'without role queue there is a warning');
+spew("$dir/other.conf", slurp("$dir/postroad.conf") =~ s/manage = true/manage = false/r . qq(spoof: { action = "quarantine"; };\n));
+like((run('', "$top/policyd/postroad-policyd", '-t', '-c', "$dir/other.conf"))[1], qr/warning: mail is held by rules, but queue\.manage is off/, 'without role queue there is a warning');
 unlike($log, qr/Sanitizer|Assertion/, 'nobody complains');
 done_testing;

@@ -275,7 +275,7 @@ is(scalar(grep { slurp($_) =~ /^sleep\x{0}\Q$long\E\x{0}/ && slurp($_ =~ s/cmdli
 spew("$dir/rules.conf", slurp("$dir/queue.conf") =~ s/manage = true/manage = false/r . "milter: { moderate = [ \"all: from=x.example\" ]; };\n");
 my ($code, $said) = run('', "$top/policyd/postroad-policyd", '-t', '-c', "$dir/rules.conf");
 is($code, 0, 'rules that hold mail nobody can release are no mistake');
-like($said, qr/^\Q$dir\E\/rules\.conf: warning: milter\.moderate holds mail, but queue\.manage is off/m, 'but -t warns');
+like($said, qr/^\Q$dir\E\/rules\.conf: warning: mail is held by rules, but queue\.manage is off/m, 'but -t warns');
 ($code, $said) = run('', "$top/policyd/postroad-policyd", '-t', '-c', "$dir/queue.conf");
 is("$code $said", "0 $dir/queue.conf: ok\n", 'and not without');
 
