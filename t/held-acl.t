@@ -153,6 +153,7 @@ refused('no reason', \@deciders, 'modify', $e, [delete => 'postroadHeldReason'])
 fresh();
 refused('two at once, one under a language', \@deciders, 'modify', $e, $given, [add => 'postroadHeldVerdict;lang-zh', 'reject']);
 refused('one under a language', \@deciders, 'modify', $e, [add => 'postroadHeldVerdict;lang-zh', 'reject']);
+refused('a reason under a language, before any', \@deciders, 'modify', $e, [add => 'postroadHeldReason;lang-zh', 'x']);
 fresh();
 is($as->{dom}->modify($e, $given), 0, 'a verdict needs no reason');
 refused('a reason for it, later', \@deciders, 'modify', $e, [add => 'postroadHeldReason', 'x']);

@@ -45,6 +45,7 @@ my @same = (
     [qr/^to dn\.subtree="cn=held,\S+ attrs=postroadHeld/, 'where held mail is holds no verdict'],
     [qr/^by set="\(this.* \[forward\]" break for /, 'others go on as well'],
     [qr/^by anonymous set=.* break for by anonymous/, 'the last rule of 3 gives anonymous nothing either'],
+    [qr/^by group\S+ set="\(this\S* & \[password\]" break for /, 'who is in the gate goes on as well'],
     [qr/^by self set="\(this\S* & \[password\]" none for /, 'who binds is anonymous while he does, so for himself auth is of no use'],
     [qr/^by \* break for by \* none \| access to .* by (?:users|self) read by \* none$/, 'anonymous, or nobody, is left, whom the last rule of 3 stops'],
     [qr/^by \* break for by \* none \| access to dn\.subtree="\S+" attrs=userPassword by anonymous /, 'the rules of 3 give nobody a password'],
