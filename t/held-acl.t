@@ -155,6 +155,9 @@ refused('two at once, one under a language', \@deciders, 'modify', $e, $given, [
 refused('one under a language', \@deciders, 'modify', $e, [add => 'postroadHeldVerdict;lang-zh', 'reject']);
 refused('a reason under a language, before any', \@deciders, 'modify', $e, [add => 'postroadHeldReason;lang-zh', 'x']);
 fresh();
+is($as->{dom}->modify($e, [add => 'postroadHeldReason', 'x']), 0, 'a reason comes before the verdict');
+refused('to change it', \@deciders, 'modify', $e, $_) for [replace => 'postroadHeldReason', 'y'], ['delete', 'postroadHeldReason'], [delete => 'postroadHeldReason', 'x'];
+fresh();
 is($as->{dom}->modify($e, $given), 0, 'a verdict needs no reason');
 refused('a reason for it, later', \@deciders, 'modify', $e, [add => 'postroadHeldReason', 'x']);
 fresh(postroadHeldState => ['expired']);
