@@ -42,6 +42,7 @@ my @same = (
     [qr/^to dn\.subtree="cn=edit,/, 'nothing stands below it, and nobody but a system administrator can put something there'],
     [qr/^to dn\.subtree="cn=held,\S+ attrs=children for /, 'the rules behind it say the same of what stands below'],
     [qr/^to dn\.subtree="cn=held,\S+ for .* by set="\(user/, 'the rules before and behind it say the same of where held mail is'],
+    [qr/^to dn\.subtree="cn=held,\S+ attrs=entry,.* by \* read$/, 'its own rules end for each entry below'],
     [qr/^to dn\.subtree="cn=held,\S+ attrs=postroadHeld/, 'where held mail is holds no verdict'],
     [qr/^by \* write for by \* \+a \| \S+ \S+ \S+ attrs=postroadHeldVerdict filter=/, 'there is no verdict then that could be read, replaced or taken away'],
     [qr/^by set="\(this.* \[forward\]" break for /, 'others go on as well'],
