@@ -118,6 +118,26 @@ ok(state_is($sixth, 'approved'), 'which are carried out');
 kill 'CONT', $slapd;
 ok(wait_for(40, sub { state($sixth) eq 'approved' }), 'it goes on: it learns of that');
 
+# --- older access rules: what is refused can't be taken away
+sub refusals { my ($id) = @_; return scalar(() = audit_log() =~ /"action":"refused"[^\n]*id=\Q$id\E/g) }
+my $stuck = hold();
+ok(wait_for(20, sub { state($stuck) eq 'held' }), 'one more');
+slapd_stop('a', $slapd);
+slapd_conf('a', database => $rules =~ s/=zrscd/=rscd/r);
+$slapd = slapd_start('a');
+ok(forged($stuck, 'approve'), 'a verdict by nobody');
+ok(wait_for(40, sub { status()->{held}{directory} eq 'told' }), 'it is seen');
+sleep 5; # again and again
+ok(has_verdict($stuck), 'but it can\'t be taken away');
+is(refusals($stuck), 0, 'which is not recorded each time');
+slapd_stop('a', $slapd);
+slapd_conf('a', database => $rules);
+$slapd = slapd_start('a');
+ok(wait_for(40, sub { !has_verdict($stuck) && refusals($stuck) }), 'now it can') or diag(policyd_log());
+is(refusals($stuck), 1, 'and is recorded');
+decide($stuck, 'reject', 'enough');
+ok(state_is($stuck, 'rejected'), 'the message waited');
+
 # --- entries that are lost, and those of nobody
 my $seventh = hold();
 ok(wait_for(20, sub { state($seventh) eq 'held' }), 'one more');
