@@ -82,7 +82,8 @@ on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long steps, unsigned 
     *reserved0_r = *reserved1_r = 0;
     if (actions & SMFIF_SETSYMLIST) {
         smfi_setsymlist(ctx, SMFIM_CONNECT, (char *)"{daemon_name}");
-        smfi_setsymlist(ctx, SMFIM_ENVFROM, (char *)"{auth_authen}");
+        smfi_setsymlist(ctx, SMFIM_ENVFROM, (char *)"{auth_authen} {mail_addr}");
+        smfi_setsymlist(ctx, SMFIM_ENVRCPT, (char *)"{rcpt_addr}");
         smfi_setsymlist(ctx, SMFIM_EOM, (char *)"i");
     }
     return SMFIS_CONTINUE;
@@ -145,6 +146,18 @@ on_close(SMFICTX *ctx)
 
 /* --- the message --- */
 
+/*
+ * An address of the envelope as Postfix reads it. The client may have written it otherwise:
+ * "<@a.example:all@corp.example>", "<corp.example!all>" and "<all @corp.example>" are one.
+ */
+static const char *
+address_of(SMFICTX *ctx, const char *name, char **argv)
+{
+    const char *written = argv && argv[0] ? argv[0] : "", *read = macro(ctx, name);
+
+    return *read && *written && strcmp(written, "<>") != 0 ? read : written;
+}
+
 static sfsistat
 on_mail(SMFICTX *ctx, char **argv)
 {
@@ -156,7 +169,7 @@ on_mail(SMFICTX *ctx, char **argv)
     s->damaged = 0;
     s->traces = 0;
     message_begin(&s->message, shared->people, macro(ctx, "{auth_authen}"),
-                  argv && argv[0] ? argv[0] : "", s->handed, s->local);
+                  address_of(ctx, "{mail_addr}", argv), s->handed, s->local);
     envelope_begin(&s->envelope);
     hold_begin(shared->hold, &s->held, &s->message);
     spoof_begin(shared->spoof, &s->spoof, s->handed || s->message.inside, s->has_ip ? s->ip : NULL);
@@ -187,7 +200,7 @@ static sfsistat
 on_recipient(SMFICTX *ctx, char **argv)
 {
     struct session *s = smfi_getpriv(ctx);
-    const char *recipient = argv && argv[0] ? argv[0] : "";
+    const char *recipient = address_of(ctx, "{rcpt_addr}", argv);
     struct message_way way;
 
     if (!s)

@@ -109,6 +109,8 @@ my @cases = (
     [ 'passes', 'of a department, inside', to => $lina ],
     [ 'passes', 'of another department, to the outside', from => $lina, to => $guest ],
     [ 'all', 'to a list', from => $lina, to => 'all@corp.example' ],
+    map({ [ 'all', "to a list, written $_", from => $lina, to => $_ ] } '@x.example:all@corp.example', '"all@corp.example"', 'all @corp.example', 'all(x)@corp.example', 'corp.example!all', 'all%corp.example'),
+    [ 'sales-out', 'of a department, the sender written in another way', from => '@x.example:alice@corp.example', to => $guest ],
     [ 'couriers', 'to a list from outside', site => 'outside', server => 'mx1.hebei.example:25', from => $guest, to => 'couriers@post.example' ],
     [ 'large-list', 'to a large list', from => 'couriers@post.example', to => 'couriers@post.example' ],
     [ 'huge', 'a large message', text => "Subject: x\n\n" . ('x' x 70 . "\n") x 3000 ],
