@@ -158,7 +158,8 @@ verb_explain(struct ctl *ctl)
 
     if (ctl_value(ctl, "client") || ctl_value(ctl, "header-from"))
         return explain_spoof(ctl);
-    if (ctl_value(ctl, "from") || ctl_value(ctl, "to"))
+    if (ctl_value(ctl, "from") || ctl_value(ctl, "to") || ctl_value(ctl, "size") ||
+        ctl_value(ctl, "subject") || ctl_value(ctl, "attachment"))
         return explain_send(ctl);
     if (ctl->argc != 1)
         return ctl_usage(

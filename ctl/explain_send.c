@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * explain_send: "postroad explain --from A --to B": what smtpd would be told, asked over
- * the very socket it asks, and what that rests on. Counts nothing.
+ * the very socket it asks, what that rests on, and whether moderation would hold it. Counts nothing.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,7 +47,7 @@ value_of(const struct tabline *l, const char *key, char *out, size_t cap)
 }
 
 static void
-print_text(const struct tabline *l, const char *from, const char *to)
+print_text(const struct tabline *l, json_t *hold, const char *from, const char *to)
 {
     char value[2000];
 
@@ -65,11 +65,12 @@ print_text(const struct tabline *l, const char *from, const char *to)
         text_put(stdout, value);
         putchar('\n');
     }
-    puts("See postroad-sending(7) for the rules.");
+    explain_hold_print(hold);
+    puts("See postroad-sending(7) for the rules, and postroad-milter(8) for those of moderation.");
 }
 
 static void
-print_json(const struct tabline *l, const char *from, const char *to)
+print_json(const struct tabline *l, json_t *hold, const char *from, const char *to)
 {
     json_t *o = json_pack("{s:s, s:s}", "from", from, "to", to);
     char value[2000];
@@ -80,14 +81,39 @@ print_json(const struct tabline *l, const char *from, const char *to)
         snprintf(key, sizeof key, "%.*s", (int)l->field[i].key.n, l->field[i].key.p);
         json_object_set_new(o, key, json_string(value_of(l, key, value, sizeof value)));
     }
+    json_object_set(o, "moderation", hold);
     ctl_print_json(o);
 }
 
-/* A word that fits into one line of the request. */
+/* A word that fits into one line of the request, or is not there. */
 static int
 fits(const char *s)
 {
-    return strlen(s) <= 1000 && !strpbrk(s, "\r\n");
+    return !s || (strlen(s) <= 1000 && !strpbrk(s, "\r\n"));
+}
+
+static int
+is_size(const char *s)
+{
+    size_t n = strspn(s, "0123456789");
+
+    return n > 0 && n <= 18 && !s[n];
+}
+
+/* Print what smtpd would be told, and what moderation would do. */
+static int
+print_both(struct ctl *ctl, const struct tabline *line)
+{
+    const char *from = ctl_value(ctl, "from"), *to = ctl_value(ctl, "to");
+    json_t *hold;
+    int code = explain_hold(ctl, &hold);
+
+    if (ctl->json)
+        print_json(line, hold, from, to);
+    else
+        print_text(line, hold, from, to);
+    json_decref(hold);
+    return code;
 }
 
 int
@@ -98,10 +124,12 @@ explain_send(struct ctl *ctl)
     char request[4000], error[512], *reply;
     struct tabline line;
     size_t n;
+    int code;
 
-    if (ctl->argc != 0 || !from || !to || !fits(from) || !fits(to) || (size && !fits(size)))
-        return ctl_usage(
-            "explain takes one address, or --from ADDRESS --to ADDRESS [--size BYTES]");
+    if (ctl->argc != 0 || !from || !to || !fits(from) || !fits(to) || (size && !is_size(size)) ||
+        !fits(ctl_value(ctl, "subject")) || !fits(ctl_value(ctl, "attachment")))
+        return ctl_usage("explain takes one address, or --from ADDRESS --to ADDRESS "
+                         "[--size BYTES] [--subject TEXT] [--attachment NAME]");
     if (!*path)
         return ctl_fail(ctl, CTL_USAGE, "sockets.policy is empty: nobody judges what is sent");
     snprintf(request, sizeof request,
@@ -118,10 +146,7 @@ explain_send(struct ctl *ctl)
                         "the answer makes no sense: is postroad-policyd older "
                         "than this command?");
     }
-    if (ctl->json)
-        print_json(&line, from, to);
-    else
-        print_text(&line, from, to);
+    code = print_both(ctl, &line);
     free(reply);
-    return CTL_DONE;
+    return code;
 }

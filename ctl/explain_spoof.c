@@ -65,6 +65,7 @@ explain_spoof(struct ctl *ctl)
     int code;
 
     if (ctl->argc != 0 || !from || ctl_value(ctl, "to") || ctl_value(ctl, "size") ||
+        ctl_value(ctl, "subject") || ctl_value(ctl, "attachment") ||
         (header && strlen(header) > HEADER_MOST))
         return ctl_usage("explain takes --from ADDRESS --client IP [--header-from TEXT], too");
     question = json_pack("{s:s, s:s, s:s}", "verb", "explain-spoof", "from", from, "client",

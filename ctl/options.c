@@ -103,6 +103,8 @@ static const struct option options[] = {
     {"maillog", required_argument, NULL, OPT_NOTE},
     /* explain */
     {"size", required_argument, NULL, OPT_NOTE},
+    {"subject", required_argument, NULL, OPT_NOTE},
+    {"attachment", required_argument, NULL, OPT_NOTE},
     /* ldap-config */
     {"base", required_argument, NULL, OPT_NOTE},
     {"domains", required_argument, NULL, OPT_NOTE},

@@ -33,9 +33,10 @@
 
 static const struct verb verbs[] = {
     {"lookup", "MAP KEY", "ask a map over its socket, as Postfix does", "", verb_lookup},
-    {"explain", "ADDRESS | --from ADDRESS --to ADDRESS [--size BYTES] | --from ADDRESS --client IP",
-     "which way mail to ADDRESS goes, whether it may be sent, or come in, and why",
-     "from to size client header-from", verb_explain},
+    {"explain",
+     "ADDRESS | --from ADDRESS --to ADDRESS [--size BYTES] ... | --from ADDRESS --client IP",
+     "which way mail to ADDRESS goes, whether it may be sent, is held, or may come in, and why",
+     "from to size subject attachment client header-from", verb_explain},
     {"may", "ACTOR ACTION TARGET [VALUE]", "whether one may do it to the other, by which rule", "",
      verb_may},
     {"who", "", "which mailboxes administrators have open who are not their owners", "", verb_who},

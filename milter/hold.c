@@ -16,7 +16,7 @@
 
 #include "charset.h"
 #include "fold_text.h"
-#include "guard_hold.h"
+#include "hold_envelope.h"
 #include "mime_scan.h"
 #include "plain_text.h"
 
@@ -29,19 +29,15 @@ struct hold {
     const struct conf *conf;
     struct people *people;
     int folder;
-    struct hold_rule *rule;
-    unsigned n;
-    int64_t members; /* the most that a rule asks of a list; -1: none asks */
+    struct hold_rules rules;
     int64_t expire_ms;
 };
 
 struct hold_work {
     struct hold *h;
     struct held_record record;
-    struct guard_hold_seen seen[CONF_LIST_MAX];
-    char list[CONF_LIST_MAX][ADDR_MAX + 1];  /* whom a rule means by the list it names; "" */
+    struct hold_envelope envelope;
     const char *names_doubt, *subject_doubt; /* fixed strings */
-    int at_home, outbound;                   /* the target's mailbox is here; it goes out */
     int in_headers, in_body, looks;          /* looks: names of attachments count */
     struct mime_scan scan;
     unsigned conversions;
@@ -54,24 +50,15 @@ static _Thread_local unsigned *conversions; /* of the message being looked at */
 struct hold *
 hold_new(const struct conf *conf, struct people *people)
 {
-    const struct conf_list *list = &conf->milter.moderate;
     struct hold *h = calloc(1, sizeof *h);
-    char error[256];
 
     if (!h)
         return NULL;
-    *h = (struct hold){.conf = conf, .people = people, .folder = -1, .members = -1};
+    *h = (struct hold){.conf = conf, .people = people, .folder = -1};
     h->expire_ms = 1000 * hold_duration(span_of(conf->milter.moderate_expire));
-    h->rule = list->n ? calloc(list->n, sizeof *h->rule) : NULL;
-    if (list->n && !h->rule) {
+    if (hold_rules_read(&h->rules, conf) < 0) {
         free(h);
         return NULL;
-    }
-    /* conf_load has read them once: none is wrong. */
-    for (; h->n < list->n; h->n++) {
-        hold_rule_parse(&h->rule[h->n], list->v[h->n], error, sizeof error);
-        if (h->rule[h->n].members > h->members)
-            h->members = h->rule[h->n].members;
     }
     return h;
 }
@@ -101,7 +88,7 @@ hold_begin(struct hold *h, struct hold_mail *m, const struct message *message)
 {
     hold_free(m);
     *m = (struct hold_mail){0};
-    if (h->n > 0 && !message->handed && (*message->sender || *message->login))
+    if (h->rules.n > 0 && !message->handed && (*message->sender || *message->login))
         begin_work(m, h);
 }
 
@@ -137,61 +124,20 @@ bare(const char *address)
     return s.n >= 2 && s.p[0] == '<' && s.p[s.n - 1] == '>' ? (struct span){s.p + 1, s.n - 2} : s;
 }
 
-static void
-seen_at(enum guard_known *seen, enum guard_known now)
-{
-    if (*seen != GUARD_YES && now != GUARD_NO)
-        *seen = now;
-}
-
-static struct hold_person
-person_of(const struct person *p)
-{
-    return (struct hold_person){p->verdict == ROUTE_UNSURE, p->account, p->domain, p->department};
-}
-
-/* What the rules say of one recipient; a stranger is known by his address. */
-static void
-ask_rules(struct hold *h, struct hold_work *w, struct span address, const struct message_way *way)
-{
-    struct hold_recipient to = {person_of(&way->to), way->direction, way->to.is_list, 0};
-    struct addr a;
-
-    if (way->to.verdict == ROUTE_OUTSIDE && addr_parse(&a, address.p, address.n, "") == 1) {
-        to.who.account = a.text;
-        to.who.domain = addr_domain(&a);
-    }
-    if (to.is_list && h->members >= 0)
-        to.members = people_members(h->people, span_of(way->to.account), h->members + 1);
-    for (unsigned i = 0; i < h->n; i++) {
-        enum guard_known known = hold_rule_recipient(&h->rule[i], &to);
-
-        seen_at(&w->seen[i].recipient, known);
-        if (known == GUARD_YES && !*w->list[i] && hold_rule_means_list(&h->rule[i], &to))
-            copy(w->list[i], sizeof w->list[i], span_of(to.who.account));
-    }
-}
-
 void
 hold_recipient(struct hold *h, struct hold_mail *m, const char *recipient,
                const struct message_way *way)
 {
     struct held_record *r = m->work ? &m->work->record : NULL;
-    int at_home = way->to.verdict == ROUTE_LOCAL;
     struct span address = bare(recipient);
 
     if (!r)
         return;
     if (r->recipients < HELD_RECIPIENTS)
         copy(r->recipient[r->recipients++], sizeof r->recipient[0], address);
-    if (*way->to.account && (!*r->target || (at_home && !m->work->at_home))) {
-        copy(r->target, sizeof r->target, span_of(way->to.account));
-        m->work->at_home = at_home;
-    }
-    m->work->outbound |= way->direction == DIRECTION_OUTBOUND;
     if (!*r->direction || way->direction == DIRECTION_OUTBOUND)
         copy(r->direction, sizeof r->direction, span_of(direction_word(way->direction)));
-    ask_rules(h, m->work, address, way);
+    hold_envelope_add(&m->work->envelope, &h->rules, h->people, address, &way->to, way->direction);
 }
 
 /* --- what is in it --- */
@@ -210,10 +156,10 @@ on_name(void *ctx, struct span name, int best)
     struct held_record *r = &w->record;
     char text[sizeof r->attachment[0]];
 
-    for (unsigned i = 0; w->h && i < w->h->n; i++)
-        if (*w->h->rule[i].attachment && w->seen[i].attachment != GUARD_YES &&
-            hold_rule_attachment(&w->h->rule[i], name))
-            w->seen[i].attachment = GUARD_YES;
+    for (unsigned i = 0; w->h && i < w->h->rules.n; i++)
+        if (*w->h->rules.rule[i].attachment && w->envelope.seen[i].attachment != GUARD_YES &&
+            hold_rule_attachment(&w->h->rules.rule[i], name))
+            w->envelope.seen[i].attachment = GUARD_YES;
     if (!best || r->attachments == HELD_ATTACHMENTS || plain_text(text, sizeof text, name) == 0)
         return;
     for (unsigned i = 0; i < r->attachments; i++)
@@ -230,9 +176,9 @@ on_doubt(void *ctx, const char *why)
 
     if (!w->names_doubt)
         w->names_doubt = why;
-    for (unsigned i = 0; w->h && i < w->h->n; i++)
-        if (*w->h->rule[i].attachment)
-            w->seen[i].attachment = GUARD_YES;
+    for (unsigned i = 0; w->h && i < w->h->rules.n; i++)
+        if (*w->h->rules.rule[i].attachment)
+            w->envelope.seen[i].attachment = GUARD_YES;
 }
 
 /* A subject that can't be read may hold any word. */
@@ -249,11 +195,11 @@ take_subject(struct hold_work *w, struct span value)
         plain_text(w->record.subject, sizeof w->record.subject, (struct span){decoded, (size_t)n});
     if (folded_n < 0 || doubt)
         w->subject_doubt = folded_n < 0 ? "the subject is too long" : "the subject can't be read";
-    for (unsigned i = 0; w->h && i < w->h->n; i++)
-        if (*w->h->rule[i].subject &&
+    for (unsigned i = 0; w->h && i < w->h->rules.n; i++)
+        if (*w->h->rules.rule[i].subject &&
             (folded_n < 0 || doubt ||
-             hold_rule_subject(&w->h->rule[i], (struct span){folded, (size_t)folded_n})))
-            w->seen[i].subject = GUARD_YES;
+             hold_rule_subject(&w->h->rules.rule[i], (struct span){folded, (size_t)folded_n})))
+            w->envelope.seen[i].subject = GUARD_YES;
 }
 
 static struct guard_holding
@@ -261,15 +207,17 @@ holding(const struct hold *h, const struct hold_mail *m, const struct message *m
 {
     static const struct guard_hold_seen none[CONF_LIST_MAX];
 
-    return (struct guard_holding){.handed = message->handed,
-                                  .requested = m->requested,
-                                  .notice = !*message->sender && !*message->login,
-                                  .outside = !message->inside && !(m->work && m->work->outbound),
-                                  .from = person_of(&message->from),
-                                  .size = message->bytes + 2,
-                                  .rule = h->rule,
-                                  .seen = m->work ? m->work->seen : none,
-                                  .n = h->n};
+    return (struct guard_holding){
+        .handed = message->handed,
+        .requested = m->requested,
+        .notice = !*message->sender && !*message->login,
+        .outside =
+            m->work ? hold_envelope_outside(&m->work->envelope, message->inside) : !message->inside,
+        .from = hold_person_of(&message->from),
+        .size = message->bytes + 2,
+        .rule = h->rules.rule,
+        .seen = m->work ? m->work->envelope.seen : none,
+        .n = h->rules.n};
 }
 
 /* The envelope is complete: can any rule still hold, and what is to be looked at for that. */
@@ -281,7 +229,7 @@ begin_headers(struct hold *h, struct hold_mail *m, const struct message *message
     struct mime_sink sink = {w, to_utf8, on_name, on_doubt};
     int any = m->expected;
 
-    for (unsigned i = 0; i < h->n; i++)
+    for (unsigned i = 0; i < h->rules.n; i++)
         any |= guard_hold_may(&asked, i);
     if (!any) {
         hold_free(m);
@@ -333,11 +281,11 @@ hold_request(struct hold_mail *m, const char *rule, const char *why)
 
 /* --- its end --- */
 
-/* By which rule, why in words, and who may decide. */
+/* By which rule, and why in words. */
 static void
-name_rule(struct hold *h, struct hold_work *w, unsigned i, const struct message *message)
+name_rule(const struct hold *h, struct hold_work *w, unsigned i)
 {
-    const struct hold_rule *rule = &h->rule[i];
+    const struct hold_rule *rule = &h->rules.rule[i];
     struct held_record *r = &w->record;
     const char *doubt = *rule->attachment && w->names_doubt  ? w->names_doubt
                         : *rule->subject && w->subject_doubt ? w->subject_doubt
@@ -347,10 +295,6 @@ name_rule(struct hold *h, struct hold_work *w, unsigned i, const struct message 
     copy(r->rule, sizeof r->rule, span_of(rule->name));
     snprintf(why, sizeof why, "%s%s%s", rule->text, *doubt ? "; " : "", doubt);
     plain_text(r->why, sizeof r->why, span_of(why));
-    if (*w->list[i])
-        copy(r->target, sizeof r->target, span_of(w->list[i]));
-    else if ((message->inside || w->outbound) && *message->from.account)
-        copy(r->target, sizeof r->target, span_of(message->from.account));
     r->on_expire = rule->on_expire;
 }
 
@@ -400,13 +344,16 @@ hold_end(struct hold *h, struct hold_mail *m, const struct message *message, con
     g = guard_hold(&asked);
     if (g.verdict == GUARD_HOLD_LATER)
         snprintf(error, error_n, "the mirror can't be read, which rule %s needs",
-                 h->rule[g.rule].name);
+                 h->rules.rule[g.rule].name);
     if (g.verdict != GUARD_HOLD_HELD)
         return g.verdict == GUARD_HOLD_PASS ? 0 : -1;
     if (g.step == 4) {
-        name_rule(h, m->work, g.rule, message);
-        expire_ms = h->rule[g.rule].expire_s ? 1000 * h->rule[g.rule].expire_s : expire_ms;
+        name_rule(h, m->work, g.rule);
+        expire_ms =
+            h->rules.rule[g.rule].expire_s ? 1000 * h->rules.rule[g.rule].expire_s : expire_ms;
     }
+    copy(m->work->record.target, sizeof m->work->record.target,
+         span_of(hold_envelope_target(&m->work->envelope, &g, &message->from, message->inside)));
     m->held =
         write_record(h, &m->work->record, expire_ms, message, queue, now_ms, error, error_n) == 0;
     return m->held ? 1 : -1;

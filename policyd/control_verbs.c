@@ -237,6 +237,7 @@ static const struct verb {
     {"status", 0, verb_status},
     {"explain", 0, verb_explain},
     {"explain-spoof", 0, control_spoof},
+    {"explain-hold", 0, control_hold},
     {"digests", 0, verb_digests},
     {"may", 0, verb_may},
     {"digest", 0, verb_digest},

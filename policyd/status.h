@@ -15,6 +15,8 @@ json_t *status_json(struct control *c, const struct moment *now);
 json_t *explain_json(struct control *c, struct span address, const struct moment *now);
 /* explain_spoof.c: what becomes of mail from outside in our name. */
 json_t *control_spoof(struct control *c, const struct caller *who, json_t *request);
+/* explain_hold.c: whether a message would be held for a moderator. */
+json_t *control_hold(struct control *c, const struct caller *who, json_t *request);
 /* status.c: the mirror's state and age, in status and in explain. */
 json_t *status_mirror_json(struct control *c, const struct moment *now);
 /* Wall clock at which the mirror was last known to hold what its source holds; 0 never. */

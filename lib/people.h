@@ -31,6 +31,9 @@ struct people;
 
 /* NULL: no memory. conf is borrowed. The mirror need not be there yet. */
 struct people *people_new(const struct conf *conf);
+/* Over a mirror somebody else reads: for as long as his read goes on, and for one thread. Borrowed, too. */
+struct mirror;
+struct people *people_over(const struct conf *conf, struct mirror *mirror);
 void people_free(struct people **p);
 /*
  * Find address (without angle brackets) into *out. 1 it is an account's or list's, 0 it is not, with

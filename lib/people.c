@@ -34,6 +34,7 @@ struct people {
     uint64_t asked_at; /* structure when people_any_quarantine looked */
     int asked, asked_any;
     int have_sites, complete; /* complete: the store was filled once */
+    int borrowed;             /* the mirror, and the read it is in */
     int64_t checked_ms;
 };
 
@@ -53,6 +54,18 @@ people_new(const struct conf *conf)
     return p;
 }
 
+struct people *
+people_over(const struct conf *conf, struct mirror *mirror)
+{
+    struct people *p = people_new(conf);
+
+    if (p) {
+        p->mirror = mirror;
+        p->borrowed = 1;
+    }
+    return p;
+}
+
 void
 people_free(struct people **pp)
 {
@@ -61,7 +74,8 @@ people_free(struct people **pp)
     *pp = NULL;
     if (!p)
         return;
-    mirror_close(&p->mirror);
+    if (!p->borrowed)
+        mirror_close(&p->mirror);
     pthread_mutex_destroy(&p->lock);
     free(p->sites);
     free(p);
@@ -298,8 +312,9 @@ static int
 begin(struct people *p)
 {
     pthread_mutex_lock(&p->lock);
-    keep(p);
-    if (!p->mirror || mirror_begin(p->mirror) < 0)
+    if (!p->borrowed)
+        keep(p);
+    if (!p->mirror || (!p->borrowed && mirror_begin(p->mirror) < 0))
         return 0;
     p->complete = p->complete || is_complete(p->mirror);
     return 1;
@@ -312,8 +327,9 @@ end(struct people *p, int began, int found)
     if (began) {
         if (mirror_failed(p->mirror))
             found = -1;
-        mirror_end(p->mirror);
-        if (mirror_damaged(p->mirror))
+        if (!p->borrowed)
+            mirror_end(p->mirror);
+        if (!p->borrowed && mirror_damaged(p->mirror))
             mirror_close(&p->mirror);
     }
     pthread_mutex_unlock(&p->lock);
