@@ -28,7 +28,7 @@ say = $(if $(V),,@echo '  $1   $(if $(filter CC,$1),$<,$@)')
 
 # --- what is in the folders ---
 
-PURE_SRCS    := $(wildcard $(addprefix lib/,account.c addr.c attrs.c csv.c digest.c filter.c fold_text.c freshness.c guard_*.c held_id.c held_words.c hold_*.c limits.c mime_*.c named.c nearest.c netstring.c plain_text.c policy.c queue_line.c route.c site.c socketmap.c tabline.c uuid.c window.c x509.c))
+PURE_SRCS    := $(wildcard $(addprefix lib/,account.c addr.c attrs.c csv.c digest.c filter.c fold_text.c freshness.c guard_*.c held_id.c held_words.c hold_*.c limits.c mime_*.c named.c nearest.c netstring.c plain_text.c policy.c queue_line.c route.c routed.c site.c socketmap.c tabline.c uuid.c window.c x509.c))
 LIB_SRCS     := $(wildcard lib/*.c)
 POLICYD_SRCS := $(wildcard policyd/*.c)
 CTL_SRCS     := $(wildcard ctl/*.c)

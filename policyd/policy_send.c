@@ -14,6 +14,7 @@
 #include <time.h>
 
 #include "cidr.h"
+#include "routed.h"
 #include "send.h"
 #include "serve.h"
 #include "tabline.h"
@@ -180,18 +181,53 @@ known_of(int found)
     return found < 0 ? GUARD_UNSURE : found ? GUARD_YES : GUARD_NO;
 }
 
+/* 1, 0, -1. */
+static int
+is_ours(struct worker *w, struct span address)
+{
+    struct maps_who who;
+
+    maps_asked(w->maps, MAPS_CANT_WAIT);
+    return maps_who(w->maps, address, &who) < 0 ? -1 : who.parsed == 1 && who.ours;
+}
+
+/*
+ * Whom Postfix may deliver to: "a.example!all" and "all%a.example@its.own.name" are all@a.example. Which
+ * names are its own is not known here, so one of ours inside counts; out has room for it.
+ */
+static struct span
+meant(struct worker *w, struct span recipient, char out[ADDR_MAX + 1])
+{
+    char inner[2][ADDR_MAX + 1];
+    struct span in = recipient, best = recipient;
+    size_t n;
+
+    for (int i = 0; i < ROUTED_MOST && routed_inner(in, inner[i % 2], &n); i++) {
+        in = (struct span){inner[i % 2], n};
+        if (is_ours(w, in) == 0)
+            continue;
+        memcpy(out, in.p, n);
+        best = (struct span){out, n};
+    }
+    return best;
+}
+
 static void
 find_recipient(struct worker *w, struct question *q)
 {
+    char inner[ADDR_MAX + 1];
+    const struct span recipient = meant(w, q->req->recipient, inner);
     const struct send_entry *who = q->in.login == LOGIN_ACCOUNT ? q->login : NULL;
     static struct send_entry rcpt; /* large */
 
     if (who) /* what only outsiders may not is not looked for */
-        send_find_list(w, q->req->recipient, &rcpt);
+        send_find_list(w, recipient, &rcpt);
     else
-        send_find(w, q->req->recipient, 0, &rcpt);
+        send_find(w, recipient, 0, &rcpt);
     q->rcpt = &rcpt;
     q->in.inside = known_of(q->rcpt->ours);
+    if (recipient.p == inner && memchr(q->req->recipient.p, '@', q->req->recipient.n))
+        q->in.inside = known_of(is_ours(w, q->req->recipient));
     if (q->rcpt->found < 0 && q->rcpt->ours != 0) {
         /* The map mailbox says what is to be said of an address that may not exist. */
         q->in.receives = q->rcpt->kind == KIND_ACCOUNT ? GUARD_UNSURE : GUARD_OPEN;
