@@ -107,9 +107,12 @@ static int
 is_of_folded(const struct hold_rule *r, struct span part)
 {
     char folded[NAME_MOST + 1];
-    long n = fold_text(folded, sizeof folded, part);
     size_t tight = 0;
+    long n;
 
+    if (part.n > NAME_MOST / 4)
+        part = (struct span){part.p + part.n - NAME_MOST / 4, NAME_MOST / 4};
+    n = fold_text(folded, sizeof folded, part);
     if (n <= 0 || is_of(r, (struct span){folded, (size_t)n}))
         return n != 0; /* one that can't be folded is one of them */
     for (long i = 0; i < n; i++)
@@ -121,8 +124,6 @@ is_of_folded(const struct hold_rule *r, struct span part)
 int
 hold_rule_attachment(const struct hold_rule *r, struct span name)
 {
-    if (name.n > NAME_MOST / 4)
-        name = (struct span){name.p + name.n - NAME_MOST / 4, NAME_MOST / 4};
     if (name.n > 0 && strcmp(r->attachment, "*") == 0)
         return 1;
     for (size_t at = 0, end; at < name.n; at = end + 1) {

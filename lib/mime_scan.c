@@ -69,8 +69,10 @@ take_type(struct mime_scan *s, struct span value)
     value = trim(value);
     while (n < value.n && value.p[n] && !strchr(" \t\r\n;,(\"", value.p[n]))
         n++;
-    s->is_message |= begins(value, "message/");
+    s->is_typed = 1;
+    s->is_digest |= begins(value, "multipart/digest");
     s->is_compound |= !is_discrete((struct span){value.p, n});
+    s->is_message |= !is_discrete((struct span){value.p, n}) && !begins(value, "multipart/");
     if (is_word((struct span){value.p, n}, "message/partial"))
         s->sink.doubt(s->sink.ctx, "it is a part of a message only");
 }
@@ -133,7 +135,7 @@ begin_block(struct mime_scan *s)
     s->fields = 0;
     s->field = MIME_OTHER;
     s->value_n = 0;
-    s->value_over = s->is_message = s->is_compound = s->is_encoded = s->skips = 0;
+    s->value_over = s->is_message = s->is_compound = s->is_encoded = s->is_typed = s->skips = 0;
     s->broken = 0;
 }
 
@@ -143,7 +145,7 @@ end_block(struct mime_scan *s)
     int message;
 
     end_field(s);
-    message = s->is_message;
+    message = s->is_message || (s->is_digest && !s->is_typed);
     if (s->is_compound && s->is_encoded)
         s->sink.doubt(s->sink.ctx, "parts are encoded as a whole");
     begin_block(s);
@@ -229,7 +231,7 @@ take_line(struct mime_scan *s)
     } else if (s->in_header && !(s->fields == 0 && s->skips)) {
         end_block(s);
     }
-    if ((!s->in_header || s->fields == 0) && line.n > 6 && (*line.p == 'b' || *line.p == 'B'))
+    if (line.n > 6 && (*line.p == 'b' || *line.p == 'B'))
         take_uuencoded(s, line);
     s->line_n = 0;
     s->line_over = 0;
@@ -244,6 +246,7 @@ mime_scan_begin(struct mime_scan *s, const struct mime_sink *sink)
     s->line_n = 0;
     s->line_over = s->after_cr = s->looks = s->stopped = 0;
     s->told = 0;
+    s->is_digest = 0;
     begin_block(s);
 }
 

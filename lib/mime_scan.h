@@ -22,10 +22,11 @@ struct mime_scan {
     size_t value_n, line_n;
     int value_over, line_over, after_cr;
     /* Of the header block being read: */
-    int is_message, is_compound, is_encoded;
+    int is_message, is_compound, is_encoded, is_typed;
     int skips; /* blank lines in front of it do not end it */
     /* Of the whole message: */
     int looks;       /* the body has parts */
+    int is_digest;   /* those without a type are messages */
     unsigned told;   /* fields */
     unsigned broken; /* lines that are no headers, in the field being read */
     int stopped;     /* nothing more is looked at */

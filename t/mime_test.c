@@ -169,6 +169,18 @@ static const struct {
     {"exe", "a line among headers that is none",
      "Content-Type: multipart/mixed; boundary=b\n\n--b\nX: y\nwhat is this\n"
      "Content-Type: x/y; name=evil.exe\n\nTVqQ\n"},
+    {"exe", "a message in a digest, which needs no type",
+     "Content-Type: multipart/digest; boundary=b\n\n--b\n\nFrom: <a@b.example>\n"
+     "Content-Disposition: attachment; filename=evil.exe\n\nTVqQ\n--b--\n"},
+    {"none", "a text in a digest",
+     "Content-Type: multipart/digest; boundary=b\n\n--b\nContent-Type: text/plain\n\n"
+     "Content-Disposition: attachment; filename=evil.exe\n\nTVqQ\n--b--\n"},
+    {"exe", "a message whose type is behind a comment",
+     "Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: (x) message/rfc822\n\nX: y\n"
+     "Content-Disposition: attachment; filename=evil.exe\n\nTVqQ\n--b--\n"},
+    {"exe", "uuencoded behind what looks like a header",
+     "Content-Type: multipart/mixed; boundary=b\n\n--b\n\nHi\n--\nTel: 1\n"
+     "begin 644 evil.exe\n#0V%T\n"},
     {"exe", "a line before the headers that is none",
      "Content-Type: multipart/mixed; boundary=b\n\n--b\nwhat is this\n"
      "Content-Type: x/y; name=evil.exe\n\nTVqQ\n"},
@@ -289,6 +301,8 @@ test_limits(void)
           "doubt", "many lines that are no headers");
     limit("Content-Type: multipart/mixed\n\n--b\nContent-Type: x/y;name=", "a", 3000, ".exe\n\n",
           "doubt", "a name of 3,000 bytes");
+    limit("Content-Type: x/y;name=\"evil.exe:", "a", 1500, "\"\n\n", "exe",
+          "a long name of which a client leaves the beginning");
     limit("Content-Type: x/y", ";name=a", 2000, "\n\n", "doubt", "2,000 names");
     limit("Content-Type: x/y", ";name*=a", 100, "\n\n", "doubt", "100 names");
 }
