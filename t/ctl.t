@@ -137,11 +137,13 @@ policyd_stop();
 
 # --- completion ---
 SKIP: {
-    my $bash = (grep { -x } '/bin/bash', '/usr/bin/bash')[0] or skip 'no bash', 2;
+    my $bash = (grep { -x } '/bin/bash', '/usr/bin/bash')[0] or skip 'no bash', 3;
     my (undef, $words) = run('', $bash, '-c', ". $top/ctl/postroad.bash-completion; COMP_WORDS=(postroad -c x ''); COMP_CWORD=3; _postroad; echo \${COMPREPLY[\@]}");
     like($words, qr{lookup explain may who status doctor config sweep}, 'bash completes the verbs');
     (undef, $words) = run('', $bash, '-c', ". $top/ctl/postroad.bash-completion; COMP_LINE='postroad may a\@b manage:p'; COMP_POINT=\${#COMP_LINE};"
         . " COMP_WORDS=(postroad may a\@b manage : p); COMP_CWORD=5; _postroad; echo \${COMPREPLY[\@]}");
     is($words, "person placement\n", 'and actions, behind their colon');
+    (undef, $words) = run('', $bash, '-c', ". $top/ctl/postroad.bash-completion; COMP_WORDS=(postroad explain --a); COMP_CWORD=2; _postroad; echo \${COMPREPLY[\@]}");
+    is($words, "--attachment\n", 'and what explain takes');
 }
 done_testing();
