@@ -59,10 +59,11 @@ guard_spoof_rule_text(int rule)
         "an address it is from is of a domain of ours that says reject, and nobody vouches for it: "
         "refused",
         "of one that says quarantine: held",
-        "From has more bytes or domains than are looked at: as spoof.action says, but tagged at "
-        "least",
-        "whether an address it is from is ours can't be told: later where spoof.action is reject "
-        "or quarantine, else tagged; of one in a display name: tagged",
+        "From has more bytes or domains than are looked at: as spoof.action or the strictest "
+        "domain "
+        "says, but tagged at least",
+        "whether an address it is from is ours can't be told: later where spoof.action or a domain "
+        "says reject or quarantine, else tagged; of one in a display name: tagged",
         "a display name shows an address of ours: as spoof.display_name says, but no more than the "
         "domain does",
         "an address it is from is of a domain of ours that says tag: tagged",

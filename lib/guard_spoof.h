@@ -22,7 +22,7 @@ struct guard_spoofing {
     int too_much;             /* there is more in From than is looked at */
     enum guard_known shown;   /* YES: a display name shows an address of ours */
     enum spoof_action shown_action;
-    enum spoof_action otherwise; /* what is wanted where no domain says anything */
+    enum spoof_action otherwise; /* what is wanted where it is not known whose the domain is */
 };
 
 enum guard_spoof_verdict {

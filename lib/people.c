@@ -16,6 +16,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "guard_spoof.h"
 #include "mirror.h"
 
 #define CHECK_MS  1000 /* between looks whether the store is still the one we opened */
@@ -31,8 +32,9 @@ struct people {
     struct mirror *mirror;
     struct site_table *sites;
     uint64_t structure;
-    uint64_t asked_at; /* structure when people_any_quarantine looked */
-    int asked, asked_any;
+    uint64_t asked_at; /* structure when people_spoof_actions looked */
+    int asked;
+    unsigned actions;         /* what it saw last */
     int have_sites, complete; /* complete: the store was filled once */
     int borrowed;             /* the mirror, and the read it is in */
     int64_t checked_ms;
@@ -400,10 +402,9 @@ people_domain(struct people *p, struct span name, struct people_domain *out)
 
 struct asking {
     struct mirror *mirror;
-    int any;
+    unsigned actions;
 };
 
-/* 1 ends the walk. */
 static int
 says(void *ctx, struct span name)
 {
@@ -411,25 +412,29 @@ says(void *ctx, struct span name)
     struct mirror_domain d;
     struct span spoof;
     struct record r;
+    int action = -1;
 
-    if (mirror_domain(w->mirror, name, &d) == 1 && mirror_entry(w->mirror, d.uuid, &r) == 1)
-        w->any = record_find(&r, TAG_SPOOF, &spoof) && span_same(spoof, span_of("quarantine"));
-    return w->any;
+    if (mirror_domain(w->mirror, name, &d) == 1 && mirror_entry(w->mirror, d.uuid, &r) == 1 &&
+        record_find(&r, TAG_SPOOF, &spoof))
+        action = spoof_action_parse(spoof);
+    w->actions |= action >= 0 ? 1u << action : 0;
+    return 0;
 }
 
-int
-people_any_quarantine(struct people *p)
+unsigned
+people_spoof_actions(struct people *p)
 {
-    int began = begin(p), found = -1;
+    int began = begin(p);
     struct asking w = {p->mirror, 0};
+    unsigned actions;
 
-    if (began && p->complete && p->asked && p->asked_at == mirror_structure(p->mirror)) {
-        found = p->asked_any;
-    } else if (began && p->complete) {
+    if (began && p->complete && !(p->asked && p->asked_at == mirror_structure(p->mirror))) {
         p->asked_at = mirror_structure(p->mirror);
-        found = mirror_each_domain(p->mirror, span_of(""), says, &w) < 0 ? -1 : w.any;
-        p->asked = found >= 0;
-        p->asked_any = found;
+        p->asked =
+            mirror_each_domain(p->mirror, span_of(""), says, &w) >= 0 && !mirror_failed(p->mirror);
+        p->actions = p->asked ? w.actions : p->actions | w.actions;
     }
-    return end(p, began, found) != 0;
+    actions = p->actions;
+    end(p, began, 0);
+    return actions;
 }

@@ -47,7 +47,7 @@ int people_find(struct people *p, struct span address, struct person *out);
 int64_t people_members(struct people *p, struct span address, int64_t most);
 /* The domain of that canonical name, primary or further one: 1, 0 it is not ours, -1 can't tell. Likewise. */
 int people_domain(struct people *p, struct span name, struct people_domain *out);
-/* Whether postroadSpoof of any domain is "quarantine"; 1 when it can't be told. Likewise. */
-int people_any_quarantine(struct people *p);
+/* What postroadSpoof of any domain is, 1 << enum spoof_action; as it last was when it can't be told. Likewise. */
+unsigned people_spoof_actions(struct people *p);
 
 #endif

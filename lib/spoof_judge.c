@@ -187,7 +187,7 @@ spoof_judge(const struct spoof_message *m, const struct spoof_settings *s, spoof
                                          .forwarder = m->forwarder,
                                          .claimed = GUARD_NO,
                                          .shown = GUARD_NO,
-                                         .otherwise = s->action};
+                                         .otherwise = s->most > s->action ? s->most : s->action};
     if (!m->inside && !m->forwarder) {
         claim_field(&j, m->from, "From");
         claim_field(&j, m->sender, "Sender");
@@ -212,7 +212,8 @@ action_named(const char *word)
 struct spoof_settings
 spoof_settings_of(const char *action, const char *display, int subdomains)
 {
-    return (struct spoof_settings){action_named(action), action_named(display), subdomains};
+    return (struct spoof_settings){action_named(action), action_named(display), subdomains,
+                                   SPOOF_OFF};
 }
 
 void

@@ -28,6 +28,7 @@ struct spoof_settings {
     enum spoof_action action;  /* of domains that say nothing */
     enum spoof_action display; /* most that is done about a display name */
     int subdomains;            /* names below ours that are not in the directory count as ours */
+    enum spoof_action most;    /* the strictest that any domain of ours says */
 };
 
 struct spoof_message {

@@ -62,12 +62,22 @@ spoof_begin(const struct spoof *s, struct spoof_mail *m, int inside, const unsig
     vouch_begin(&m->vouch);
 }
 
+static enum spoof_action
+strictest(unsigned actions)
+{
+    enum spoof_action most = SPOOF_REJECT;
+
+    while (most > SPOOF_OFF && !(actions >> most & 1))
+        most--;
+    return most;
+}
+
 int
 spoof_may_hold(const struct spoof *s, const struct spoof_mail *m)
 {
     return m->judged && !m->forwarder &&
            (s->settings.action == SPOOF_QUARANTINE || s->settings.display == SPOOF_QUARANTINE ||
-            people_any_quarantine(s->people));
+            people_spoof_actions(s->people) >> SPOOF_QUARANTINE & 1);
 }
 
 /* Whether a header's name is that, with blanks behind it, too. */
@@ -123,8 +133,11 @@ spoof_end(const struct spoof *s, const struct spoof_mail *m, const char *envelop
                                     .from = &m->from,
                                     .sender = &m->sender,
                                     .vouch = &m->vouch};
+    struct spoof_settings settings = s->settings;
 
-    spoof_judge(&message, &s->settings, look, s->people, out);
+    if (m->judged)
+        settings.most = strictest(people_spoof_actions(s->people));
+    spoof_judge(&message, &settings, look, s->people, out);
 }
 
 /* --- words --- */

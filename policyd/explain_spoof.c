@@ -37,6 +37,32 @@ look(void *ctx, struct span name, struct spoof_domain *out)
     return 1;
 }
 
+struct asking {
+    struct mirror *mirror;
+    enum spoof_action most;
+};
+
+static int
+says(void *ctx, struct span name)
+{
+    struct asking *w = ctx;
+    struct spoof_domain d;
+
+    if (look(w->mirror, name, &d) == 1 && d.action > (int)w->most)
+        w->most = (enum spoof_action)d.action;
+    return 0;
+}
+
+/* What the strictest domain wants. */
+static enum spoof_action
+strictest(struct mirror *m)
+{
+    struct asking w = {m, SPOOF_OFF};
+
+    mirror_each_domain(m, span_of(""), says, &w);
+    return w.most;
+}
+
 static int
 is_in(const struct conf_list *list, const unsigned char ip[16])
 {
@@ -85,6 +111,7 @@ judged_json(const struct conf *conf, struct mirror *m, const struct asked *a,
     struct spoof_result r;
     char reply[SPOOF_REPLY] = "";
 
+    s.most = strictest(m);
     from_header_begin(&from);
     from_header_add(&from, header_from, strlen(header_from));
     spoof_judge(&message, &s, look, m, &r);

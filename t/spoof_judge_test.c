@@ -58,7 +58,8 @@ vouch_for(struct vouch *v, const char *domain, const char *by)
 static void
 row(int line, char *envelope, char *from, char *vouched, const char *want)
 {
-    struct spoof_settings s = {SPOOF_TAG, SPOOF_QUARANTINE, strstr(vouched, "subdomains") != NULL};
+    struct spoof_settings s = {SPOOF_TAG, SPOOF_QUARANTINE, strstr(vouched, "subdomains") != NULL,
+                               SPOOF_OFF};
     struct from_header f, sender_f;
     struct spoof_result r;
     struct vouch v;
@@ -119,9 +120,33 @@ table(const char *path)
         fclose(in);
 }
 
+/* Where it is not known whose a domain is, the strictest counts, whoever says it. */
+static void
+test_most(void)
+{
+    struct spoof_settings s = {.action = SPOOF_OFF, .most = SPOOF_REJECT};
+    struct spoof_message m = {.envelope = ""};
+    struct spoof_result r;
+    struct from_header f;
+
+    m.from = &f;
+    from_header_begin(&f);
+    f.more = 1;
+    spoof_judge(&m, &s, lookup, NULL, &r);
+    is_int(r.guard.verdict, SPOOF_IS_REJECTED, "too much in From, where a domain says reject");
+    from_header_begin(&f);
+    from_header_add(&f, "x@unread.example", 16);
+    spoof_judge(&m, &s, lookup, NULL, &r);
+    is_int(r.guard.verdict, SPOOF_WAITS, "nobody can tell whose it is: later");
+    s.most = SPOOF_TAG;
+    spoof_judge(&m, &s, lookup, NULL, &r);
+    is_int(r.guard.verdict, SPOOF_IS_TAGGED, "where no domain is that strict: tagged");
+}
+
 int
 main(void)
 {
+    test_most();
     table("t/tables/spoof-judge.tbl");
     return tap_done();
 }
