@@ -43,6 +43,7 @@ struct held {
     int64_t confirmed_ms;
     struct access_client *access;
     struct queue_ask *queue;    /* NULL: there is no role queue */
+    struct held_asked *asked;   /* what it was asked and has not answered */
     struct held_ldap *ldap;     /* NULL: no directory is told */
     struct held_mailer *mailer; /* NULL: nobody is told */
     struct held_record record;  /* the one at hand */

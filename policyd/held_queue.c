@@ -18,7 +18,8 @@
 #define SLACK_S 60
 #define OTHER_S 2 /* the same where the sender is another one */
 
-struct asked {
+struct held_asked {
+    struct held_asked *next;
     struct held *held;
     struct held_item *item; /* it is busy, so it stays */
     int64_t not_after_s;
@@ -32,10 +33,26 @@ held_queue_open(struct held *h, int fd)
     return h->queue ? 0 : -1;
 }
 
+/* It was answered, or could not be asked. */
+static void
+asked_free(struct held_asked *q)
+{
+    struct held_asked **at = q ? &q->held->asked : NULL;
+
+    while (at && *at && *at != q)
+        at = &(*at)->next;
+    if (at && *at)
+        *at = q->next;
+    free(q);
+}
+
+/* Answers that are on their way nobody takes any more. */
 void
 held_queue_close(struct held *h)
 {
     queue_ask_free(&h->queue);
+    while (h->asked)
+        asked_free(h->asked);
 }
 
 static int64_t
@@ -44,15 +61,17 @@ not_after(const struct held_record *r)
     return r->time_ms / 1000 + SLACK_S;
 }
 
-static struct asked *
+static struct held_asked *
 asked_new(struct held *h, struct held_item *item)
 {
-    struct asked *q = malloc(sizeof *q);
+    struct held_asked *q = malloc(sizeof *q);
 
     if (!q)
         return NULL;
-    *q = (struct asked){.held = h, .item = item, .not_after_s = not_after(&h->record)};
+    *q = (struct held_asked){
+        .next = h->asked, .held = h, .item = item, .not_after_s = not_after(&h->record)};
     memcpy(q->sender, h->record.sender, sizeof q->sender);
+    h->asked = q;
     return q;
 }
 
@@ -68,7 +87,7 @@ say_unsure(struct held *h, const struct held_item *item, const char *text)
 }
 
 static enum held_queue
-found(const struct asked *q, const struct queue_answer *a)
+found(const struct held_asked *q, const struct queue_answer *a)
 {
     int64_t early = strcasecmp(a->entry.sender, q->sender) == 0 ? 0 : SLACK_S - OTHER_S;
 
@@ -80,7 +99,7 @@ found(const struct asked *q, const struct queue_answer *a)
 static void
 on_look(void *ctx, const struct queue_answer *a)
 {
-    struct asked *q = ctx;
+    struct held_asked *q = ctx;
     struct held_item *item = q->item;
     enum held_queue at = HELD_QUEUE_UNSURE;
 
@@ -92,17 +111,17 @@ on_look(void *ctx, const struct queue_answer *a)
         say_unsure(q->held, item, a->text);
     item->queue = (unsigned char)at;
     held_settled(q->held, item, 0);
-    free(q);
+    asked_free(q);
 }
 
 int
 held_queue_look(struct held *h, struct held_item *item)
 {
-    struct asked *q = asked_new(h, item);
+    struct held_asked *q = asked_new(h, item);
 
     if (q && queue_ask_look(h->queue, h->record.queue, on_look, q))
         return 0;
-    free(q);
+    asked_free(q);
     say_unsure(h, item, queue_ask_works(h->queue) ? "too much is asked" : "there is no role queue");
     return -1;
 }
@@ -111,7 +130,7 @@ held_queue_look(struct held *h, struct held_item *item)
 static void
 on_order(void *ctx, const struct queue_answer *a)
 {
-    struct asked *q = ctx;
+    struct held_asked *q = ctx;
     struct held *h = q->held;
 
     if (a->verdict == QUEUE_DONE)
@@ -121,13 +140,13 @@ on_order(void *ctx, const struct queue_answer *a)
     if (a->verdict == QUEUE_UNSURE)
         say_unsure(h, q->item, a->text);
     held_settled(h, q->item, a->verdict != QUEUE_DONE);
-    free(q);
+    asked_free(q);
 }
 
 int
 held_queue_order(struct held *h, struct held_item *item, int release)
 {
-    struct asked *q = asked_new(h, item);
+    struct held_asked *q = asked_new(h, item);
     uint64_t number = 0;
 
     if (q)
@@ -135,6 +154,6 @@ held_queue_order(struct held *h, struct held_item *item, int release)
                          : queue_ask_delete(h->queue, h->record.queue, q->not_after_s, on_order, q);
     if (number)
         return 0;
-    free(q);
+    asked_free(q);
     return -1;
 }

@@ -312,7 +312,8 @@ is(ask(sprintf 'look F%08X', $many), 'done fine', "one of $many");
 ok(wait_for(30, sub { figures()->{hold} =~ /^@{[ $many + 1 ]}\// }), 'all are counted');
 my $size_of = sub { my ($pid) = @_; return slurp("/proc/$pid/status") =~ /^VmHWM:\s+(\d+)/m ? $1 : 0 };
 my ($now) = called('postroad-queue');
-cmp_ok($size_of->($now), '<', 20000, 'in little memory');
+# A sanitizer keeps some of what was freed.
+cmp_ok($size_of->($now), '<', `grep -c __asan_init policyd/postroad-policyd` > 0 ? 100_000 : 20_000, 'in little memory, in kB');
 say_to(sprintf 'release F%08X', $_) for 1 .. 40;
 my @done = grep { /\tdone\t/ } map { line(60) } 1 .. 40;
 is(scalar @done, 40, 'many are released, one after the other');
