@@ -127,11 +127,17 @@ take_descriptors(struct msghdr *m, int fd[2])
 {
     struct cmsghdr *c = CMSG_FIRSTHDR(m);
 
-    if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS ||
-        c->cmsg_len != CMSG_LEN(2 * sizeof(int)))
+    if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
         return -1;
-    memcpy(fd, CMSG_DATA(c), 2 * sizeof(int));
-    return 0;
+    if (c->cmsg_len == CMSG_LEN(2 * sizeof(int))) {
+        memcpy(fd, CMSG_DATA(c), 2 * sizeof(int));
+        return 0;
+    }
+    if (c->cmsg_len == CMSG_LEN(sizeof(int))) { /* there is room for no more than two */
+        memcpy(fd, CMSG_DATA(c), sizeof(int));
+        close(fd[0]);
+    }
+    return -1;
 }
 
 /* 1: an order was taken; 0: none; -1: the role is gone. */
