@@ -17,6 +17,8 @@
 
 #define CELL    512
 #define SUBJECT 60 /* columns of it in a table */
+#define SHORTLY \
+    2000 /* messages; in longer lists each has its whole ID, as all are compared with all */
 
 /* --- the table --- */
 
@@ -46,6 +48,8 @@ short_id(json_t *list, json_t *m)
     json_t *other;
     size_t i;
 
+    if (json_array_size(list) > SHORTLY)
+        return id;
     json_array_foreach(list, i,
                        other) if (other != m &&
                                   held_id_means(queue, span_of(show_text(other, "id")))) return id;
