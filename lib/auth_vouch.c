@@ -63,6 +63,24 @@ add_results(struct vouch *v, struct auth_results *a, int sealed)
     }
 }
 
+/* Each instance of a chain, 1 to 50, is there once (RFC 8617 4.2.1). */
+static void
+add_instance(struct vouch *v, uint64_t *set, const char *value, size_t n)
+{
+    struct span i;
+    unsigned number = 0;
+
+    if (auth_tag(value, n, "i", &i))
+        for (size_t at = 0; at < i.n; at++)
+            number = i.p[at] >= '0' && i.p[at] <= '9' && number <= 50
+                         ? 10 * number + (unsigned)(i.p[at] - '0')
+                         : 51;
+    if (number == 0 || number > 50 || (*set >> number & 1))
+        v->stranger = 1;
+    else
+        *set |= UINT64_C(1) << number;
+}
+
 static void
 add_seal(struct vouch *v, const struct vouch_settings *s, const char *value, size_t n)
 {
@@ -70,6 +88,7 @@ add_seal(struct vouch *v, const struct vouch_settings *s, const char *value, siz
     struct span d;
 
     v->seals++;
+    add_instance(v, &v->sealed, value, n);
     if (auth_tag(value, n, "d", &d) && addr_domain_canon(d.p, d.n, name) > 0)
         for (size_t i = 0; i < s->nsealers; i++)
             if (addr_domain_canon(s->sealers[i], strlen(s->sealers[i]), known) > 0 &&
@@ -91,6 +110,7 @@ vouch_header(struct vouch *v, const struct vouch_settings *s, const char *name, 
     } else if (strcasecmp(name, "ARC-Seal") == 0) {
         add_seal(v, s, value, n);
     } else if (strcasecmp(name, "ARC-Authentication-Results") == 0) {
+        add_instance(v, &v->reported, value, n);
         if (s->nsealers > 0 && n <= VOUCH_VALUE && auth_results_begin(&a, value, n))
             add_results(v, &a, 1);
     } else if (strcasecmp(name, "Authentication-Results") == 0) {
@@ -106,7 +126,7 @@ static int
 counts(const struct vouch *v, enum vouch_by by)
 {
     if (by == VOUCH_ARC)
-        return v->arc_pass && v->seals > 0 && !v->stranger;
+        return v->arc_pass && v->seals > 0 && !v->stranger && v->sealed == v->reported;
     return by != VOUCH_DMARC || !v->dmarc_not;
 }
 

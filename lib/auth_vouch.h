@@ -11,6 +11,8 @@
 #ifndef POSTROAD_AUTH_VOUCH_H
 #define POSTROAD_AUTH_VOUCH_H
 
+#include <stdint.h>
+
 #include "addr.h"
 #include "span.h"
 
@@ -38,10 +40,11 @@ struct vouch {
         enum vouch_by by;
     } domain[VOUCH_DOMAINS];
     unsigned n, fields, seals;
-    int below;     /* a Received field was seen */
-    int arc_pass;  /* the verifier says that the chain of seals is unbroken */
-    int stranger;  /* somebody sealed whom we don't trust */
-    int dmarc_not; /* a result of DMARC is not "pass" */
+    uint64_t sealed, reported; /* instances of the chain that have a seal, and results */
+    int below;                 /* a Received field was seen */
+    int arc_pass;              /* the verifier says that the chain of seals is unbroken */
+    int stranger;              /* somebody sealed whom we don't trust, or the chain is none */
+    int dmarc_not;             /* a result of DMARC is not "pass" */
 };
 
 void vouch_begin(struct vouch *v);
