@@ -351,10 +351,10 @@ scan_field(struct scan *s, const char *p, const char *end)
         quotes &= !quote || close;
         comments &= !comment || close;
         if (close) {
-            if (quote)
-                stop(s, PLAIN);
-            else
-                s->at[PLAIN].gap = 1;
+            /* In the midst of a domain some programs leave quotes out. */
+            for (const char *q = p + 1; quote && s->at[PLAIN].on && q < close - 1; q++)
+                show(s, PLAIN, (unsigned char)*q);
+            s->at[PLAIN].gap |= comment;
             show_inside(s, quote ? QUOTED : COMMENT, p + 1, close - 1);
             p = close;
         } else if (word > 0) {

@@ -127,6 +127,9 @@ for my $case (@cases) {
     is(outcome(%o), $want, "$want: $what");
 }
 
+my $hides = $lab->send(site => 'hebei', from => '', to => 'all@corp.example', login => $alice, password => 'sample-alice');
+ok($hides->{reply} =~ /queued as (\w+)/ && records()->{$1}, 'who has logged in does not hide behind an empty sender');
+
 # --- what is known of it ---
 ok($lab->log_text('hebei') =~ /milter triggers HOLD action|milter-hold: END-OF-MESSAGE .*: sales-out;/, 'Postfix says that it held messages because of a milter');
 my $before = time;
