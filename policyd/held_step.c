@@ -24,6 +24,8 @@ held_lets_go(enum held_state state, enum held_on_expire on_expire)
 static struct held_next
 step_held(const struct held_facts *f)
 {
+    int unheard = f->published && f->directory < 0; /* a verdict may be there */
+
     if ((!f->seen || f->recheck) && f->queue == HELD_QUEUE_UNASKED)
         return next(HELD_LOOK, 1, "whether it is in the hold queue");
     if (!f->seen && f->queue == HELD_QUEUE_UNSURE)
@@ -36,7 +38,7 @@ step_held(const struct held_facts *f)
         return next(HELD_MARK_GONE, 5, "somebody else released or deleted it");
     if (!f->seen)
         return next(HELD_SEEN, 6, "in the hold queue");
-    if (f->now_ms >= f->expires_ms && f->on_expire != HELD_EXPIRE_KEEP)
+    if (f->now_ms >= f->expires_ms && f->on_expire != HELD_EXPIRE_KEEP && !unheard)
         return next(HELD_EXPIRE, 7, "its time is over");
     if (f->directory > 0 && !f->published)
         return next(HELD_PUBLISH, 8, "not in the directory yet");
