@@ -28,6 +28,8 @@
 /* As milter_macro_daemon_name calls the port where other sites hand mail over. */
 #define HANDOFF_NAME "handoff"
 
+#define ADDRESS_MAX 1024 /* with its angle brackets */
+
 struct session {
     struct message message;
     struct envelope envelope; /* only where something is journaled */
@@ -151,17 +153,21 @@ on_close(SMFICTX *ctx)
  * "<@a.example:all@corp.example>", "<corp.example!all>" and "<all @corp.example>" are one.
  */
 static const char *
-address_of(SMFICTX *ctx, const char *name, char **argv)
+address_of(SMFICTX *ctx, const char *name, char **argv, char out[ADDRESS_MAX])
 {
     const char *written = argv && argv[0] ? argv[0] : "", *read = macro(ctx, name);
 
-    return *read && *written && strcmp(written, "<>") != 0 ? read : written;
+    if (!*read || !*written || strcmp(written, "<>") == 0 || strlen(read) + 3 > ADDRESS_MAX)
+        return written;
+    snprintf(out, ADDRESS_MAX, "<%s>", read);
+    return out;
 }
 
 static sfsistat
 on_mail(SMFICTX *ctx, char **argv)
 {
     struct session *s = smfi_getpriv(ctx);
+    char sender[ADDRESS_MAX];
 
     answer_is_told(s);
     if (!s)
@@ -169,7 +175,7 @@ on_mail(SMFICTX *ctx, char **argv)
     s->damaged = 0;
     s->traces = 0;
     message_begin(&s->message, shared->people, macro(ctx, "{auth_authen}"),
-                  address_of(ctx, "{mail_addr}", argv), s->handed, s->local);
+                  address_of(ctx, "{mail_addr}", argv, sender), s->handed, s->local);
     envelope_begin(&s->envelope);
     hold_begin(shared->hold, &s->held, &s->message);
     spoof_begin(shared->spoof, &s->spoof, s->handed || s->message.inside, s->has_ip ? s->ip : NULL);
@@ -200,7 +206,8 @@ static sfsistat
 on_recipient(SMFICTX *ctx, char **argv)
 {
     struct session *s = smfi_getpriv(ctx);
-    const char *recipient = address_of(ctx, "{rcpt_addr}", argv);
+    char address[ADDRESS_MAX];
+    const char *recipient = address_of(ctx, "{rcpt_addr}", argv, address);
     struct message_way way;
 
     if (!s)
