@@ -14,7 +14,8 @@
 
 #define IDLE_MS   1000
 #define RETRY_MAX 60000
-#define BUDGET_MS 200 /* then others have their turn */
+#define BUDGET_MS 200   /* then others have their turn */
+#define HEARD_MS  60000 /* a verdict in the directory is seen every two seconds, while it is there */
 
 static void
 facts_of(struct held *h, const struct held_item *item, int64_t now, struct held_facts *f)
@@ -31,6 +32,7 @@ facts_of(struct held *h, const struct held_item *item, int64_t now, struct held_
                              .published = item->published,
                              .shown = item->shown,
                              .recheck = now >= item->look_ms,
+                             .waiting = item->heard_ms && now - item->heard_ms < HEARD_MS,
                              .time_ms = item->time_ms,
                              .expires_ms = item->expires_ms,
                              .decided_ms = item->decided_ms,

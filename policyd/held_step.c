@@ -24,7 +24,8 @@ held_lets_go(enum held_state state, enum held_on_expire on_expire)
 static struct held_next
 step_held(const struct held_facts *f)
 {
-    int unheard = f->published && f->directory < 0; /* a verdict may be there */
+    /* A verdict is there, or may be. */
+    int unheard = f->waiting || (f->published && f->directory < 0);
 
     if ((!f->seen || f->recheck) && f->queue == HELD_QUEUE_UNASKED)
         return next(HELD_LOOK, 1, "whether it is in the hold queue");

@@ -25,6 +25,7 @@ struct held_facts {
     enum held_on_expire on_expire;
     int seen, audited, done, noticed, end_noticed, published, shown; /* bool, on disk */
     int recheck; /* it is some time since Postfix was asked for it */
+    int waiting; /* there is a verdict; whether it counts can't be told yet */
     int64_t time_ms, expires_ms, decided_ms, now_ms; /* see held_clock.h */
     int64_t grace_ms, keep_ms;
     enum held_queue queue;

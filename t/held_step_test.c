@@ -43,6 +43,7 @@ parse(const char *line, struct held_facts *f, char want[32])
                              .published = strchr(flags, 'p') != NULL,
                              .shown = strchr(flags, 'h') != NULL,
                              .recheck = strstr(line, " recheck") != NULL,
+                             .waiting = strstr(line, " verdict") != NULL,
                              .expires_ms = 120 * HOUR,
                              .decided_ms = 24 * HOUR,
                              .now_ms = hour * HOUR,
@@ -107,6 +108,7 @@ nth(unsigned i, struct held_facts *f)
     TAKE(published, 2);
     TAKE(shown, 2);
     TAKE(recheck, 2);
+    TAKE(waiting, 2);
     TAKE(queue, 5);
     f->directory = (int)(i % 3) - 1, i /= 3;
     f->notify = (int)(i % 3) - 1, i /= 3;
