@@ -310,8 +310,7 @@ not_counted(SMFICTX *ctx, const struct session *s, const char *queue, int64_t no
         log_error("a message can't be counted, it %s queue=%s skipped=%u error=\"%s\"",
                   shared->goes_on ? "goes on" : "has to come again", queue, skipped, error);
     if (shared->goes_on) {
-        accounting_missed(shared->accounting, now_ms, s ? s->message.recipients : 0,
-                          s ? s->message.bytes : 0);
+        accounting_missed(shared->accounting, now_ms, s->message.recipients, s->message.bytes);
         return SMFIS_CONTINUE;
     }
     smfi_setreply(ctx, (char *)"451", (char *)"4.3.0",
@@ -474,12 +473,11 @@ not_journaled(SMFICTX *ctx, const char *queue, const char *error)
 static sfsistat
 take(SMFICTX *ctx, struct session *s, const char *queue, int64_t now_ms)
 {
-    char error[256] = "out of memory";
+    char error[256];
 
-    if (s && shared->journal && !s->handed &&
-        journal(ctx, s, queue, now_ms, error, sizeof error) < 0)
+    if (shared->journal && !s->handed && journal(ctx, s, queue, now_ms, error, sizeof error) < 0)
         return not_journaled(ctx, queue, error);
-    if (s && count(s, queue, now_ms, error, sizeof error) == 0)
+    if (count(s, queue, now_ms, error, sizeof error) == 0)
         return SMFIS_CONTINUE;
     return not_counted(ctx, s, queue, now_ms, error);
 }
@@ -491,19 +489,21 @@ end_message(SMFICTX *ctx, struct session *s, int64_t now_ms)
     char error[256];
     sfsistat rc;
 
-    if (s && shared->traces && !s->handed && s->traces > TRACE_MOST)
+    if (!s) /* no rule can be asked about a message nothing is known of */
+        return not_held(ctx, queue, "out of memory");
+    if (shared->traces && !s->handed && s->traces > TRACE_MOST)
         return too_many(ctx, queue, TRACE_NAME);
-    if (s && !s->handed && s->spoof.tags > TRACE_MOST)
+    if (!s->handed && s->spoof.tags > TRACE_MOST)
         return too_many(ctx, queue, SPOOF_TAG_NAME);
-    rc = s ? judge(ctx, s, queue) : SMFIS_CONTINUE;
+    rc = judge(ctx, s, queue);
     if (rc != SMFIS_CONTINUE)
         return rc;
-    if (s && shared->traces)
+    if (shared->traces)
         put_trace(ctx, s, queue, now_ms);
-    if (s && hold(ctx, s, queue, now_ms, error, sizeof error) < 0)
+    if (hold(ctx, s, queue, now_ms, error, sizeof error) < 0)
         return not_held(ctx, queue, error);
     rc = take(ctx, s, queue, now_ms);
-    if (s && rc != SMFIS_CONTINUE)
+    if (rc != SMFIS_CONTINUE)
         hold_undo(shared->hold, &s->held);
     return rc;
 }
@@ -517,7 +517,7 @@ on_end(SMFICTX *ctx)
 
     if (rc == SMFIS_TEMPFAIL)
         figures_event(FLOW_TEMPFAILED, now_ms);
-    if (!s || rc != SMFIS_CONTINUE)
+    if (rc != SMFIS_CONTINUE)
         return rc;
     figures_message(&s->message, now_ms);
     if (s->held.held)

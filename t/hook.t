@@ -315,6 +315,7 @@ $d->write_conf(hook => hook_conf(max_events => 16, accounts => '[ "sms=*@a.examp
 $d->mark;
 kill 'HUP', $d->{pid};
 ok($d->wait_log(qr/reloaded/), 'reloaded with a small queue');
+ok($d->wait_log(qr/started role=hook/), 'the role, too');
 await('the role is back', sub { queued() >= 0 });
 say_lines(map { event("n$_\@a.example", $_) } 1 .. 25);
 is(queued(), 16, 'a full queue holds as many as it may');
@@ -344,6 +345,7 @@ $d->write_conf(hook => hook_conf(targets => "[ \"sms=command:$dir/cmd -- %{subje
 $d->mark;
 kill 'HUP', $d->{pid};
 ok($d->wait_log(qr/reloaded/), 'reloaded with a command for a target');
+ok($d->wait_log(qr/started role=hook/), 'the role, too');
 await('the role is back', sub { queued() >= 0 });
 sub ran { open my $log, '<', "$dir/cmd.log" or return 0; my @lines = <$log>; return wantarray ? @lines : scalar @lines }
 my $nasty = q(; touch ) . "$dir/harm" . q( $\(date\) `date` "'  x);
@@ -381,6 +383,7 @@ $d->mark;
 orders(500);
 kill 'HUP', $d->{pid};
 ok($d->wait_log(qr/reloaded/), 'reloaded with a short age');
+ok($d->wait_log(qr/started role=hook/), 'the role, too');
 await('the role is back', sub { queued() >= 0 });
 say_lines(event('anna@a.example', 1));
 ok(await('it is given up', sub { queued() == 0 }), 'what is too old is given up');
