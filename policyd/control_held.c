@@ -56,7 +56,7 @@ control_held(struct control *c, const struct caller *who, json_t *request)
     if (!who->may_change) {
         log_warning("control: refused verb=held uid=%ld pid=%ld", (long)who->uid, (long)who->pid);
         return control_error(CONTROL_USAGE, "held messages: only root and the daemon's user may "
-                                            "ask here; give --as to ask the directory");
+                                            "ask here; give -D to ask the directory");
     }
     if (!held_ask_works(c->held))
         return control_error(CONTROL_NO, "no mail is held here: see milter.moderate in "

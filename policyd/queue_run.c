@@ -186,7 +186,7 @@ static void __attribute__((noreturn)) help(int fd, const struct role_env *env)
     const struct rlimit few = {64, 64}, no_core = {0, 0};
     struct queue_order o;
     int out_err[2], running = 0, rc;
-    char error[256];
+    char error[256] = "no way to /";
 
     prctl(PR_SET_NAME, "postroad-super", 0, 0, 0);
     setrlimit(RLIMIT_CORE, &no_core);
