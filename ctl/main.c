@@ -9,10 +9,14 @@
  * verb. Must not read the mirror by itself: what it shows is what the daemon
  * that answers Postfix says.
  */
+#include <errno.h>
 #include <getopt.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "config.h"
 #include "text.h"
@@ -88,6 +92,34 @@ run(struct ctl *ctl, const struct verb *verb)
     return status;
 }
 
+/*
+ * Whose end went away? The reader of our output (head, less): end quietly, as
+ * programs do. A server's: what was written says EPIPE, and the verb tells what
+ * happened; libldap has no MSG_NOSIGNAL. Only async-signal-safe calls here.
+ */
+static void
+pipe_broke(int number)
+{
+    struct pollfd out = {.fd = STDOUT_FILENO};
+    int saved = errno;
+
+    if (poll(&out, 1, 0) == 1 && (out.revents & (POLLERR | POLLHUP))) {
+        signal(number, SIG_DFL);
+        raise(number);
+    }
+    errno = saved;
+}
+
+/* A handler, not SIG_IGN: the programs we start begin with the default again. */
+static void
+pipe_watch(void)
+{
+    struct sigaction action = {.sa_handler = pipe_broke, .sa_flags = SA_RESTART};
+
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGPIPE, &action, NULL);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -97,6 +129,7 @@ main(int argc, char **argv)
 
     if (status != -1)
         return status;
+    pipe_watch();
     if (optind == argc)
         return ctl_usage("which verb?");
     if (strcmp(argv[optind], "help") == 0)

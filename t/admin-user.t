@@ -241,5 +241,26 @@ is_run([postroad('user', 'show', 'alice@corp.example', '--json')], 75, qr/\A\{"o
     my $tcp = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 5) or die;
     is_run([postroad('whoami', '--external', '--uri', 'ldaps://127.0.0.1:' . $tcp->sockport)], 75, $nothing, qr/can't be reached/, 'nor in TLS');
     cmp_ok(time - $start, '<', 20, 'both in bounded time');
+
+    # SIGPIPE, as when the server ends the connection while we write to it: only who reads our output may end us by it.
+    my $server = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 5) or die;
+    my @hurt = map {
+        pipe my $reader, my $writer or die "pipe: $!";
+        close $reader if $_;
+        my $pid = fork // die "fork: $!";
+        if (!$pid) {
+            open STDOUT, '>&', $writer;
+            open STDERR, '>', "$dir/stderr";
+            exec("$top/ctl/postroad", '-c', $conf, 'whoami', '--external', '--uri', 'ldaps://127.0.0.1:' . $server->sockport) or POSIX::_exit(127);
+        }
+        close $writer;
+        my $asked = $server->accept;
+        kill PIPE => $pid;
+        close $asked;
+        waitpid $pid, 0;
+        $?;
+    } 0, 1;
+    is($hurt[0], 75 << 8, 'a connection that breaks while we write: 75 as well') or diag("status $hurt[0]");
+    is($hurt[1] & 127, POSIX::SIGPIPE(), 'but nobody is left to read our output: ended by SIGPIPE, as usual') or diag("status $hurt[1]");
 }
 done_testing();
