@@ -6,11 +6,13 @@
  * none that is announced wrongly, twice or not at all hides a part, nor does any depth. What is not a header
  * line inside a header is taken as more of the one before. A CR alone ends a line as LF does. Promises: a
  * part whose headers some mail program would see is seen. What is encoded as a whole can't be looked into,
- * and is a doubt. Must not decode bodies.
+ * and is a doubt; what is encrypted or Outlook's is told by the name such files have. Must not decode bodies.
  */
 #include "mime_scan.h"
 
 #include <strings.h>
+
+#include "mime_type.h"
 
 #define BROKEN_MOST 16
 
@@ -64,8 +66,13 @@ is_discrete(struct span type)
 static void
 take_type(struct mime_scan *s, struct span value)
 {
+    const char *sealed = mime_type_sealed(value), *elsewhere = mime_type_elsewhere(value);
     size_t n = 0;
 
+    if (sealed)
+        s->sink.name(s->sink.ctx, span_of(sealed), 1);
+    if (elsewhere)
+        s->sink.doubt(s->sink.ctx, elsewhere);
     value = trim(value);
     while (n < value.n && value.p[n] && !strchr(" \t\r\n;,(\"", value.p[n]))
         n++;
@@ -73,8 +80,6 @@ take_type(struct mime_scan *s, struct span value)
     s->is_digest |= begins(value, "multipart/digest");
     s->is_compound |= !is_discrete((struct span){value.p, n});
     s->is_message |= !is_discrete((struct span){value.p, n}) && !begins(value, "multipart/");
-    if (is_word((struct span){value.p, n}, "message/partial"))
-        s->sink.doubt(s->sink.ctx, "it is a part of a message only");
 }
 
 static void
@@ -217,11 +222,20 @@ take_uuencoded(struct mime_scan *s, struct span line)
         s->sink.name(s->sink.ctx, line, 1);
 }
 
+/* Encrypted text without any MIME. */
+static void
+take_armour(struct mime_scan *s, struct span line)
+{
+    if (begins(line, "-----BEGIN PGP MESSAGE"))
+        s->sink.name(s->sink.ctx, span_of("encrypted.pgp"), 1);
+}
+
 static void
 take_line(struct mime_scan *s)
 {
     struct span line = {s->line, s->line_n};
 
+    take_armour(s, line);
     if (s->looks && line.n >= 2 && line.p[0] == '-' && line.p[1] == '-') {
         if (s->in_header)
             end_block(s);

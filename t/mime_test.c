@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * mime_text, mime_names, mime_scan: the rows of t/tables/mime-names.tbl; subjects; and messages in which an
+ * mime_text, mime_names, mime_type, mime_scan: the rows of t/tables/mime-names.tbl and mime-sealed.tbl; subjects; and messages in which an
  * attachment is or is not, each cut in two at every place.
  */
 #include <stdlib.h>
@@ -15,7 +15,7 @@ static struct mime_scan scan;
 
 struct found {
     int exe, doubt, names;
-    char why[128], last[512];
+    char why[128], last[512], best[512]; /* best: all names that are to be shown */
 };
 
 static void
@@ -26,6 +26,9 @@ on_name(void *ctx, struct span name, int best)
     f->names += best;
     f->exe |= hold_rule_attachment(&rule, name);
     snprintf(f->last, sizeof f->last, "%.*s", (int)name.n, name.p);
+    if (best)
+        snprintf(f->best + strlen(f->best), sizeof f->best - strlen(f->best), "%s%.*s",
+                 *f->best ? "," : "", (int)name.n, name.p);
 }
 
 static void
@@ -96,32 +99,66 @@ unescape(char *out, const char *in)
     return n;
 }
 
-/* As a header of the message, and as one of a part. */
+/* One header: what is found when it is of the message, and of a part of one. */
+static void
+look_at_header(const char *header, size_t n, struct found *alone, struct found *part)
+{
+    size_t name = (size_t)((const char *)memchr(header, ':', n) - header), head;
+    char text[2048];
+
+    *alone = (struct found){0};
+    mime_scan_begin(&scan, &(struct mime_sink){alone, charset_utf8, on_name, on_doubt});
+    mime_scan_header(&scan, (struct span){header, name},
+                     (struct span){header + name + 1, n - name - 1});
+    head = (size_t)snprintf(text, sizeof text, "Content-Type: multipart/mixed\n\n--x\n");
+    memcpy(text + head, header, n);
+    memcpy(text + head + n, "\n\n.exe\n", 7);
+    *part = look((struct span){text, head + n + 7}, 1);
+}
+
 static void
 test_row(const char *line)
 {
-    char want[8], header[1024], text[2048], what[600];
+    char want[8], header[1024], what[600];
     const char *bar = strchr(line, '|');
-    struct found f;
-    size_t n, head;
+    struct found alone, part;
 
     if (!bar || sscanf(line, "%7s", want) != 1 || strlen(bar) > 500) {
         ok(0, "an unreadable row: %s", line);
         return;
     }
-    n = unescape(header, bar + 2);
-    f = (struct found){0};
-    mime_scan_begin(&scan, &(struct mime_sink){&f, charset_utf8, on_name, on_doubt});
-    head = (size_t)((char *)memchr(header, ':', n) - header);
-    mime_scan_header(&scan, (struct span){header, head},
-                     (struct span){header + head + 1, n - head - 1});
+    look_at_header(header, unescape(header, bar + 2), &alone, &part);
     snprintf(what, sizeof what, "%s: %s", want, bar + 2);
-    is_str(answer(&f), want, what);
-    head = (size_t)snprintf(text, sizeof text, "Content-Type: multipart/mixed\n\n--x\n");
-    memcpy(text + head, header, n);
-    memcpy(text + head + n, "\n\n.exe\n", 7);
-    f = look((struct span){text, head + n + 7}, 1);
-    is_str(answer(&f), want, "and of a part");
+    is_str(answer(&alone), want, what);
+    is_str(answer(&part), want, "and of a part");
+}
+
+/* What can't be looked into: "NAME,NAME; DOUBT | header". */
+static const char *
+sealed_answer(const struct found *f, char out[700])
+{
+    snprintf(out, 700, "%s%s%s", *f->best ? f->best : "none", f->doubt ? "; " : "", f->why);
+    return out;
+}
+
+static void
+test_sealed_row(const char *line)
+{
+    char want[300] = "", header[1024], got[700];
+    const char *bar = strchr(line, '|');
+    struct found alone, part;
+    size_t n = bar ? (size_t)(bar - line) : 0;
+
+    if (!bar || n >= sizeof want || strlen(bar) > 500) {
+        ok(0, "an unreadable row: %s", line);
+        return;
+    }
+    while (n > 0 && line[n - 1] == ' ')
+        n--;
+    memcpy(want, line, n);
+    look_at_header(header, unescape(header, bar + 2), &alone, &part);
+    is_str(sealed_answer(&alone, got), want, bar + 2);
+    is_str(sealed_answer(&part, got), want, "and of a part");
 }
 
 /* --- messages --- */
@@ -217,6 +254,15 @@ static const struct {
      "quoted-printable\nContent-Type: message/rfc822\n\nX: y\n\nHi\n--b--\n"},
     {"doubt", "a part of a message",
      "Content-Type: message/partial; id=x; number=2\n\nX: y\n\nHi\n"},
+    {"doubt", "a part of a message in a part",
+     "Content-Type: multipart/mixed; boundary=b\n\n--b\n"
+     "Content-Type: message/partial; id=x; number=1\n\nX: y\n\nHi\n--b--\n"},
+    {"doubt", "a file that is elsewhere",
+     "Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: message/external-body; "
+     "access-type=URL; URL=\"http://x.example/evil\"\n\nContent-Type: x/y\n\n--b--\n"},
+    {"exe", "one that has a name",
+     "Content-Type: message/external-body; access-type=URL\n\nContent-Type: x/y; "
+     "name=evil.exe\n\n"},
     {"none", "a part of another type",
      "Content-Type: multipart/mixed; boundary=b\n\n--b\n"
      "Content-Type: application/pdf; name=a.pdf\n\nJVBE\n--b--\n"},
@@ -248,6 +294,22 @@ test_messages(void)
         if (!ok(bad == 0, "%s: %s", messages[i].want, messages[i].what))
             printf("# %u of %zu cuts; %s %s\n", bad, text.n + 1, answer(&f), f.why);
     }
+}
+
+static void
+test_armour(void)
+{
+    struct found f = look(span_of("Subject: x\n\n-----BEGIN PGP MESSAGE-----\n\nhQ\n"), 7);
+
+    is_str(f.best, "encrypted.pgp", "encrypted text without MIME");
+    f = look(span_of("Content-Type: multipart/mixed\n\n--b\n\n-----BEGIN PGP MESSAGE-----\n--b\n"
+                     "Content-Type: x/y; name=evil.exe\n\n"),
+             40);
+    is_str(f.best, "encrypted.pgp,evil.exe", "in a part, before another");
+    f = look(span_of("Subject: x\n\n> -----BEGIN PGP MESSAGE-----\n"
+                     "-----BEGIN PGP SIGNATURE-----\n"),
+             7);
+    is_str(f.best, "", "quoted, or a signature");
 }
 
 /* --- limits --- */
@@ -371,25 +433,35 @@ test_endless(void)
     free(text);
 }
 
-int
-main(void)
+static void
+each_row(const char *path, void (*test)(const char *line), int least)
 {
-    FILE *f = fopen("t/tables/mime-names.tbl", "r");
-    char line[1024], error[256];
+    FILE *f = fopen(path, "r");
+    char line[1024];
     int rows = 0;
 
-    hold_rule_parse(&rule, "p: attachment=exe", error, sizeof error);
     while (f && fgets(line, sizeof line, f)) {
         line[strcspn(line, "\n")] = '\0';
         if (line[0] == '#' || line[0] == '\0')
             continue;
-        test_row(line);
+        test(line);
         rows++;
     }
     if (f)
         fclose(f);
-    ok(rows > 50, "%d rows", rows);
+    ok(rows > least, "%s has %d rows", path, rows);
+}
+
+int
+main(void)
+{
+    char error[256];
+
+    hold_rule_parse(&rule, "p: attachment=exe", error, sizeof error);
+    each_row("t/tables/mime-names.tbl", test_row, 50);
+    each_row("t/tables/mime-sealed.tbl", test_sealed_row, 20);
     test_messages();
+    test_armour();
     test_limits();
     test_subjects();
     test_endless();
