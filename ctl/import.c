@@ -14,9 +14,9 @@ static int
 check_passwords(const struct import *im)
 {
     for (size_t i = 0; i < im->n; i++)
-        if (im->lines[i].password && !password_scheme(im->ctl->conf))
-            return ctl_usage("a column \"password\" needs admin.password_scheme \"crypt\" or "
-                             "\"ssha512\"");
+        if (im->lines[i].password && !password_ours(im->ctl->conf))
+            return ctl_usage("a column \"password\" can't be with admin.password_scheme "
+                             "\"server\"");
     return CTL_DONE;
 }
 

@@ -23,7 +23,15 @@ struct writing {
         struct import_line *l;
     } sent[UNDER_WAY];
     size_t nsent, done, all;
+    struct import_line *first; /* the first that was added with a password */
 };
+
+static void
+secret_of(const struct import_line *l, struct secret *s)
+{
+    s->n = strlen(l->password);
+    memcpy(s->text, l->password, s->n + 1);
+}
 
 static struct dir_change *
 entry_of(struct import_line *l, const char *scheme)
@@ -34,8 +42,7 @@ entry_of(struct import_line *l, const char *scheme)
 
     if (!c || !l->password)
         return c;
-    s.n = strlen(l->password);
-    memcpy(s.text, l->password, s.n + 1);
+    secret_of(l, &s);
     if (password_hash(scheme, &s, hash) == 0)
         dir_change_value(c, DIR_ADD, "userPassword", hash);
     else
@@ -54,6 +61,27 @@ refused(struct writing *w, struct import_line *l)
         import_refuse(l, "the department is there no more: %s", dir_parent(l->dn));
     else
         import_refuse(l, "%s", dir_error(w->d));
+}
+
+static void
+added(struct writing *w, struct import_line *l)
+{
+    l->fate = FATE_ADDED;
+    if (!w->first && l->password)
+        w->first = l;
+}
+
+/* Passwords that open nothing are better heard of now than from everybody on Monday. */
+static void
+try_first(struct writing *w)
+{
+    struct secret s;
+
+    if (!w->first || dir_dry(w->d))
+        return;
+    secret_of(w->first, &s);
+    password_check(w->d, w->first->dn, &s);
+    secret_wipe(&s);
 }
 
 static void
@@ -77,7 +105,7 @@ answer(struct writing *w)
         w->sent[i].id = 0;
         w->nsent--;
         if (code == CTL_DONE)
-            w->sent[i].l->fate = FATE_ADDED;
+            added(w, w->sent[i].l);
         else
             refused(w, w->sent[i].l);
         progress(w);
@@ -115,7 +143,7 @@ send(struct writing *w, struct import_line *l, const char *scheme)
 int
 import_write(struct import *im, struct dir *d)
 {
-    const char *scheme = password_scheme(im->ctl->conf);
+    const char *scheme = password_scheme(d);
     struct writing w = {.im = im, .d = d};
     int code = CTL_DONE;
 
@@ -134,5 +162,7 @@ import_write(struct import *im, struct dir *d)
     for (size_t i = 0; i < UNDER_WAY; i++)
         if (w.sent[i].id)
             w.sent[i].l->fate = FATE_UNKNOWN;
+    if (code == CTL_DONE)
+        try_first(&w);
     return code;
 }

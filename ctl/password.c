@@ -57,16 +57,6 @@ password_choose(const struct ctl *ctl, const char *whose, struct secret *s, int 
     return rc == 0 ? CTL_DONE : ctl_fail(ctl, CTL_USAGE, "%s", error);
 }
 
-const char *
-password_scheme(const struct conf *conf)
-{
-    const char *scheme = conf->admin.password_scheme;
-
-    if (strcmp(scheme, "server") == 0)
-        return NULL;
-    return strcmp(scheme, "auto") == 0 ? "crypt" : scheme;
-}
-
 /* Our hash in place of all that is there. */
 static int
 set_hash(struct dir *d, const char *dn, const char *scheme, const struct secret *s)
@@ -77,7 +67,7 @@ set_hash(struct dir *d, const char *dn, const char *scheme, const struct secret 
 
     if (password_hash(scheme, s, hash) < 0) {
         dir_change_free(&c);
-        return dir_refuse(d, CTL_TEMPORARY, "the password can't be hashed by %s here", scheme);
+        return password_cannot(d, scheme);
     }
     if (c)
         dir_change_value(c, DIR_REPLACE, "userPassword", hash);
@@ -119,7 +109,7 @@ password_check(struct dir *d, const char *dn, const struct secret *s)
 int
 password_set(struct dir *d, const char *dn, const struct secret *s)
 {
-    const char *scheme = password_scheme(dir_ctl(d)->conf);
+    const char *scheme = password_scheme(d);
     int code = scheme ? set_hash(d, dn, scheme, s) : dir_password(d, dn, s->text);
 
     return code == CTL_DONE ? password_check(d, dn, s) : code;

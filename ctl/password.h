@@ -16,10 +16,18 @@
  * them was said; then s is empty.
  */
 int password_choose(const struct ctl *ctl, const char *whose, struct secret *s, int *given_r);
-/* A userPassword value; scheme "crypt" or "ssha512". 0, or -1: no random numbers, or not known here. */
+/* A userPassword value. 0, or -1: no random numbers, no memory, or a scheme not known here. */
 int password_hash(const char *scheme, const struct secret *s, char out[PASSWORD_HASH_MAX]);
-/* Whether the configuration lets us hash it; then scheme for password_hash, else NULL. */
-const char *password_scheme(const struct conf *conf);
+int password_knows(const char *scheme); /* 0: built without what it takes */
+/* Whether we hash it, and not the server. */
+int password_ours(const struct conf *conf);
+/*
+ * Then by which scheme: the configured one; for "auto" argon2 where the server is seen to check that
+ * and no other server has to, else crypt. NULL: the server does it.
+ */
+const char *password_scheme(struct dir *d);
+/* The error of a password_hash() that failed. */
+int password_cannot(struct dir *d, const char *scheme);
 /*
  * Set it, and see whether the directory opens with it. CTL_DONE also when it does not: then the
  * warning says so.

@@ -57,14 +57,14 @@ check(struct dir *d, struct adding *a)
 static int
 write_entry(struct dir *d, struct adding *a)
 {
-    const char *scheme = a->has_password ? password_scheme(dir_ctl(d)->conf) : NULL;
+    const char *scheme = a->has_password ? password_scheme(d) : NULL;
     struct dir_change *c = user_entry(&a->u);
     char hash[PASSWORD_HASH_MAX];
     int code;
 
     if (scheme && password_hash(scheme, &a->password, hash) < 0) {
         dir_change_free(&c);
-        return dir_refuse(d, CTL_TEMPORARY, "the password can't be hashed by %s here", scheme);
+        return password_cannot(d, scheme);
     }
     if (scheme && c)
         dir_change_value(c, DIR_ADD, "userPassword", hash);
@@ -85,7 +85,7 @@ finish_password(struct dir *d, struct adding *a)
 
     if (!a->has_password || dir_dry(d))
         return CTL_DONE;
-    if (password_scheme(dir_ctl(d)->conf))
+    if (password_ours(dir_ctl(d)->conf))
         return password_check(d, a->dn, &a->password);
     code = password_set(d, a->dn, &a->password);
     if (code != CTL_DONE && !dir_ctl(d)->json)

@@ -280,7 +280,7 @@ const struct conf_row conf_rows[] = {
     STRING("admin.bind_dn", admin.bind_dn, "", 0, DN_LEN,
            "Who the postroad command binds as when --bind-dn is not given: a DN or a mail "
            "address."),
-    WORD("admin.password_scheme", admin.password_scheme, "auto", "auto crypt ssha512 server",
+    WORD("admin.password_scheme", admin.password_scheme, "auto", "auto argon2 crypt ssha512 server",
          "How the postroad command hashes passwords; server: the directory server does it."),
 
     LIST(
