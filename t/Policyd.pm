@@ -14,7 +14,7 @@ use Socket qw(SOCK_STREAM);
 use Time::HiRes qw(time sleep);
 
 our $program = getcwd() . '/policyd/postroad-policyd';
-my $WAIT_S = 15;
+my $WAIT_S = 30;
 
 # Call $sub until it returns something true; that, or undef after $seconds.
 sub wait_for {

@@ -12,6 +12,7 @@ use IO::Select;
 use IO::Socket::INET;
 use IO::Socket::UNIX;
 use JSON::PP;
+use Ports;
 use Test::More;
 use Time::HiRes qw(time);
 use Trial;
@@ -20,7 +21,7 @@ use Dovecot;
 plan(skip_all => 'the programs are not built') if grep { !-x "$top/$_" } qw(policyd/postroad-policyd ctl/postroad);
 my $LIMIT = 60;
 $SIG{PIPE} = 'IGNORE';
-my $PORT = 20573;
+my $PORT = free_port();
 
 sub http {
     my ($request) = @_;
@@ -170,7 +171,7 @@ is($answer->{status}, -1, 'and as an administrator');
         my $s = $listener->accept or return;
         sysread $s, my $request, 8192;
         syswrite $tell, 'x';
-        wait_for(20, sub { -e "$dir/go-on" });
+        wait_for(30, sub { -e "$dir/go-on" });
         syswrite $s, "no\ttext=said after the reload\n";
         sleep 5;
     });

@@ -12,6 +12,7 @@ use IO::Select;
 use IO::Socket::INET;
 use JSON::PP;
 use Socket qw(SHUT_WR);
+use Ports;
 use Test::More;
 use Time::HiRes qw(time);
 use Trial;
@@ -85,7 +86,8 @@ sub role_pid {
 
 # --- begin without a directory ---
 spew($ldif, "dn: broken\nthis is no LDIF\n");
-ok(policyd_start(qq(ldif = "$ldif";), qq(access: { max_connections = 1100; };\nrights: { max_age = 2; };\n), '127.0.0.1:20571'),
+my $http = '127.0.0.1:' . free_port();
+ok(policyd_start(qq(ldif = "$ldif";), qq(access: { max_connections = 1100; };\nrights: { max_age = 2; };\n), $http),
     'policyd begins without a directory');
 wait_for($LIMIT, sub { -S "$dir/access" && role_pid() });
 is((session('alice@a.example', 'alice@a.example', 'imap'))[1]{word}, 'unsure', 'nothing was ever loaded: unsure, even for the owner');
@@ -332,7 +334,7 @@ sub postroad { return run('', "$top/ctl/postroad", '-c', "$dir/postroad.conf", @
 
 # --- figures ---
 {
-    my $s = IO::Socket::INET->new(PeerAddr => '127.0.0.1:20571') or die "no HTTP: $!\n";
+    my $s = IO::Socket::INET->new(PeerAddr => $http) or die "no HTTP: $!\n";
     print $s "GET /metrics HTTP/1.0\r\n\r\n";
     my $metrics = join '', <$s>;
     my ($yes) = $metrics =~ /^postroad_access_questions_total\{word="session",answer="yes"\} (\d+)$/m;

@@ -6,6 +6,7 @@
 # happens when a department vanishes or slapd stops in the middle.
 use strict;
 use warnings;
+use Exit;
 use File::Basename qw(dirname);
 use lib dirname(__FILE__) . '/lib';
 use JSON::PP;
@@ -37,7 +38,7 @@ my $uri = Trial::uri_of('a');
 spew("$dir/pw", "secret\n");
 chmod 0600, "$dir/pw";
 policyd_start(qq{uri = "$uri"; base = "o=corp"; bind_dn = "cn=root,o=corp"; password_file = "$dir/pw"; retry_max = 1;});
-ok(wait_for(10, sub { (source()->{phase} // '') eq 'persist' }), 'policyd follows the directory');
+ok(wait_for(30, sub { (source()->{phase} // '') eq 'persist' }), 'policyd follows the directory');
 
 my $csv = "$dir/people.csv";
 my @command = ("$top/ctl/postroad", '-c', "$dir/postroad.conf", 'user');
@@ -148,7 +149,7 @@ unlike($export, qr/Wort|\{CRYPT\}/, 'no passwords');
     my @dns = grep { !/^uid=frank/ } ldap_search('a', '-b', $CORP, '(&(objectClass=inetOrgPerson)(!(postroadRole=*)))', '1.1') =~ /^dn: (.*)$/mg;
     my @encoded = map { "dn:: $_" } ldap_search('a', '-b', $CORP, '(&(objectClass=inetOrgPerson)(!(postroadRole=*)))', '1.1') =~ /^dn:: (.*)$/mg;
     ldap_change('a', join '', map { "$_\nchangetype: delete\n\n" } (map { "dn: $_" } @dns), @encoded);
-    wait_for(5, sub { !@{ control(verb => 'taken', addresses => ['one@corp.example'])->{taken} } });
+    wait_for(30, sub { !@{ control(verb => 'taken', addresses => ['one@corp.example'])->{taken} } });
     import_is($export, 0, qr/line 2: there already/, qr/: \d+ added, \d+ there already, 0 refused/, 'what was exported and deleted is imported again');
     my $now = $dump->();
     is($now, $was, 'and is as it was');
@@ -200,7 +201,7 @@ like(slurp("$dir/sum"), qr/Run the same again/, 'and what to do');
 $slapd = start_slapd();
 my @added = $report =~ /^line \d+: added s(\d+)\@/mg;
 my $kept = mail_count('(mail=s*@corp.example)');
-wait_for(20, sub { (source()->{phase} // '') eq 'persist' });
+wait_for(30, sub { (source()->{phase} // '') eq 'persist' });
 is((user('import', $csv))[0], 0, 'a rerun completes');
 like(slurp("$dir/stderr"), qr/$MANY people: \d+ added, \d+ there already, 0 refused/, 'without a refusal');
 is(mail_count('(mail=s*@corp.example)'), mail_count('(|(mail=s?@corp.example)(mail=s*@corp.example))'), 'nobody is there twice');
@@ -220,7 +221,7 @@ is(uids('k'), $MANY, 'and everybody is there once');
 
 spew($csv, "address,department\n" . join '', map { "w$_\@corp.example,sales/east\n" } 1 .. $MANY);
 my @pids = map { start_import() } 1 .. 2;
-my @codes = map { waitpid $_, 0; $? >> 8 } @pids;
+my @codes = map { waitpid $_, 0; exit_code() } @pids;
 ok(!(grep { $_ != 0 && $_ != 1 } @codes), 'two administrators import the same at once: both come to an end') or diag("@codes");
 is(uids('w'), $MANY, 'and everybody is there once');
 is((user('import', $csv))[0], 0, 'a rerun has nothing to do');

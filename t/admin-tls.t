@@ -9,6 +9,7 @@ use warnings;
 use File::Basename qw(dirname);
 use lib dirname(__FILE__) . '/lib';
 use Certificates;
+use Ports;
 use Test::More;
 use Time::HiRes qw(time);
 use Trial;

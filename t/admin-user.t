@@ -38,7 +38,7 @@ my $rootpw = secret_file('pw-root', "secret\n");
 
 my $directory = qq{uri = "$uri"; base = "o=corp"; bind_dn = "cn=root,o=corp"; password_file = "$rootpw"; timeout = 3;};
 policyd_start($directory);
-ok(wait_for(10, sub { (source()->{phase} // '') eq 'persist' }), 'policyd follows the directory');
+ok(wait_for(30, sub { (source()->{phase} // '') eq 'persist' }), 'policyd follows the directory');
 
 my $conf = "$dir/postroad.conf";
 
@@ -66,7 +66,7 @@ sub values_of {
     return join ' ', sort $ldif =~ /^\Q$attr\E: (.*)$/mg;
 }
 sub exists_dn { my ($dn) = @_; return ldap_search('a', '-s', 'base', '-b', $dn, '1.1') =~ /^dn:/m }
-sub in_mirror { my ($address) = @_; return wait_for(5, sub { @{ control(verb => 'taken', addresses => [$address])->{taken} // [] } > 0 }) }
+sub in_mirror { my ($address) = @_; return wait_for(30, sub { @{ control(verb => 'taken', addresses => [$address])->{taken} // [] } > 0 }) }
 
 # --- who
 is_run([as('lina', 'whoami')], 0, qr/you are +uid=lina,ou=hr,.*role +domain\n.*scope +\Q$CORP\E/s, $nothing, 'by address, password from a file');

@@ -174,7 +174,7 @@ sub change {
     my $at_socket = $value eq '' ? qr/^(NOTFOUND|TEMP) / : qr/^OK \Q$value\E$/;
     ok(Policyd::wait_for(sub { $d->ask($table, $key) =~ $at_socket }), "$name: the socket says so");
     my $begin = time;
-    my $seen = Policyd::wait_for(sub { ask_reader($reader{$table}, $key) eq $value }, 5);
+    my $seen = Policyd::wait_for(sub { ask_reader($reader{$table}, $key) eq $value });
     ok($seen, "$name: and so does the table, to a reader that was there before");
     note(sprintf '%s: %.2f s after the socket', $name, time - $begin);
     return;

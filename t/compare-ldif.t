@@ -5,7 +5,8 @@
 # pages of them; the order of entries and values, which does not count; what is only at one site.
 use strict;
 use warnings;
-use lib 't';
+use lib 't', 't/lib';
+use Exit;
 use Cwd qw(getcwd);
 use JSON::PP;
 use Policyd;
@@ -44,7 +45,7 @@ sub compare {
     local $/;
     my $text = <$out> // '';
     close $out;
-    return ($? >> 8, $text);
+    return (exit_code(), $text);
 }
 
 # Load both files, and compare: exit code and text.

@@ -6,17 +6,18 @@
 # nobody could be asked. Two daemons with an LDIF file each.
 use strict;
 use warnings;
-use lib 't';
+use lib 't', 't/lib';
 use Cwd qw(getcwd);
 use IO::Socket::INET;
 use JSON::PP;
 use Policyd;
+use Ports;
 use Test::More;
 
 my $postroad = getcwd() . '/ctl/postroad';
 -x $_ or plan skip_all => "$_ is not built" for $Policyd::program, $postroad;
 
-my ($port) = grep { IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => $_, Listen => 1) } map { 20_000 + int rand 10_000 } 1 .. 20;
+my $port = free_port();
 my @site = map { Policyd->new(settings => { site => "\"$_\"", answer => '{ workers = 1; }' }) } qw(hebei shandong);
 
 sub ldif {

@@ -52,7 +52,7 @@ sub heal {
     for my $to (qw(a b)) {
         $line{$to} = spawn_sub(sub { relay("$dir/to-$to", "$dir/$to/sock") });
     }
-    wait_for(5, sub { -S "$dir/to-a" && -S "$dir/to-b" });
+    wait_for(30, sub { -S "$dir/to-a" && -S "$dir/to-b" });
     return;
 }
 
@@ -107,7 +107,7 @@ sub sites_up {
     slapd_add('a', $tree);
     $slapd{$_} = slapd_start($_) for qw(a b);
     heal();
-    wait_for(20, sub { same_cookie() && ldap_search('b', '-b', 'o=corp', '(uid=zoe)', 'uid') =~ /zoe/ })
+    wait_for(30, sub { same_cookie() && ldap_search('b', '-b', 'o=corp', '(uid=zoe)', 'uid') =~ /zoe/ })
         or BAIL_OUT('the two slapd do not find together: ' . slurp("$dir/b/log"));
     return;
 }
@@ -143,7 +143,7 @@ sub policyd_up {
 
 sub followed {
     my ($d) = @_;
-    return wait_for(20, sub {
+    return wait_for(30, sub {
         my ($code, $out) = run('', "$top/ctl/postroad", '-c', $d->{conf}, '--json', 'status');
         my $s = eval { decode_json($out) } or return 0;
         return $s->{mirror}{complete} && $s->{source}{phase} eq 'persist';
@@ -173,7 +173,7 @@ is("$json " . ($r->{equal} ? 1 : 0), '0 1', 'in JSON, too');
 ldap_change('a', "dn: uid=alice,dc=a.example,o=corp\nchangetype: modify\nadd: mail\nmail: z\@a.example\nmail: aa\@a.example\n-\n"
     . "add: cn\ncn: Z\ncn: A\n-\nadd: postroadForward\npostroadForward: x\@x.example\npostroadForward: a\@x.example\n");
 ldap_change('b', person('dave', 'postroadAlias: d@a.example'));
-ok(wait_for(20, sub { (compare('--wait', '0'))[0] == 0 && (compare_json('--wait', '0'))[1]{entries} == 6 }), 'changes at both: equal again');
+ok(wait_for(30, sub { (compare('--wait', '0'))[0] == 0 && (compare_json('--wait', '0'))[1]{entries} == 6 }), 'changes at both: equal again');
 
 # --- what is no answer
 
@@ -191,14 +191,14 @@ $policyd{b}->mark;
 $policyd{b}->write_conf(directory => $was{directory} =~ s/heartbeat/map: { account: { alias = "mailAlternateAddress"; }; }; heartbeat/r);
 kill 'HUP', $policyd{b}{pid};
 $policyd{b}->wait_log(qr/reloaded/);
-ok(wait_for(10, sub { ($code, $text) = compare(); $text =~ /can't be compared: their versions, or their settings/ }), 'another map at the other site')
+ok(wait_for(30, sub { ($code, $text) = compare(); $text =~ /can't be compared: their versions, or their settings/ }), 'another map at the other site')
     or diag($text);
 is($code, 75, 'can\'t tell');
 $policyd{b}->mark;
 $policyd{b}->write_conf(%was);
 kill 'HUP', $policyd{b}{pid};
 $policyd{b}->wait_log(qr/reloaded/);
-ok(wait_for(20, sub { (compare('--wait', '0'))[0] == 0 }), 'the same map again: equal');
+ok(wait_for(30, sub { (compare('--wait', '0'))[0] == 0 }), 'the same map again: equal');
 
 # --- the address from the configuration
 
@@ -214,14 +214,14 @@ $policyd{a}->write_conf(compare => '{ peers = [ ]; }');
 
 cut();
 ldap_change('a', person('eve'));
-ok(wait_for(10, sub { (compare_json())[1]{differ}[0]{dn} }), 'line cut: they differ');
+ok(wait_for(30, sub { (compare_json())[1]{differ}[0]{dn} }), 'line cut: they differ');
 ($code, $text) = compare();
 is($code, 1, 'exit code 1');
 like($text, qr/^hebei and shandong differ in 1 entry:\n  a\.example: 7 entries at hebei, 6 at shandong\n    only at hebei: uid=eve,dc=a\.example,o=corp\n/, 'it names the entry');
 ldap_change('b', "dn: uid=bob,dc=a.example,o=corp\nchangetype: modify\nreplace: postroadQuota\npostroadQuota: 5\n");
-ok(wait_for(10, sub { compare() ; ($code, $text) = compare(); $text =~ /differs: uid=bob,/ }), 'and the one that was changed');
+ok(wait_for(30, sub { compare() ; ($code, $text) = compare(); $text =~ /differs: uid=bob,/ }), 'and the one that was changed');
 heal();
-ok(wait_for(20, sub { (compare('--wait', '0'))[0] == 0 }), 'line mended: equal again');
+ok(wait_for(30, sub { (compare('--wait', '0'))[0] == 0 }), 'line mended: equal again');
 
 # --- a session log with several providers loses what was added before a deletion
 
@@ -239,13 +239,13 @@ ok(wait_for(30, sub { same_cookie() }), 'the line is back: slapd says that both 
 my $lost = content('a') ne content('b');
 SKIP: {
     skip 'this slapd did not lose anything', 7 if !$lost;
-    ok(wait_for(10, sub { ($code, $text) = compare(); $code == 1 && $text !~ /zoe/ }), 'compare says that they do not') or diag($text);
+    ok(wait_for(30, sub { ($code, $text) = compare(); $code == 1 && $text !~ /zoe/ }), 'compare says that they do not') or diag($text);
     like($text, qr/only at hebei: uid=xaver,/, 'who was lost');
     like($text, qr/differs: uid=carol,/, 'and who is not where he was moved to');
     like($policyd{b}->ask('mailbox', 'xaver@a.example'), qr/^TEMP not proven: a provider has it/, 'who was lost is not called unknown where he is');
     like($policyd{b}->ask('mailbox', 'zoe@a.example'), qr/^NOTFOUND/, 'who was deleted is');
     ldap_change('a', "dn: uid=$_,dc=a.example,o=corp\nchangetype: modify\nreplace: description\ndescription: written anew\n") for qw(xaver carol);
-    ok(wait_for(15, sub { (compare('--wait', '0'))[0] == 0 }), 'both written anew where they are right: equal');
+    ok(wait_for(30, sub { (compare('--wait', '0'))[0] == 0 }), 'both written anew where they are right: equal');
     like($policyd{b}->ask('mailbox', 'xaver@a.example'), qr/^OK/, 'who was lost is known');
 }
 
@@ -272,11 +272,11 @@ sub both_write {
     $write->('b', "replace: postroadHomeSite\npostroadHomeSite: shandong\n");
     $write->('b', "add: postroadDeny\npostroadDeny: pop\n");
     heal();
-    my $apart = wait_for(15, sub { same_cookie() }) && content('a') ne content('b');
+    my $apart = wait_for(30, sub { same_cookie() }) && content('a') ne content('b');
     # What is on its way arrives before what is written now.
-    return 1 if $apart && ldap_settled('o=corp', qw(a b)) && wait_for(15, sub { same_cookie() }) && content('a') ne content('b');
+    return 1 if $apart && ldap_settled('o=corp', qw(a b)) && wait_for(30, sub { same_cookie() }) && content('a') ne content('b');
     $write->('a', "replace: postroadDeny\n");
-    wait_for(15, sub { same_cookie() });
+    wait_for(30, sub { same_cookie() });
     return 0;
 }
 
@@ -285,7 +285,7 @@ $apart = both_write(++$round) while !$apart && $round < 20;
 note("apart after $round rounds") if $apart;
 SKIP: {
     skip 'this slapd did not come apart', 2 if !$apart;
-    ok(wait_for(15, sub { ($code, $text) = compare(); $code == 1 }), 'contextCSN is equal, content is not: compare says so');
+    ok(wait_for(30, sub { ($code, $text) = compare(); $code == 1 }), 'contextCSN is equal, content is not: compare says so');
     like($text, qr/differs: uid=/, 'and which entries');
     note($text);
 }
@@ -303,7 +303,7 @@ unlink glob "$dir/b/db/*";
 spew("$dir/b/dump.ldif", $dump);
 run('', 'slapadd', '-q', '-b', 'o=corp', '-f', "$dir/b/slapd.conf", '-l', "$dir/b/dump.ldif");
 $slapd{b} = slapd_start('b');
-ok(wait_for(10, sub { same_cookie() }), 'a provider that differs in one value: contextCSN is equal');
+ok(wait_for(30, sub { same_cookie() }), 'a provider that differs in one value: contextCSN is equal');
 policyd_up($_) for qw(a b);
 ($code, $text) = compare();
 is($code, 1, 'compare finds it');
@@ -317,9 +317,9 @@ sub watched {
 
 $policyd{a}->write_conf(compare => "{ peers = [\"shandong=unix:$policyd{b}{dir}/run/control\"]; interval = 1; }");
 kill 'HUP', $policyd{a}{pid};
-ok(wait_for(20, sub { (watched()->{state} // '') eq 'differs' }), 'policyd finds it by itself') or diag(explain(watched()));
+ok(wait_for(30, sub { (watched()->{state} // '') eq 'differs' }), 'policyd finds it by itself') or diag(explain(watched()));
 ldap_change('a', "dn: uid=bob,dc=a.example,o=corp\nchangetype: modify\nreplace: description\ndescription: written anew\n");
-ok(wait_for(15, sub { (compare('--wait', '0'))[0] == 0 }), 'written anew where it is right: equal, as the manual says');
-ok(wait_for(20, sub { watched()->{state} eq 'equal' }), 'and policyd sees that, too');
+ok(wait_for(30, sub { (compare('--wait', '0'))[0] == 0 }), 'written anew where it is right: equal, as the manual says');
+ok(wait_for(30, sub { watched()->{state} eq 'equal' }), 'and policyd sees that, too');
 is($policyd{$_}->stop, 0, "policyd of $at{$_} ends in order") for qw(a b);
 done_testing();

@@ -15,6 +15,7 @@ use JSON::PP;
 use MIME::Base64 qw(encode_base64);
 use POSIX ();
 use Socket qw(SHUT_WR);
+use Ports;
 use Test::More;
 use Time::HiRes qw(sleep time);
 use Trial;
@@ -24,7 +25,7 @@ plan(skip_all => 'postroad-policyd is not built') unless -x "$top/policyd/postro
 my $root  = $> == 0;
 my $user  = $root ? 'nobody' : getpwuid $>;
 my $group = $root ? 'daemon' : getgrgid $);
-my $port  = 20000 + $$ % 10000;
+my $port  = free_port();
 my $file  = "$dir/directory.ldif";
 my $log   = "$dir/policyd.log";
 my $sample = slurp("$top/ldap-schema/two-sites.ldif") . "\n";
@@ -44,7 +45,7 @@ sockets: { map = "unix:$dir/map"; policy = ""; access = ""; control = "unix:$dir
 user = "$user"; group = "$group"; socket_group = "$group";
 CONF
     my $pid = Trial::spawn($log, "$top/policyd/postroad-policyd", '-c', "$dir/postroad.conf");
-    ok(wait_for(10, sub { (control(verb => 'ping')->{ok} // 0) == 1 }), 'the daemon answers a ping') or diag(slurp($log));
+    ok(wait_for(30, sub { (control(verb => 'ping')->{ok} // 0) == 1 }), 'the daemon answers a ping') or diag(slurp($log));
     return $pid;
 }
 
@@ -79,7 +80,7 @@ sub fds { my ($pid) = @_; return scalar(() = glob "/proc/$pid/fd/*") }
 # --- before anything was loaded ---
 spew($file, "this is no LDIF\n");
 my $daemon = start();
-ok(wait_for(10, sub { (source()->{phase} // '') eq 'error' }), 'a file that is no LDIF is an error');
+ok(wait_for(30, sub { (source()->{phase} // '') eq 'error' }), 'a file that is no LDIF is an error');
 is(status()->{mirror}{complete}, JSON::PP::false, 'the mirror was never filled');
 like(source()->{error}, qr/\S/, 'status says what is wrong with the file');
 my $reply = control(verb => 'explain', address => 'alice@corp.example');
@@ -95,8 +96,8 @@ spew($file, $sample
     . person('lost', 'mail: lost@corp.example', 'postroadHomeSite: atlantis')
     . (person('guest', 'mail: guest@corp.example') =~ s/dc=corp.example,ou=domains,//r)
     . person('odd', 'mail: odd@corp.example', 'postroadState: sleeping'));
-ok(wait_for(10, sub { (source()->{phase} // '') eq 'loaded' }), 'the right file is loaded');
-ok(wait_for(5, sub { status()->{mirror}{complete} }), 'and the mirror is complete');
+ok(wait_for(30, sub { (source()->{phase} // '') eq 'loaded' }), 'the right file is loaded');
+ok(wait_for(30, sub { status()->{mirror}{complete} }), 'and the mirror is complete');
 my $s = status();
 my $entries = () = slurp($file) =~ /^dn:/mg;
 is($s->{site}, 'hebei', 'status: site');
@@ -160,7 +161,7 @@ my $long = raw('{"verb":"ping","x":"' . 'y' x 70000 . "\"}\n");
 like($long, qr/"error":"a request is one line of at most 65536 bytes"/, 'a request over 64 KiB: an error');
 my $began = time;
 is(raw('x' x (20 << 20)), '', '20 MB without a newline: no answer');
-cmp_ok(time - $began, '<', 4, 'but cut off at once');
+cmp_ok(time - $began, '<', 15, 'but cut off, not waited for');
 is(() = raw("{\"verb\":\"ping\"}\n" x 50, qr/(?:.*\n){50}/) =~ /"ok":true/g, 50, '50 requests in one write: 50 replies');
 {
     my $c = Trial::connected("$dir/control");
@@ -209,14 +210,14 @@ is(control(verb => 'sweep-accept')->{code}, 2, 'a reason is needed');
 
 # --- a refused sweep ---
 spew($file, $sample =~ s/^dn: uid=.*?\n\n//msgr);
-ok(wait_for(10, sub { (source()->{phase} // '') eq 'refused' }), 'a file without people is refused');
+ok(wait_for(30, sub { (source()->{phase} // '') eq 'refused' }), 'a file without people is refused');
 cmp_ok(source()->{would_sweep}, '>', 20, 'status says how many would go');
 like(lookup('mailbox', 'alice@corp.example'), qr/^OK/, 'and they receive mail');
 ok(control(verb => 'sweep-accept', reason => "moved out\nforged=line", by => 'me')->{ok}, 'root accepts');
-ok(wait_for(10, sub { (source()->{phase} // '') eq 'loaded' && status()->{mirror}{accounts} < $s->{mirror}{accounts} - 20 }), 'and they are gone');
+ok(wait_for(30, sub { (source()->{phase} // '') eq 'loaded' && status()->{mirror}{accounts} < $s->{mirror}{accounts} - 20 }), 'and they are gone');
 like(slurp($log), qr/sweep accepted.*uid=$>.*by="me" reason="moved out\?forged=line"/, 'who and why is one line in the log');
 spew($file, $sample);
-ok(wait_for(10, sub { (source()->{phase} // '') eq 'loaded' && status()->{mirror}{accounts} > 20 }), 'the people are back');
+ok(wait_for(30, sub { (source()->{phase} // '') eq 'loaded' && status()->{mirror}{accounts} > 20 }), 'the people are back');
 
 # --- HTTP ---
 is((get('/readyz'))[0], 200, 'readyz: 200');
@@ -241,12 +242,12 @@ my $n = 200;
 lookup('mailbox', "user$_\@domain$_.example") for 1 .. $n;
 lookup("map$_", 'x') for 1 .. 20;
 spew($file, $sample . "dn: dc=new.example,ou=domains,o=corp\nobjectClass: domain\nobjectClass: postroadDomain\ndc: new.example\nassociatedDomain: new.example\n\n");
-ok(wait_for(10, sub { status()->{mirror}{domains} > $s->{mirror}{domains} }), 'one more domain');
+ok(wait_for(30, sub { status()->{mirror}{domains} > $s->{mirror}{domains} }), 'one more domain');
 my (undef, $after) = get('/metrics');
 is_deeply(series($after), series($metrics), 'addresses, domains and wrong maps add no series');
 my ($lookups) = $after =~ /^postroad_lookups_total\{map="mailbox",status="notfound"\} (\d+)$/m;
 cmp_ok($lookups, '>=', $n, 'and are counted');
-ok(wait_for(5, sub { status()->{rates}{lookups_60s} > 0 }), 'status knows a rate');
+ok(wait_for(30, sub { status()->{rates}{lookups_60s} > 0 }), 'status knows a rate');
 unlike(http("GET /metrics HTTP/1.1\r\nX: " . 'y' x 20000 . "\r\n\r\n"), qr{\AHTTP/1\.\d 200}, 'headers of 20 kB are refused');
 unlike(http("POST /metrics HTTP/1.1\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello"), qr{\AHTTP/1\.\d 200}, 'POST is refused');
 unlike(http("\0\1\2 nonsense\r\n\r\n"), qr{\AHTTP/1\.\d 200}, 'so is nonsense');
@@ -279,7 +280,7 @@ my $control = role_pid('control');
 is(hold(sub { Trial::connected("$dir/control") }), 1000, '1,000 idle connections to the control socket');
 $began = time;
 ok(control(verb => 'status')->{ok}, 'status is answered');
-cmp_ok(time - $began, '<', 2, 'at once');
+cmp_ok(time - $began, '<', 10, 'soon');
 cmp_ok(fds($control), '<', 150, 'and few of them were kept');
 let_go();
 my $held = hold(sub { IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port, Timeout => 1) });
@@ -291,11 +292,11 @@ is(role_pid('control'), $control, 'the process is the same');
 
 # --- a parent that stands still ---
 kill 'STOP', $daemon;
-ok(wait_for(15, sub { (get('/healthz'))[0] == 503 }), 'a parent that stands still: healthz 503');
+ok(wait_for(30, sub { (get('/healthz'))[0] == 503 }), 'a parent that stands still: healthz 503');
 like((get('/healthz'))[1], qr/role parent gives no sign of life/, 'and which role');
 is((get('/readyz'))[0], 200, 'lookups are answered all the same: readyz 200');
 kill 'CONT', $daemon;
-ok(wait_for(10, sub { (get('/healthz'))[0] == 200 }), 'well again');
+ok(wait_for(30, sub { (get('/healthz'))[0] == 200 }), 'well again');
 
 diag(slurp($log)) if $ENV{V};
 is(stop_pid($daemon), 0, 'the daemon ends in order');

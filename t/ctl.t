@@ -90,7 +90,7 @@ postroadState: sleeping
 
 LDIF
 ok(policyd_start(qq(ldif = "$file";)), 'the daemon starts');
-ok(wait_for(10, sub { status()->{mirror}{complete} }), 'and has loaded');
+ok(wait_for(30, sub { status()->{mirror}{complete} }), 'and has loaded');
 is_run(['-c', $conf, 'lookup', 'transport', 'alice@corp.example'], 0, qr/\Almtp:unix:private\/dovecot-lmtp\n\z/, $nothing, 'lookup: found, 0');
 is_run(['-c', $conf, 'lookup', 'mailbox', 'nobody@corp.example'], 1, $nothing, qr/mailbox nobody\@corp\.example: NOTFOUND/, 'lookup: NOTFOUND, 1');
 is_run(['-c', $conf, 'lookup', 'nomap', 'x'], 2, $nothing, qr/PERM/, 'lookup: no such map, 2');

@@ -67,7 +67,7 @@ sub cookie { return join '', sort grep { /^contextCSN/ } split /^/, ldap_search(
 sub same_cookie { my $c = cookie('here'); return $c =~ /#00/ && $c eq cookie('there') }
 sub has { my ($at, $filter) = @_; return ldap_search($at, '-b', 'o=corp', $filter, 'dn') =~ /^dn:/m }
 
-ok(wait_for(15, sub { has('there', '(cn=team)') && same_cookie() }), 'two providers agree');
+ok(wait_for(30, sub { has('there', '(cn=team)') && same_cookie() }), 'two providers agree');
 
 # --- what the second one has besides, with no CSN that would tell
 
@@ -109,8 +109,8 @@ $dump =~ s/(uid: off\n(?:.+\n)*?)postroadState: disabled\n/$1/ or BAIL_OUT($dump
 $dump =~ s/^(associatedDomain: some\.example\n)/$1postroadCatchAll: anna\@a.example\n/m or BAIL_OUT($dump);
 restore('there', "$dump$more");
 $slapd{$_} = slapd_start($_) for qw(here there);
-ok(wait_for(15, \&same_cookie), 'the second has more than the first, and contextCSN is equal');
-ok(ldap_settled('o=corp', qw(here there)) && wait_for(15, \&same_cookie), 'changes travel both ways');
+ok(wait_for(30, \&same_cookie), 'the second has more than the first, and contextCSN is equal');
+ok(ldap_settled('o=corp', qw(here there)) && wait_for(30, \&same_cookie), 'changes travel both ways');
 ok( has('there', '(uid=lost)') && !has('here', '(uid=lost)'), 'and stays so');
 
 # --- policyd follows the first
@@ -147,7 +147,7 @@ sub differing { return @{ proof()->{differs} // [] } }
 sub up {
     my ($what, @directory) = @_;
     policyd_start(directory(@directory), 'unknown_wait = 15;');
-    ok(wait_for(15, \&proven), $what) or diag(policyd_log());
+    ok(wait_for(30, \&proven), $what) or diag(policyd_log());
     return;
 }
 
@@ -205,9 +205,9 @@ is(control(verb => 'explain', address => 'nobody@a.example')->{verdict}, 'unknow
 
 sub modify { my ($uid) = @_; return "dn: uid=$uid,dc=a.example,o=corp\nchangetype: modify\nreplace: description\ndescription: written anew\n" }
 ldap_change('there', modify('lost'));
-ok(wait_for(15, sub { lookup('mailbox', 'lost@a.example') =~ $OK }), 'written anew over there: known');
+ok(wait_for(30, sub { lookup('mailbox', 'lost@a.example') =~ $OK }), 'written anew over there: known');
 ldap_change('there', "dn: uid=Shout,dc=a.example,o=corp\nchangetype: delete\n");
-ok(wait_for(15, sub { lookup('mailbox', 'shout@a.example') =~ $NONE }), 'deleted over there: unknown');
+ok(wait_for(30, sub { lookup('mailbox', 'shout@a.example') =~ $NONE }), 'deleted over there: unknown');
 ldap_change('there', modify($_)) for qw(bob off);
 ldap_change('there', "dn: dc=some.example,o=corp\nchangetype: modify\nreplace: description\ndescription: anew\n");
 ok(wait_for(30, sub { !differing() }), 'nothing differs any more') or diag(explain([differing()]));

@@ -10,12 +10,13 @@ use File::Basename qw(dirname);
 use lib dirname(__FILE__) . '/lib';
 use IO::Socket::UNIX;
 use JSON::PP;
+use Ports;
 use Test::More;
 use Trial;
 
 plan(skip_all => 'the programs are not built') if grep { !-x "$top/$_" } qw(policyd/postroad-policyd ctl/postroad);
 needs(qw(openssl));
-my $port = 20000 + $$ % 8000;
+my $port = free_port();
 my ($rc, $out, %found);
 
 # The findings by id, in lines "mark text | todo".
@@ -60,7 +61,7 @@ my $access = "access: { socket_group = \"$group\"; };";
 sub begin {
     my ($more) = @_;
     ok(policyd_start(qq(ldif = "$dir/people.ldif";), "$access\n" . ($more // ''), "127.0.0.1:$port"), 'policyd starts');
-    return wait_for(10, sub { status()->{mirror}{complete} });
+    return wait_for(30, sub { status()->{mirror}{complete} });
 }
 sub main_cf {
     my (%set) = @_;
@@ -113,7 +114,7 @@ doctor();
 is($found{'held-release'}, undef, 'where none is held, nothing is said of it');
 
 # --- the directory's entries
-sub reread { my ($id) = @_; return wait_for(10, sub { doctor(); ($found{$id} // '') =~ /^(?:trouble|warning)/ }) }
+sub reread { my ($id) = @_; return wait_for(30, sub { doctor(); ($found{$id} // '') =~ /^(?:trouble|warning)/ }) }
 my $bob = "dn: uid=bob2,dc=post.example,ou=domains,o=corp\nobjectClass: inetOrgPerson\nobjectClass: postroadAccount\nuid: bob2\ncn: B\nsn: B\n";
 entries("\n${bob}mail: bob2\@post.example\npostroadAlias: bob\@corp.example\n");
 ok(reread('duplicate'), 'an address two claim is found');
@@ -130,10 +131,10 @@ like($found{entry}, qr/^warning .*uid=bob2.*much/, 'and named');
 is($rc, 0, 'warnings alone are no failure');
 entries();
 spew("$dir/people.ldif", "dn: nonsense\n\n");
-ok(wait_for(10, sub { doctor(); ($found{source} // '') =~ /^trouble/ }), 'a directory that can not be read is found');
+ok(wait_for(30, sub { doctor(); ($found{source} // '') =~ /^trouble/ }), 'a directory that can not be read is found');
 like($found{source}, qr/people\.ldif.* \| mend what it names/, 'and where');
 entries();
-ok(wait_for(10, sub { doctor(); ($found{source} // '') =~ /^ok/ }), 'until it can');
+ok(wait_for(30, sub { doctor(); ($found{source} // '') =~ /^ok/ }), 'until it can');
 
 # --- Postfix
 SKIP: {
@@ -238,7 +239,7 @@ SKIP: {
     my $source = qq(uri = "$uri"; base = "o=corp"; bind_dn = "cn=root,o=corp"; password_file = "$dir/password"; heartbeat = 1; timeout = 2;);
     run('', 'rm', '-rf', "$dir/state");
     ok(policyd_start($source, $access, "127.0.0.1:$port"), 'policyd starts with slapd');
-    ok(wait_for(20, sub { doctor(); ($found{provider} // '') =~ /^ok all 1 directory servers answer/ }), 'a provider that answers') or diag($out);
+    ok(wait_for(30, sub { doctor(); ($found{provider} // '') =~ /^ok all 1 directory servers answer/ }), 'a provider that answers') or diag($out);
     like($found{'directory-secret'}, qr/^trouble \Q$dir\E\/password is a secret that others can read or change \| chmod o-rwx,g-w/, 'a secret anybody can read');
     chmod 0600, "$dir/password";
     like($found{directory}, qr/^skipped .*only asked when it is said as whom/, 'the servers are asked as somebody');
@@ -258,7 +259,7 @@ SKIP: {
     mkdir "$dir/b/d";
     run('', 'slaptest', '-f', "$dir/b/slapd.conf", '-F', "$dir/b/d");
     my $b = Trial::spawn("$dir/b/log", 'slapd', '-d', '0', '-h', Trial::uri_of('b'), '-F', "$dir/b/d");
-    wait_for(10, sub { (run('', 'ldapwhoami', '-x', '-H', Trial::uri_of('b')))[0] == 0 });
+    wait_for(30, sub { (run('', 'ldapwhoami', '-x', '-H', Trial::uri_of('b')))[0] == 0 });
     my @b = (@who, '--uri', Trial::uri_of('b'), '--template', "$top/ldap-schema/access.in", '--base', 'o=corp');
     finds('a server that was told nothing', 1, 'slapd', qr/^warning .*\d entries of cn=config lack limits, indices or access rules \| postroad ldap-config diff/, @b);
     my @future = gmtime(time + 7200);
@@ -266,7 +267,7 @@ SKIP: {
     stop_pid($b);
     run('', 'sh', '-c', "slapcat -F $dir/b/d -b o=corp | sed 's/^contextCSN: .*/contextCSN: $csn/' >$dir/b/all.ldif; rm -f $dir/b/db/*; slapadd -q -F $dir/b/d -b o=corp -l $dir/b/all.ldif");
     $b = Trial::spawn("$dir/b/log", 'slapd', '-d', '0', '-h', Trial::uri_of('b'), '-F', "$dir/b/d");
-    wait_for(10, sub { (run('', 'ldapwhoami', '-x', '-H', Trial::uri_of('b')))[0] == 0 });
+    wait_for(30, sub { (run('', 'ldapwhoami', '-x', '-H', Trial::uri_of('b')))[0] == 0 });
     doctor(@b);
     like($found{clock}, qr/^trouble the clock of .* is 7[12]\d\d s ahead of ours \| let chrony/, 'changes from the future') or diag($out);
     stop_pid($b);

@@ -29,7 +29,7 @@ sub begin {
     spew("$dir/password", "secret\n");
     chmod 0600, "$dir/password";
     policyd_start(qq{uri = "$uri"; base = "o=corp"; bind_dn = "cn=root,o=corp"; password_file = "$dir/password"; timeout = 5; });
-    ok(wait_for(20, sub { (source()->{phase} // '') eq 'persist' }), "$name: policyd follows the directory");
+    ok(wait_for(30, sub { (source()->{phase} // '') eq 'persist' }), "$name: policyd follows the directory");
     return;
 }
 
@@ -59,7 +59,7 @@ sub whole { my ($name) = @_; return ldap_search($name, '-b', 'o=corp', '*') }
 # Proven current, for a domain that it has: of one that is not ours nothing has to be proven.
 sub current {
     my ($domain) = @_;
-    return wait_for(20, sub { lookup('domain', $domain) =~ /^OK/ && lookup('mailbox', "nobody-at-all\@$domain") =~ /^NOTFOUND/ });
+    return wait_for(30, sub { lookup('domain', $domain) =~ /^OK/ && lookup('mailbox', "nobody-at-all\@$domain") =~ /^NOTFOUND/ });
 }
 
 # All but who is disabled.

@@ -142,7 +142,7 @@ is(kill('STOP', Trial::policyd_pid(), $role->{pid}), 2, 'it stands still, and no
 @said = dialogue(session('lina'), ['quota', 'bytes=4545']);
 like($said[1], qr/^unsure why=The directory did not answer in time/, 'unsure after its time') or diag(@said);
 kill 'CONT', Trial::policyd_pid(), $role->{pid};
-ok(wait_for(20, sub { (dialogue(session('lina'), ['quota', 'bytes=4646']))[1] eq 'ok' }), 'it works again');
+ok(wait_for(30, sub { (dialogue(session('lina'), ['quota', 'bytes=4646']))[1] eq 'ok' }), 'it works again');
 is(quota('alice'), 4646, 'and nothing from before comes after it');
 is(policyd_stop(), 0, 'policyd ends');
 

@@ -6,7 +6,8 @@
 use strict;
 use warnings;
 use utf8;
-use lib 't';
+use lib 't', 't/lib';
+use Exit;
 use Cwd qw(getcwd);
 use Encode 'encode_utf8';
 use JSON::PP;
@@ -22,7 +23,7 @@ sub explained {
     local $/;
     my $text = <$out>;
     close $out;
-    return ($text, $? >> 8);
+    return ($text, exit_code());
 }
 
 # A daemon with these rules.

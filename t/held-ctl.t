@@ -38,7 +38,7 @@ sub secret_file { my ($name, $text) = @_; spew("$dir/$name", $text); chmod 0600,
 secret_file("pw-$_", "sample-$_\n") for keys %dn;
 my $rootpw = secret_file('pw-root', "secret\n");
 policyd_start(qq{uri = "$uri"; base = "o=corp"; bind_dn = "cn=root,o=corp"; password_file = "$rootpw"; timeout = 3;});
-ok(wait_for(10, sub { (source()->{phase} // '') eq 'persist' }), 'policyd follows the directory');
+ok(wait_for(30, sub { (source()->{phase} // '') eq 'persist' }), 'policyd follows the directory');
 
 # (exit code, stdout, stderr)
 sub postroad {
@@ -155,7 +155,7 @@ my $carrier = spawn_sub(sub {
         select undef, undef, undef, 0.1;
     }
 });
-ok(wait_for(10, sub { of_entry($one, 'postroadHeldState') eq 'approved' }), 'the site carries it out');
+ok(wait_for(30, sub { of_entry($one, 'postroadHeldState') eq 'approved' }), 'the site carries it out');
 is_run([as('lina', 'reject', $one, '--reason', 'no')], 1, $nothing, qr/approved at 2026-11-22T12:15:00Z by \Q$dn{wangfang}\E; the first verdict stands/, 'then it is too late');
 is_run([as('zhangwei', 'reject', '4bXyzD', '--reason', 'no', '--wait', '20')], 0, qr/^\Q$post\E: rejected at 2026-11-22T12:15:00Z by uid=zhangwei/m, $nothing, '--wait waits until it is done');
 is_run([as('lina', 'approve', $huge, '--reason', 'x', '--wait', '20')], 1, $nothing, qr/hebei has taken the verdict away again/, 'or until the site does not take it');
@@ -182,7 +182,7 @@ is_deeply([$json->{ok} ? 1 : 0, map { [$_->{id}, $_->{code}] } @{ $json->{messag
 
 publish($one);
 is($root->rename($dn{alice}, 'uid=alice', "ou=hr,$A"), 0, 'alice goes to another department');
-ok(wait_for(5, sub { of_entry($one, 'postroadHeldTarget') eq "uid=alice,ou=hr,$A" }), 'refint takes her held mail along');
+ok(wait_for(30, sub { of_entry($one, 'postroadHeldTarget') eq "uid=alice,ou=hr,$A" }), 'refint takes her held mail along');
 is_run([as('wangfang', 'approve', $one)], 1, $nothing, qr/no such held message, or none that you may see/, 'and it is no longer his who was her administrator');
 is_run([as('lina', 'approve', $one)], 0, qr/noted/, $nothing, 'but whose she is now');
 

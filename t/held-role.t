@@ -26,18 +26,18 @@ my $directory = qq(ldif = "$top/ldap-schema/two-sites.ldif"; base = "o=corp";);
 my $first = record('3F2A9');
 my $second = record('4ZbSqR1Xyz', subject => '', attachments => []);
 ok(policyd_start($directory, settings()), 'policyd, which finds a folder of held messages');
-ok(wait_for(20, sub { list() == 2 }), 'both are listed') or diag(explain(control(verb => 'held-list')), policyd_log());
+ok(wait_for(30, sub { list() == 2 }), 'both are listed') or diag(explain(control(verb => 'held-list')), policyd_log());
 is(join(' ', map { $_->{id} } list()), "$first $second", 'the older one first');
 is((list())[0]{subject}, "\x{5831}\x{8868}", 'with what is known of it');
 ok(!exists((list())[0]{noticed}), 'but for what is nobody\'s business');
 
 my $third = record('5AAAA');
-ok(wait_for(5, sub { list() == 3 }), 'a new one is there at once');
+ok(wait_for(30, sub { list() == 3 }), 'a new one is there at once');
 is(show($third)->{size}, 12345, 'one of them');
 is(show('5aaaa')->{id}, $third, 'by its queue id');
 is(control(verb => 'held-show', id => 'nothing')->{code}, 1, 'one that is not there');
 my $fourth = record('X5AAAA');
-ok(wait_for(5, sub { list() == 4 }), 'one more');
+ok(wait_for(30, sub { list() == 4 }), 'one more');
 is(control(verb => 'held-show', id => '5AAAA')->{code}, 2, 'an end of two is nobody\'s');
 my $early = decide($third, 'approve');
 is($early->{code}, 75, 'no verdict before Postfix was seen to have it');
@@ -48,15 +48,15 @@ is(decide($third, 'reject', '')->{code}, 2, 'no rejection without a reason');
 # --- what can't be read
 spew("$held/hebei-abc-BAD1.json", '{"id":');
 spew("$held/README.json", 'x');
-ok(wait_for(10, sub { policyd_log() =~ /record of a held message can't be used.*BAD1/ }), 'a damaged record is logged');
+ok(wait_for(30, sub { policyd_log() =~ /record of a held message can't be used.*BAD1/ }), 'a damaged record is logged');
 is(list(), 4, 'and not shown');
 unlink map { "$held/$_.json" } 'README', 'hebei-abc-BAD1', $first, $second, $third, $fourth;
 
 # --- the whole way
 my $good = hold();
 my $bad = hold(subject => 'Offer', recipients => [map { "r$_\@outside.example" } 1 .. 9], recipient_count => 120);
-ok(wait_for(20, sub { on_disk($good)->{seen} && on_disk($bad)->{seen} }), 'both are in the hold queue') or diag(policyd_log());
-ok(wait_for(20, sub { notices($good, 'begin') && notices($bad, 'begin') }), 'their sender is told') or diag(policyd_log());
+ok(wait_for(30, sub { on_disk($good)->{seen} && on_disk($bad)->{seen} }), 'both are in the hold queue') or diag(policyd_log());
+ok(wait_for(30, sub { notices($good, 'begin') && notices($bad, 'begin') }), 'their sender is told') or diag(policyd_log());
 my ($notice) = notices($bad, 'begin');
 like($notice->{head}, qr/^MAIL FROM:<>\r?\n/m, 'by nobody');
 like($notice->{head}, qr/^RCPT TO:<alice\@corp\.example>/m, 'to her');
@@ -72,7 +72,7 @@ is(show($good)->{reason}, 'fine with me', 'the reason, in one line');
 like(show($good)->{by}, qr/^root\@\S/, 'whose verdict it was');
 like(audit_log(), qr/"action":"approve","actor":"root\@[^"]+","target":"alice\@corp\.example","service":"moderation".*"detail":"id=\Q$good\E rule=hr-out sender=alice\@corp\.example".*"reason":"fine with me"/, 'it is in the audit log');
 like(audit_log(), qr/"action":"reject".*id=\Q$bad\E.*"reason":"not to this customer"/, 'and the other one');
-ok(wait_for(20, sub { notices($bad, 'end') }), 'the sender is told of the rejection');
+ok(wait_for(30, sub { notices($bad, 'end') }), 'the sender is told of the rejection');
 like((notices($bad, 'end'))[0]{body}, qr/has rejected.*not to this customer.*Nobody has received it/s, 'with the reason');
 is(notices($good, 'end'), 0, 'and not of the approval');
 my $late = decide($good, 'reject', 'too late');
@@ -80,7 +80,7 @@ is($late->{code}, 1, 'the first verdict stands');
 like($late->{error}, qr/is approved already, by root/, 'and who is late is told');
 is(scalar(list()), 0, 'nothing waits any more');
 is(scalar(list(all => JSON::PP::true)), 2, 'but it is remembered');
-ok(wait_for(10, sub { my $f = status()->{held}; "$f->{held} $f->{approved} $f->{rejected} $f->{directory}" eq '0 1 1 none' }), 'and counted')
+ok(wait_for(30, sub { my $f = status()->{held}; "$f->{held} $f->{approved} $f->{rejected} $f->{directory}" eq '0 1 1 none' }), 'and counted')
     or diag(explain(status()->{held}));
 
 # --- which message is meant
@@ -88,7 +88,7 @@ in_queue('4Zother', sender => 'mallory@outside.example', age => -20);
 my $other = record('4Zother');
 my $old = record('4Zreused', age => 3600);
 in_queue('4Zreused');
-ok(wait_for(20, sub { !-e "$held/$old.json" }), 'a later message with the same queue id is another one');
+ok(wait_for(30, sub { !-e "$held/$old.json" }), 'a later message with the same queue id is another one');
 ok(-e "$dir/queue/4Zreused", 'and nobody touches it');
 ok(!on_disk($other)->{seen}, 'nor is one of another sender taken for it that came a little later');
 unlink "$held/$other.json";
@@ -96,13 +96,13 @@ in_queue('4Zbounce', sender => 'MAILER-DAEMON');
 in_queue('4Zhidden', sender => 'root@corp.example');
 in_queue('4Zsrs', sender => 'SRS0=Ab1=2C=outside.example=x@corp.example');
 my @written = (record('4Zbounce', sender => ''), record('4Zhidden', sender => 'root'), record('4Zsrs', sender => 'x@outside.example', direction => 'inbound'));
-ok(wait_for(20, sub { on_disk($_)->{seen} }), "one is found whose sender Postfix writes in its own way: $_") for @written;
+ok(wait_for(30, sub { on_disk($_)->{seen} }), "one is found whose sender Postfix writes in its own way: $_") for @written;
 unlink map { ("$held/$_.json", "$dir/queue/" . (split /-/)[2]) } @written;
 my $never = record('4Znever', age => 301);
-ok(wait_for(20, sub { !-e "$held/$never.json" }), 'a message that Postfix never took is forgotten');
+ok(wait_for(30, sub { !-e "$held/$never.json" }), 'a message that Postfix never took is forgotten');
 my $soon = record('4Zsoon', age => 200);
 my $by_hand = hold();
-ok(wait_for(20, sub { on_disk($by_hand)->{seen} }), 'one is there');
+ok(wait_for(30, sub { on_disk($by_hand)->{seen} }), 'one is there');
 ok(-e "$held/$soon.json", 'another one may still come');
 unlink "$dir/queue/" . on_disk($by_hand)->{queue}, "$held/$soon.json";
 is(decide($by_hand, 'approve')->{ok}, JSON::PP::true, 'approved, but somebody was faster');
@@ -111,12 +111,12 @@ is(orders($by_hand), '', 'and nothing is done');
 
 # --- expiry
 my @expire = map { hold(age => 10, expires_ms => int((time + 1) * 1000), on_expire => $_) } qw(reject approve keep);
-ok(wait_for(20, sub { on_disk($expire[2])->{seen} }), 'three more');
+ok(wait_for(30, sub { on_disk($expire[2])->{seen} }), 'three more');
 ok(state_is($expire[0], 'expired'), 'one is deleted when its time is over') or diag(explain(show($expire[0])));
 ok(state_is($expire[1], 'expired'), 'another one released');
 is(orders($expire[0]) . orders($expire[1]), '-d-H', 'as their rules say');
 is(show($expire[2])->{state}, 'held', 'the third waits on');
-ok(wait_for(20, sub { notices($expire[0], 'end') }), 'who was not sent on is told');
+ok(wait_for(30, sub { notices($expire[0], 'end') }), 'who was not sent on is told');
 is(notices($expire[1], 'end'), 0, 'who was is not');
 like(audit_log(), qr/"action":"expire".*id=\Q$expire[0]\E outcome=reject/, 'the audit log says so');
 
@@ -136,21 +136,21 @@ kill 'CONT', $access, Trial::policyd_pid();
 ok(state_is($waits, 'approved'), 'the audit log is there: it is');
 spew("$dir/smtp", "451 4.3.0 later\n");
 my $untold = hold();
-ok(wait_for(20, sub { policyd_log() =~ /could not be told id=\Q$untold\E what=held again=yes status=451/ }), 'the mail server takes no notices now') or diag(policyd_log());
-ok(wait_for(10, sub { !on_disk($untold)->{noticed} }), 'so it is to be sent again');
+ok(wait_for(30, sub { policyd_log() =~ /could not be told id=\Q$untold\E what=held again=yes status=451/ }), 'the mail server takes no notices now') or diag(policyd_log());
+ok(wait_for(30, sub { !on_disk($untold)->{noticed} }), 'so it is to be sent again');
 spew("$dir/smtp", "550 5.1.1 no\n");
 my $unknown = hold();
-ok(wait_for(20, sub { policyd_log() =~ /could not be told id=\Q$unknown\E what=held again=no status=550/ }), 'one that is refused for good is not');
+ok(wait_for(30, sub { policyd_log() =~ /could not be told id=\Q$unknown\E what=held again=no status=550/ }), 'one that is refused for good is not');
 unlink "$dir/smtp";
 my $outside = hold(direction => 'inbound');
 my $stranger = hold(sender => 'x@outside.example');
-ok(wait_for(20, sub { on_disk($outside)->{seen} && on_disk($stranger)->{seen} }), 'two from outside');
+ok(wait_for(30, sub { on_disk($outside)->{seen} && on_disk($stranger)->{seen} }), 'two from outside');
 
 # --- killed
 sub survives {
     my ($what, $point, $verdict, $state) = @_;
     my $id = hold();
-    wait_for(20, sub { on_disk($id)->{seen} }) or diag("$id is not seen");
+    wait_for(30, sub { on_disk($id)->{seen} }) or diag("$id is not seen");
     pause_at($point);
     my $answer = decide($id, $verdict, 'killed');
     ok(reached($point), "$what: at that point");
@@ -167,10 +167,10 @@ survives('killed before it is released', 'before', 'approve', 'approved');
 survives('killed after it was released', 'after', 'approve', 'approved');
 survives('killed before it is deleted', 'before', 'reject', 'rejected');
 my $id = survives('killed after it was deleted', 'after', 'reject', 'rejected');
-ok(wait_for(20, sub { notices($id, 'end') }), 'and the sender is told');
+ok(wait_for(30, sub { notices($id, 'end') }), 'and the sender is told');
 $access = role_pid('access');
 $id = hold();
-ok(wait_for(20, sub { on_disk($id)->{seen} }), 'one more');
+ok(wait_for(30, sub { on_disk($id)->{seen} }), 'one more');
 kill 'STOP', Trial::policyd_pid(), $access;
 is(decide($id, 'approve')->{state}, 'approved', 'approved while the audit log is away');
 kill 'KILL', role_pid('held');
@@ -188,7 +188,7 @@ is(notices($outside, 'begin'), 0, 'from outside nobody is told');
 is(notices($stranger, 'begin'), 0, 'no stranger either');
 
 my $vanished = hold();
-ok(wait_for(20, sub { on_disk($vanished)->{seen} }), 'one more');
+ok(wait_for(30, sub { on_disk($vanished)->{seen} }), 'one more');
 unlink "$dir/queue/" . on_disk($vanished)->{queue};
 ok(role_kill(), 'killed');
 ok(state_is($vanished, 'gone'), 'the next one finds that somebody else has dealt with it');
@@ -196,7 +196,7 @@ ok(state_is($vanished, 'gone'), 'the next one finds that somebody else has dealt
 # --- pages, and an end
 record(sprintf('B%04d', $_), recipients => [map { ('r' x 60) . "$_\@outside.example" } 1 .. 100], recipient_count => 3000) for 1 .. 250;
 my ($after, %seen, $pages);
-ok(wait_for(20, sub {
+ok(wait_for(30, sub {
     ($after, $pages, %seen) = ('', 0);
     do {
         my $page = control(verb => 'held-list', after => $after);
@@ -211,7 +211,7 @@ ok(!grep({ $_ > 1 } values %seen), 'none twice');
 is(policyd_stop(), 0, 'policyd ends');
 ok(policyd_start($directory, settings(keep => 0)), 'and starts anew, with no wish to remember');
 ok(wait_for(30, sub { !-e "$held/$good.json" && !-e "$held/$bad.json" }), 'what is done is forgotten');
-ok(wait_for(20, sub { grep({ /-B\d{4}$/ } map { $_->{id} } list()) > 20 }), 'what waits is there');
+ok(wait_for(30, sub { grep({ /-B\d{4}$/ } map { $_->{id} } list()) > 20 }), 'what waits is there');
 is(policyd_stop(), 0, 'policyd ends');
 my $log = policyd_log();
 my %did;

@@ -48,7 +48,7 @@ sub forged { my ($id, $verdict) = @_; return ldap_change('a', "dn: postroadHeldI
 my $first = hold(attachments => ['list.xlsx', 'LIST.xlsx', "\x{8868}.pdf"]);
 ok(policyd_start($directory, $settings), 'policyd follows slapd');
 ok(wait_for(30, sub { (source()->{phase} // '') eq 'persist' && -S "$dir/access" }), 'all of it') or diag(policyd_log());
-ok(wait_for(20, sub { state($first) eq 'held' }), 'the message is in the directory') or diag(policyd_log());
+ok(wait_for(30, sub { state($first) eq 'held' }), 'the message is in the directory') or diag(policyd_log());
 my $entry = entry($first);
 like($entry, qr/^postroadHeldTarget: uid=alice,ou=sales,dc=corp\.example,ou=domains,o=corp$/m, 'whose administrators decide');
 like($entry, qr/^postroadHeldRule: hr-out$/m, 'the rule');
@@ -61,57 +61,57 @@ is(status()->{held}{directory}, 'told', 'status says that it works');
 is(verdict('wangfang', $first, 'approve', 'no right'), 50, 'slapd refuses who has no right to it');
 is(verdict('lina', $first, 'approve', 'fine'), 0, 'lina has');
 ok(state_is($first, 'approved'), 'it is released') or diag(policyd_log());
-ok(wait_for(10, sub { state($first) eq 'approved' }), 'the directory says so');
+ok(wait_for(30, sub { state($first) eq 'approved' }), 'the directory says so');
 is(show($first)->{by}, $dn{lina}, 'and the record by whom');
 like(audit_log(), qr/"action":"approve","actor":"lina\@corp\.example","target":"alice\@corp\.example".*"reason":"fine"/, 'so does the audit log, by her address');
 ok(ldap_change('a', "dn: postroadHeldId=$first,cn=held,o=corp\nchangetype: modify\nreplace: postroadHeldState\npostroadHeldState: held\n-\nreplace: postroadHeldVerdict\npostroadHeldVerdict: reject\n"),
     'another site, which did not hear of that, has its own verdict, and its entry stays');
-ok(wait_for(10, sub { state($first) eq 'approved' }), 'the directory hears again what was done');
+ok(wait_for(30, sub { state($first) eq 'approved' }), 'the directory hears again what was done');
 is(show($first)->{state}, 'approved', 'which stands');
 my $bad = hold();
-ok(wait_for(20, sub { state($bad) eq 'held' }), 'one more');
+ok(wait_for(30, sub { state($bad) eq 'held' }), 'one more');
 is(verdict('lina', $bad, 'reject', 'not this one'), 0, 'lina rejects it');
 ok(state_is($bad, 'rejected'), 'it is deleted');
-ok(wait_for(20, sub { notices($bad, 'end') }), 'and its sender is told');
+ok(wait_for(30, sub { notices($bad, 'end') }), 'and its sender is told');
 like((notices($bad, 'end'))[0]{body}, qr/not this one/, 'why');
 
 # --- no right: slapd let it pass, the mirror doesn't
 my $third = hold();
-ok(wait_for(20, sub { state($third) eq 'held' }), 'one more');
+ok(wait_for(30, sub { state($third) eq 'held' }), 'one more');
 ok(forged($third, 'approve'), 'a verdict by nobody');
-ok(wait_for(20, sub { !has_verdict($third) }), 'is taken away again') or diag(policyd_log());
+ok(wait_for(30, sub { !has_verdict($third) }), 'is taken away again') or diag(policyd_log());
 is(show($third)->{state}, 'held', 'the message waits');
 like(policyd_log(), qr/verdict about a held message refused id=\Q$third\E verdict=approve by="cn=root,o=corp"/, 'it is logged');
-ok(wait_for(10, sub { audit_log() =~ /"action":"refused","actor":"cn=root,o=corp".*id=\Q$third\E outcome=approve/ }), 'and in the audit log');
+ok(wait_for(30, sub { audit_log() =~ /"action":"refused","actor":"cn=root,o=corp".*id=\Q$third\E outcome=approve/ }), 'and in the audit log');
 ok(forged($third, 'maybe'), 'a word that is no verdict');
-ok(wait_for(20, sub { !has_verdict($third) }), 'is taken away, too');
+ok(wait_for(30, sub { !has_verdict($third) }), 'is taken away, too');
 is(verdict('lina', $third, 'approve', 'now really'), 0, 'then comes a real one');
 ok(state_is($third, 'approved'), 'which counts');
 
 # --- the first verdict stands
 my $fourth = hold();
-ok(wait_for(20, sub { state($fourth) eq 'held' }), 'one more');
+ok(wait_for(30, sub { state($fourth) eq 'held' }), 'one more');
 is(decide($fourth, 'reject', 'root was faster')->{state}, 'rejected', 'root rejects it at the control socket');
 verdict('lina', $fourth, 'approve', 'too late');
 ok(state_is($fourth, 'rejected'), 'it is deleted, whatever the directory says');
-ok(wait_for(20, sub { state($fourth) eq 'rejected' }), 'and that says so, too');
+ok(wait_for(30, sub { state($fourth) eq 'rejected' }), 'and that says so, too');
 my ($name) = $fourth =~ /-(\w+)\z/;
 ok(-e "$dir/deleted/$name" && !-e "$dir/released/$name", 'once');
 
 # --- the directory is away
 my $fifth = hold();
-ok(wait_for(20, sub { state($fifth) eq 'held' }), 'one more');
+ok(wait_for(30, sub { state($fifth) eq 'held' }), 'one more');
 is(slapd_stop('a', $slapd), 0, 'slapd goes away');
 my $sixth = hold();
-ok(wait_for(20, sub { notices($sixth, 'begin') }), 'a message is held, and its sender told, without it');
-ok(wait_for(20, sub { status()->{held}{directory} eq 'away' }), 'status says that it is away');
+ok(wait_for(30, sub { notices($sixth, 'begin') }), 'a message is held, and its sender told, without it');
+ok(wait_for(30, sub { status()->{held}{directory} eq 'away' }), 'status says that it is away');
 is(decide($fifth, 'approve')->{state}, 'approved', 'the control socket works');
 ok(state_is($fifth, 'approved'), 'and it is released');
 $slapd = slapd_start('a');
 ok(wait_for(40, sub { state($fifth) eq 'approved' && state($sixth) eq 'held' }), 'slapd is there: it learns of both') or diag(policyd_log());
 kill 'STOP', $slapd;
 my $start = time;
-ok(wait_for(20, sub { show($sixth)->{id} }), 'slapd hangs: the control socket answers');
+ok(wait_for(30, sub { show($sixth)->{id} }), 'slapd hangs: the control socket answers');
 sleep 4;
 is(decide($sixth, 'approve')->{state}, 'approved', 'and takes verdicts');
 ok(state_is($sixth, 'approved'), 'which are carried out');
@@ -121,7 +121,7 @@ ok(wait_for(40, sub { state($sixth) eq 'approved' }), 'it goes on: it learns of 
 # --- older access rules: what is refused can't be taken away
 sub refusals { my ($id) = @_; return scalar(() = audit_log() =~ /"action":"refused"[^\n]*id=\Q$id\E/g) }
 my $stuck = hold();
-ok(wait_for(20, sub { state($stuck) eq 'held' }), 'one more');
+ok(wait_for(30, sub { state($stuck) eq 'held' }), 'one more');
 slapd_stop('a', $slapd);
 slapd_conf('a', database => $rules =~ s/=zrscd/=rscd/r);
 $slapd = slapd_start('a');
@@ -140,12 +140,12 @@ ok(state_is($stuck, 'rejected'), 'the message waited');
 
 # --- entries that are lost, and those of nobody
 my $seventh = hold();
-ok(wait_for(20, sub { state($seventh) eq 'held' }), 'one more');
+ok(wait_for(30, sub { state($seventh) eq 'held' }), 'one more');
 ok(ldap_change('a', "dn: postroadHeldId=$seventh,cn=held,o=corp\nchangetype: delete\n"), 'somebody deletes its entry');
 ok(ldap_change('a', "dn: postroadHeldId=hebei-0-NOBODY,cn=held,o=corp\nobjectClass: postroadHeld\npostroadHeldId: hebei-0-NOBODY\npostroadHeldSite: hebei\npostroadHeldState: held\n"), 'and makes one that is nobody\'s');
 ok(ldap_change('a', "dn: postroadHeldId=shandong-0-OTHER,cn=held,o=corp\nobjectClass: postroadHeld\npostroadHeldId: shandong-0-OTHER\npostroadHeldSite: shandong\npostroadHeldState: held\n"), 'another site has one');
 ok(role_kill(), 'killed: the next one compares');
-ok(wait_for(20, sub { state($seventh) eq 'held' && entry('hebei-0-NOBODY') !~ /^dn:/m }), 'what is missing is there, what is nobody\'s is gone');
+ok(wait_for(30, sub { state($seventh) eq 'held' && entry('hebei-0-NOBODY') !~ /^dn:/m }), 'what is missing is there, what is nobody\'s is gone');
 like(entry('shandong-0-OTHER'), qr/^dn:/m, 'the other site\'s is none of its business');
 
 # --- killed right after the verdict came, and all of it forgotten at last

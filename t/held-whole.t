@@ -29,7 +29,7 @@ secret_file("pw-$_", "sample-$_") for keys %dn, qw(policyd moderation);
 my $port = sink_start();
 policyd_start(qq(uri = "$uri"; base = "o=corp"; bind_dn = "cn=policyd,cn=services,o=corp"; password_file = "$dir/pw-policyd"; retry_max = 1;),
     queue_settings() . qq(held: { submit = "smtp://127.0.0.1:$port"; bind_dn = "cn=moderation,cn=services,o=corp"; password_file = "$dir/pw-moderation"; timeout = 2; };\n));
-ok(wait_for(20, sub { (source()->{phase} // '') eq 'persist' }), 'policyd follows the directory') or diag(policyd_log());
+ok(wait_for(30, sub { (source()->{phase} // '') eq 'persist' }), 'policyd follows the directory') or diag(policyd_log());
 
 # (exit code, both outputs)
 sub held { return run('', "$top/ctl/postroad", '-c', "$dir/postroad.conf", 'held', @_) }
@@ -43,7 +43,7 @@ sub is_run {
 }
 
 my @id = map { hold(subject => "\x{5831}\x{8868} $_") } 1 .. 4;
-ok(wait_for(20, sub { ids(as('lina', 'list', '--json')) eq "@id" }), 'four messages, for a moderator to see') or diag(as('lina', 'list'), policyd_log());
+ok(wait_for(30, sub { ids(as('lina', 'list', '--json')) eq "@id" }), 'four messages, for a moderator to see') or diag(as('lina', 'list'), policyd_log());
 is(ids(as('alice', 'list', '--json')), "@id", 'and for who sent them');
 is(ids(as('wangfang', 'list', '--json')), '', 'but not for an administrator without the right approve');
 is(ids(held('list', '--json')), "@id", 'root sees the same without the directory');
@@ -58,18 +58,18 @@ is_run([as('lina', 'approve', $queue, '--reason', '可以', '--wait', '60')], 0,
 ok(-e "$dir/released/$queue", 'it is released');
 is_run([as('lina', 'reject', $id[1], '--reason', 'Use the notice board', '--wait', '60')], 0, qr/rejected at/, 'and rejects');
 ok(-e "$dir/deleted/" . ($id[1] =~ /(\w+)\z/)[0], 'it is deleted');
-ok(wait_for(20, sub { notices($id[1], 'end') }), 'its sender is told');
+ok(wait_for(30, sub { notices($id[1], 'end') }), 'its sender is told');
 like((notices($id[1], 'end'))[0]{body}, qr/Use the notice board/, 'with the reason') ;
 is_run([held('reject', $id[0], '--reason', 'x')], 1, qr/approved at .*; the first verdict stands/, 'root comes too late');
 is_run([held('approve', $id[2], '--reason', 'phone call', '--wait', '60')], 0, qr/approved at \S+ by root\@/, 'root decides at the machine');
-ok(wait_for(20, sub { (as('lina', 'show', $id[2]))[1] =~ /^state +approved at \S+ by root\@/m }), 'which moderators see');
+ok(wait_for(30, sub { (as('lina', 'show', $id[2]))[1] =~ /^state +approved at \S+ by root\@/m }), 'which moderators see');
 is(ids(as('lina', 'list', '--json')), $id[3], 'one is left');
 is(ids(as('lina', 'list', '--state', 'all', '--json')), "@id", 'the others are remembered');
 
 # After a line was cut, replication may bring the entry as another site's moderator left it, who did not know yet.
 ok(ldap_change('a', "dn: postroadHeldId=$id[2],cn=held,o=corp\nchangetype: modify\nreplace: postroadHeldState\npostroadHeldState: held\n-\ndelete: postroadHeldBy\n"
       . "-\nadd: postroadHeldVerdict\npostroadHeldVerdict: reject\n-\nadd: postroadHeldReason\npostroadHeldReason: late\n"), 'a verdict from beyond a cut line, over the one that was carried out');
-ok(wait_for(20, sub { my ($rc, $text) = as('lina', 'show', $id[2]); $text =~ /^state +approved at \S+ by root\@/m && $text !~ /late/ }),
+ok(wait_for(30, sub { my ($rc, $text) = as('lina', 'show', $id[2]); $text =~ /^state +approved at \S+ by root\@/m && $text !~ /late/ }),
     'is taken away, and the entry says again what was done') or diag(as('lina', 'show', $id[2]), policyd_log());
 
 slapd_stop('a', $slapd);

@@ -7,7 +7,8 @@
 use strict;
 use warnings;
 use FindBin;
-use lib "$FindBin::Bin/lab";
+use lib "$FindBin::Bin/lab", "$FindBin::Bin/lib";
+use Exit;
 use JSON::PP;
 use Lab;
 use POSIX ();
@@ -71,7 +72,7 @@ sub moderator {
     open my $from, '-|', @command or die "postroad: $!\n";
     my $said = do { local $/; <$from> } // '';
     close $from;
-    return ($? >> 8, $said);
+    return (exit_code(), $said);
 }
 
 sub state_at { my ($site, $id) = @_; return eval { $lab->run($site, 'sh', '-c', "ldapsearch -x -LLL -H ldapi:/// -D cn=admin,o=corp -w sample-admin -b postroadHeldId=$id,cn=held,o=corp -s base postroadHeldState") } =~ /^postroadHeldState: (\w+)/m ? $1 : '' }

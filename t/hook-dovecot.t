@@ -8,9 +8,9 @@ use warnings;
 use Test::More;
 use FindBin qw($Bin);
 use lib "$Bin/lib";
+use Ports;
 use Trial;
 use Dovecot;
-use IO::Socket::INET;
 use IO::Socket::UNIX;
 use JSON::PP;
 use Time::HiRes qw(time);
@@ -23,7 +23,6 @@ my $group = getgrgid((getpwnam 'nobody')[3]);
 my $new = dovecot_series() eq '2.4';
 
 # A port nobody listens on: what is sent there waits in the queue, where we look at it.
-sub free_port { return IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 1)->sockport }
 my ($http, $target) = (free_port(), free_port());
 
 spew("$dir/directory.ldif", "dn: o=t\nobjectClass: organization\no: t\n");
@@ -44,7 +43,7 @@ sub events {
     return map { $event{$_} } sort { ($a =~ /(\d+)/)[0] <=> ($b =~ /(\d+)/)[0] } keys %event;
 }
 sub event_of { my ($subject) = @_; return grep { ($_->{subject} // '') eq $subject } events() }
-sub await_event { my ($subject) = @_; my $e; wait_for(20, sub { ($e) = event_of($subject); $e }); return $e // {} }
+sub await_event { my ($subject) = @_; my $e; wait_for(30, sub { ($e) = event_of($subject); $e }); return $e // {} }
 
 my $exporter = $new ? "driver = http-post\n  format = json\n  time_format = rfc3339\n  http_post_url = http://127.0.0.1:$http/events\n"
     : "format = json\n  format_args = time-rfc3339\n  transport = http-post\n  transport_args = http://127.0.0.1:$http/events\n";

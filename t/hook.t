@@ -11,8 +11,9 @@ use IO::Select;
 use IO::Socket::INET;
 use IO::Socket::UNIX;
 use JSON::PP;
-use lib 't';
+use lib 't', 't/lib';
 use Policyd;
+use Ports;
 use Test::More;
 use POSIX ();
 use Time::HiRes qw(time sleep);
@@ -106,7 +107,7 @@ my $path = "$dir/run/hook";
 Policyd::spew("$dir/key", "geheim\nnot this\n");
 Policyd::spew("$dir/headers", "Authorization: Bearer abc\nX-Site: hebei\n");
 chmod 0600, "$dir/key", "$dir/headers";
-my $http = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 1)->sockport;
+my $http = free_port();
 $d->write_conf(
     sockets => "{ map = \"unix:$dir/run/map\"; policy = \"\"; access = \"\"; hook = \"unix:$path\";"
         . " control = \"unix:$dir/run/control\"; http = \"127.0.0.1:$http\"; }",

@@ -8,7 +8,7 @@ use strict;
 use warnings;
 use File::Basename qw(dirname);
 use lib dirname(__FILE__) . '/lib';
-use IO::Socket::INET;
+use Ports;
 use Test::More;
 use Time::HiRes qw(sleep time);
 use Trial;
@@ -22,7 +22,7 @@ needs(qw(slapd slapadd ldapwhoami));
 my ($SYNC, $NAMES, $NAMES_ASLEEP) = (2, 4, 5); # of spin_preload
 
 # A port that nobody has; below those that are given to clients.
-my ($port) = grep { my $s = IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => $_, Listen => 1); $s } map { 21_000 + int rand 9_000 } 1 .. 20;
+my $port = free_port();
 
 slapd_conf('a', database => 'access to * by dn.exact="cn=root,o=corp" read by * read');
 slapd_add('a', "dn: o=corp\nobjectClass: organization\no: corp\n\n"
@@ -37,7 +37,7 @@ sub syncs { return map { $_->{pid} } grep { $_->{name} eq 'sync' } @{ status()->
 sub becomes {
     my ($key, $want, $what) = @_;
     my $got = '';
-    wait_for(20, sub { ($got = lookup('mailbox', $key)) =~ $want });
+    wait_for(30, sub { ($got = lookup('mailbox', $key)) =~ $want });
     return like($got, $want, $what);
 }
 
@@ -69,7 +69,7 @@ for my $how ([$NAMES, 'runs in a circle', 15], [$NAMES_ASLEEP, 'sleeps', 30]) {
     my ($before) = syncs();
     order($place);
     kill 'KILL', $before; # the next one has to connect
-    ok(wait_for(15, \&taken), "the library $what");
+    ok(wait_for(30, \&taken), "the library $what");
     my $hung = taken();
     like(lookup('mailbox', 'ghost@a.example'), qr/^TEMP/, "$what: who is not there can't be called unknown");
     my ($asked, $right) = (0, 0);

@@ -13,6 +13,7 @@ use File::Basename qw(dirname);
 use lib dirname(__FILE__) . '/lib';
 use IO::Select;
 use IO::Socket::INET;
+use Ports;
 use Test::More;
 use Time::HiRes qw(sleep time);
 use Inject;
@@ -21,7 +22,7 @@ use Trial;
 
 my $SECONDS = 20;
 my $TEMPORARY = 75;
-my $port = 20_000 + $$ % 10_000;
+my $port = free_port();
 inject_needs();
 my $postmap = grep { -x "$_/postmap" } split /:/, $ENV{PATH};
 mkdir "$dir/postfix";
@@ -100,7 +101,7 @@ sub reload {
         my $now = pid_of('control');
         return is_gone() || substr(policyd_log(), $at) =~ /reloaded|reload refused/ || $now && $now != $old;
     };
-    wait_for(15, $ended) or return 'the reload does not end';
+    wait_for(30, $ended) or return 'the reload does not end';
     return;
 }
 
@@ -111,7 +112,7 @@ sub boot {
     push @bad, "it did not end in order: " . ($end // 'killed') if $end;
     my $at = length policyd_log();
     start_policyd();
-    wait_for(10, sub { is_gone() || substr(policyd_log(), $at) =~ /: ready site=/ });
+    wait_for(30, sub { is_gone() || substr(policyd_log(), $at) =~ /: ready site=/ });
     return @bad if !is_gone();
     my $status = policyd_stop();
     push @bad, "exit status $status" if $status != $TEMPORARY << 8 && !Inject::is_libc($status);
@@ -148,7 +149,7 @@ sub session {
 
 write_directory();
 ok(start_policyd(), 'policyd starts') or BAIL_OUT(policyd_log());
-ok(wait_for(10, sub { !look(1) && !look_cold(1) }), 'it reads the directory') or BAIL_OUT(policyd_log());
+ok(wait_for(30, sub { !look(1) && !look_cold(1) }), 'it reads the directory') or BAIL_OUT(policyd_log());
 my @points = inject_points(\&session, ['plain'], [ 'reload', 'parent' ], [ 'boot', 'parent' ],
     map { [ 'start', $_ ] } grep { $_ ne 'parent' } @roles);
 inject_all($SECONDS, \&session, @points);

@@ -90,21 +90,21 @@ sub session {
     push @unknown, ask_unknown();
     push @wrong, look(0);
     my @bad;
-    wait_for(20, sub {
+    wait_for(30, sub {
         my $got = lookup('mailbox', "$uid\@a.example");
         @bad = (look(1), $got =~ /^OK OK$/ ? () : "mailbox $uid\@a.example: $got");
         return !@bad;
     });
     my $got = answer_unknown(shift @unknown);
     push @wrong, "mailbox nobody\@a.example: $got" if $got !~ /^NOTFOUND/ && $got !~ $soft;
-    wait_for(20, sub { ($got = answer_unknown(@unknown ? shift @unknown : ask_unknown())) =~ /^NOTFOUND/ });
+    wait_for(30, sub { ($got = answer_unknown(@unknown ? shift @unknown : ask_unknown())) =~ /^NOTFOUND/ });
     push @bad, "mailbox nobody\@a.example: $got" if $got !~ /^NOTFOUND/;
     push @bad, 'the parent is gone' if !kill 0, Trial::policyd_pid();
     return (@bad, @wrong);
 }
 
 ok(start_policyd(), 'policyd starts') or BAIL_OUT(policyd_log());
-ok(wait_for(10, sub { (source()->{phase} // '') eq 'persist' }), 'it follows the directory') or BAIL_OUT(policyd_log());
+ok(wait_for(30, sub { (source()->{phase} // '') eq 'persist' }), 'it follows the directory') or BAIL_OUT(policyd_log());
 session('plain');
 my @points = inject_points(\&session, ['plain'], map { [ 'start', $_ ] } grep { !/^(?:parent|cold)$/ } @roles);
 inject_all($SECONDS, \&session, @points);

@@ -6,7 +6,8 @@
 use strict;
 use warnings;
 use FindBin;
-use lib "$FindBin::Bin/lab";
+use lib "$FindBin::Bin/lab", "$FindBin::Bin/lib";
+use Exit;
 use Lab;
 use Test::More;
 
@@ -52,7 +53,7 @@ sub lab {
     open my $out, '-|', 'sh', '-c', 'exec "$@" 2>&1', 'sh', $program, @arguments or die "$program: $!\n";
     my $text = do { local $/; <$out> } // '';
     close $out;
-    return ($? >> 8, $text);
+    return (exit_code(), $text);
 }
 
 sub lab_is {

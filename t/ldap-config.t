@@ -174,7 +174,7 @@ LDIF
 
 sub server_start {
     my $pid = Trial::spawn("$dir/b/log", 'slapd', '-d', '0', '-h', Trial::uri_of('b'), '-F', "$dir/b/config");
-    wait_for(10, sub { -S "$dir/b/sock" && (run('', qw(ldapwhoami -x -H), Trial::uri_of('b')))[0] == 0 })
+    wait_for(30, sub { -S "$dir/b/sock" && (run('', qw(ldapwhoami -x -H), Trial::uri_of('b')))[0] == 0 })
         or BAIL_OUT('slapd does not start: ' . slurp("$dir/b/log"));
     return $pid;
 }

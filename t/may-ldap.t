@@ -23,7 +23,7 @@ slapd_add('hebei', slurp("$top/ldap-schema/two-sites.ldif"));
 my $slapd = slapd_start('hebei');
 (my $path = "$dir/hebei/sock") =~ s{/}{%2F}g;
 ok(policyd_start(qq(uri = "ldapi://$path"; base = "o=corp"; retry_max = 1;)), 'policyd follows the directory');
-ok(wait_for(20, sub { (source()->{phase} // '') eq 'persist' }), 'all of it') or diag(policyd_log());
+ok(wait_for(30, sub { (source()->{phase} // '') eq 'persist' }), 'all of it') or diag(policyd_log());
 
 sub may {
     my ($code, $out) = run('', "$top/ctl/postroad", '-c', "$dir/postroad.conf", 'may', '--json', @_);
@@ -36,7 +36,7 @@ sub is_may { my ($want, @question) = @_; return is(may(@question), $want, "@ques
 # Until a change has arrived.
 sub becomes {
     my ($want, @question) = @_;
-    wait_for(10, sub { may(@question) eq $want });
+    wait_for(30, sub { may(@question) eq $want });
     return is_may($want, @question);
 }
 

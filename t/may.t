@@ -103,7 +103,7 @@ ok(policyd_start(qq(ldif = "$file";), qq(rights: { max_age = 2; };\n)), 'policyd
 is((may('dom@a.example', 'manage', 'alice@a.example'))[0], 75, 'nothing was ever loaded: 75');
 
 spew($file, directory());
-ok(wait_for(20, sub { (source()->{phase} // '') eq 'loaded' }), 'the directory is loaded') or diag(policyd_log());
+ok(wait_for(30, sub { (source()->{phase} // '') eq 'loaded' }), 'the directory is loaded') or diag(policyd_log());
 
 # --- by whatever name ---
 row(20, 'allowed', 'dom@a.example', 'password', $_)
@@ -230,12 +230,12 @@ is_deeply([@{$all}{qw(action directory allowed)}, @{ $all->{actor} }{qw(level ac
 
 # --- changes arrive ---
 spew($file, directory(admins => ["uid=sys,ou=it,$A", "uid=out,ou=hr,$A"]));
-ok(wait_for(20, sub { (may('out@a.example', 'quota', 'alice@a.example'))[0] == 0 }), 'let into the group');
+ok(wait_for(30, sub { (may('out@a.example', 'quota', 'alice@a.example'))[0] == 0 }), 'let into the group');
 row(7, 'refused', 'dom@a.example', 'quota', 'alice@a.example');
 
 # --- a mirror nobody confirms any more ---
 spew($file, "dn: broken\nthis is no LDIF\n");
-ok(wait_for(20, sub { (may('out@a.example', 'quota', 'alice@a.example'))[0] == 75 }), 'older than rights.max_age: 75');
+ok(wait_for(30, sub { (may('out@a.example', 'quota', 'alice@a.example'))[0] == 75 }), 'older than rights.max_age: 75');
 like((may('out@a.example', 'quota', 'alice@a.example'))[1], qr/older than rights\.max_age/, 'and why');
 row(5, 'allowed', 'alice@a.example', 'read-mail', 'alice@a.example');
 row(5, 'refused', 'pam@a.example', 'password', 'pam@a.example');
@@ -246,7 +246,7 @@ spew($file, directory());
 ok(policyd_start(qq(ldif = "$file";), <<"CONF"), 'policyd with another group, and domains elsewhere');
 rights: { admins = "CN=Helpers, cn=roles,o=corp"; domains = "$B"; };
 CONF
-ok(wait_for(20, sub { (source()->{phase} // '') eq 'loaded' }), 'loaded');
+ok(wait_for(30, sub { (source()->{phase} // '') eq 'loaded' }), 'loaded');
 row(7, 'refused', 'dom@a.example', 'quota', 'alice@a.example');
 row(9, 'refused', 'dep@a.example', 'quota', 'alice@a.example');
 is(policyd_stop(), 0, 'policyd ends');

@@ -32,12 +32,12 @@ for my $n (1 .. $people) {
 }
 spew("$dir/people.ldif", $ldif);
 policyd_start(qq(ldif = "$dir/people.ldif";)) or BAIL_OUT('policyd does not start: ' . policyd_log());
-wait_for(20, sub { lookup('mailbox', 'u1@a.example') =~ /^OK/ }) or BAIL_OUT('no directory: ' . policyd_log());
+wait_for(30, sub { lookup('mailbox', 'u1@a.example') =~ /^OK/ }) or BAIL_OUT('no directory: ' . policyd_log());
 my $conf = slurp("$dir/postroad.conf") =~ s/(?<=sockets: \{)/ milter = "unix:$dir\/milter";/r =~ s/debug/notice/r;
 spew("$dir/milter.conf", $conf);
 
 my $milter = Trial::spawn("$dir/milter.log", $program, '-c', "$dir/milter.conf");
-wait_for(20, sub { connected("$dir/milter") }) or BAIL_OUT('it does not start: ' . slurp("$dir/milter.log"));
+wait_for(30, sub { connected("$dir/milter") }) or BAIL_OUT('it does not start: ' . slurp("$dir/milter.log"));
 
 # --- Postfix's part of the protocol ---
 sub packet { my ($command, $data) = @_; return pack('N', 1 + length $data) . $command . $data }

@@ -10,7 +10,8 @@ use FindBin;
 use IO::Select;
 use IO::Socket::UNIX;
 use JSON::PP;
-use lib "$FindBin::Bin/lab";
+use lib "$FindBin::Bin/lab", "$FindBin::Bin/lib";
+use Exit;
 use Lab;
 use Lab::Cases qw(post_outside);
 use POSIX ();
@@ -70,7 +71,7 @@ sub move {
     open my $out, '-|', 'sh', '-c', 'exec "$@" 2>&1', 'sh', $lab->at('hebei', @command, @_) or die "sh: $!\n";
     my $text = do { local $/; <$out> };
     close $out;
-    return ($? >> 8, $text // '');
+    return (exit_code(), $text // '');
 }
 
 # Begin it; the handle its lines come from.
@@ -189,7 +190,7 @@ unlink "$root/run/lab/fail";
 $out = begin($dave, 'shandong');
 while (my $line = <$out>) { Inside::write_file("$root/run/lab/fail", '') if $line =~ /^2 / }
 close $out;
-is($? >> 8, 75, 'copying fails the second time');
+is(exit_code(), 75, 'copying fails the second time');
 is(entry('dave')->{postroadState}, 'moving', 'mail waits');
 like(entry('dave')->{postroadMove}, qr/state=suspended/, 'what he was is remembered');
 ($code, $said) = move($dave, 'shandong');

@@ -121,7 +121,7 @@ logins(300);
 my $end = usage();
 for my $service (qw(imap pop3)) {
     is($end->{$service}{pid}, $begin->{$service}{pid}, "$service: one process for all");
-    my $idle = wait_for(20, sub { usage()->{$service}{fds} <= $begin->{$service}{fds} });
+    my $idle = wait_for(30, sub { usage()->{$service}{fds} <= $begin->{$service}{fds} });
     ok($idle, "$service: no descriptor more than after the first logins") or diag(explain [$begin, usage()]);
     cmp_ok($end->{$service}{rss} - $begin->{$service}{rss}, '<', 600, "$service: nor memory to speak of (KiB)");
 }

@@ -99,7 +99,7 @@ my $script = "redirect \"out\@outside.example\";\r\n";
     like(Dovecot::put_script($s, 'PUTSCRIPT "away"', $script), qr/^OK/, 'is kept');
     like(Dovecot::put_script($s, 'SETACTIVE "away"', undef), qr/^OK/, 'and made the active one');
     lmtp($wang, "Subject: forwarded\n\nx");
-    ok(wait_for(10, sub { slurp("$dir/mail/sent") =~ /Subject: forwarded/ }), 'mail is redirected') or diag(dovecot_log());
+    ok(wait_for(30, sub { slurp("$dir/mail/sent") =~ /Subject: forwarded/ }), 'mail is redirected') or diag(dovecot_log());
 }
 {
     fake_rules("$own\\twithheld=imap,forward", @usual);

@@ -6,7 +6,8 @@
 # on the way. Needs no root.
 use strict;
 use warnings;
-use lib 't';
+use lib 't', 't/lib';
+use Exit;
 use Policyd;
 use Socket;
 use IO::Socket::INET;
@@ -31,7 +32,7 @@ sub run {
     local $/;
     my $text = <$out> // '';
     close $out;
-    return ($? >> 8, $text);
+    return (exit_code(), $text);
 }
 
 # Ask as Postfix does: once more on a new connection when the first broke. Counts what went wrong.

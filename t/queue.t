@@ -66,7 +66,7 @@ END {
     my $was = $?;
     if ($master && -d "/proc/$master") {
         kill TERM => $master;
-        wait_for(20, sub { !-d "/proc/$master" });
+        wait_for(30, sub { !-d "/proc/$master" });
     }
     $? = $was;
 }
@@ -218,13 +218,13 @@ is($f->{incoming}, '0/0/0', 'an empty one is empty');
 
 # --- killed ---
 kill KILL => $helper;
-ok(wait_for(20, sub { !-d "/proc/$role" || slurp("/proc/$role/stat") =~ /\) Z / }), 'without its helper the role ends, to be started anew');
+ok(wait_for(30, sub { !-d "/proc/$role" || slurp("/proc/$role/stat") =~ /\) Z / }), 'without its helper the role ends, to be started anew');
 like(log_of(), qr/the helper that runs Postfix's programs is gone/, 'and says so');
 role_stop();
 $role = role_start();
 ($helper) = called('postroad-super');
 kill KILL => $role;
-ok(wait_for(20, sub { !called('postroad-super') }), 'without the role the helper ends');
+ok(wait_for(30, sub { !called('postroad-super') }), 'without the role the helper ends');
 role_stop();
 
 # --- programs that don't do what they should ---

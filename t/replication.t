@@ -9,8 +9,8 @@ use strict;
 use warnings;
 use File::Basename qw(dirname);
 use lib dirname(__FILE__) . '/lib';
-use IO::Socket::INET;
 use LdapWire;
+use Ports;
 use Test::More;
 use Trial;
 
@@ -43,15 +43,6 @@ sub certificate {
 for my $ca (qw(ca stranger)) {
     openssl(qw(req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2), '-subj', "/CN=$ca", '-addext', 'basicConstraints=critical,CA:TRUE',
         '-keyout', "$dir/$ca.key", '-out', "$dir/$ca.crt");
-}
-
-sub free_port {
-    for (1 .. 50) {
-        my $port = 20000 + int rand 12000;
-        my $s = IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => $port, Listen => 1) or next;
-        return $port;
-    }
-    BAIL_OUT('no free port');
 }
 
 # Names are those of the sample; here all are this machine, so the name becomes an address and the pattern stays.
@@ -108,7 +99,7 @@ sub arrives {
     my ($what, $dn, $name, $want) = @_;
     my $all = sub { join ' / ', map { value($_, $dn, $name) // 'gone' } sort keys %site };
     my $expect = join ' / ', map { $want // 'gone' } keys %site;
-    ok(wait_for(15, sub { $all->() eq $expect }), $what) or diag($all->());
+    ok(wait_for(30, sub { $all->() eq $expect }), $what) or diag($all->());
 }
 
 my $alice = "uid=alice,ou=sales,$A";
@@ -124,7 +115,7 @@ sub travels {
     my $person = LdapWire->new("$dir/s1/sock", $alice, 'sample-alice');
     is($person->password($alice, 'changed'), 0, "$form: somebody changes his password");
     for my $n (@sites) {
-        ok(wait_for(20, sub { LdapWire->new("$dir/s$n/sock")->bind_as($alice, 'changed') == 0 }), "$form: and binds with it at site $n");
+        ok(wait_for(30, sub { LdapWire->new("$dir/s$n/sock")->bind_as($alice, 'changed') == 0 }), "$form: and binds with it at site $n");
     }
 }
 
@@ -190,7 +181,7 @@ arrives('a scope', $alice, 'postroadScope', "ou=east,ou=sales,$A");
 is($site{1}{root}->rename("ou=sales,$A", 'ou=shops'), 0, 'the department of a scope gets another name');
 arrives('and the scope with it', "uid=alice,ou=shops,$A", 'postroadScope', "ou=east,ou=shops,$A");
 my %csn = map { $_ => value($_, $GATE, 'entryCSN') } keys %site;
-ok(wait_for(20, sub { my %c = map { (value($_, $GATE, 'entryCSN') // '') => 1 } keys %site; keys %c == 1 }), 'all sites hold the same version of the gate');
+ok(wait_for(30, sub { my %c = map { (value($_, $GATE, 'entryCSN') // '') => 1 } keys %site; keys %c == 1 }), 'all sites hold the same version of the gate');
 stop($_) for keys %site;
 
 done_testing();

@@ -66,7 +66,7 @@ while (my $row = <$table>) {
         is($got, 'DUNNO', $row);
     } else {
         is(substr($got, 0, length $begins), $begins, $row);
-        ok($d->wait_log(qr/mail not let pass verdict=\w+ rule=$rule name=/, 5), "by rule $rule") or diag $d->log_text if !$seen{$rule}++;
+        ok($d->wait_log(qr/mail not let pass verdict=\w+ rule=$rule name=/), "by rule $rule") or diag $d->log_text if !$seen{$rule}++;
     }
 }
 is(join(' ', sort { $a <=> $b } keys %seen), '2 3 4 5 6 7 8 9', 'the rules that need no counting');

@@ -8,7 +8,8 @@
 use strict;
 use warnings;
 use FindBin;
-use lib "$FindBin::Bin/lab";
+use lib "$FindBin::Bin/lab", "$FindBin::Bin/lib";
+use Exit;
 use Lab;
 use Test::More;
 
@@ -41,7 +42,7 @@ sub sign_in_from {
     open my $out, '-|', @command or die "sign-in: $!\n";
     my $dialog = do { local $/; <$out> } // '';
     close $out;
-    return { ok => $? == 0, code => $? >> 8, dialog => $dialog };
+    return { ok => $? == 0, code => exit_code(), dialog => $dialog };
 }
 
 sub dovecot_log { return $lab->run($_[0], 'cat', '/var/log/dovecot.log') }

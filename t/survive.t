@@ -7,7 +7,8 @@
 # POSTROAD_KILLS=1000 kills that many at random instead of 40; the seed is printed.
 use strict;
 use warnings;
-use lib 't';
+use lib 't', 't/lib';
+use Exit;
 use Cwd qw(abs_path);
 use IO::Socket::UNIX;
 use IPC::Open2;
@@ -79,7 +80,7 @@ sub asker_end {
     1 while <$from_asker>;
     waitpid $asker, 0;
     undef $asker;
-    return $? >> 8;
+    return exit_code();
 }
 END { kill 'KILL', $asker if $asker }
 

@@ -155,7 +155,7 @@ sub provider {
     stop_pid($provider) if $provider;
     unlink $SOCK, "$dir/cookies";
     $provider = spawn_sub(sub { serve(@scripts) });
-    wait_for(5, sub { -S $SOCK });
+    wait_for(30, sub { -S $SOCK });
 }
 
 sub cookies { return split /\n/, slurp("$dir/cookies") }
@@ -163,7 +163,7 @@ sub cookies { return split /\n/, slurp("$dir/cookies") }
 (my $path = $SOCK) =~ s{/}{%2F}g;
 my $directory = qq{uri = "ldapi://$path"; base = "o=corp"; timeout = 2; heartbeat = 1; retry_min = 1; retry_max = 1; sweep_floor = 20;};
 
-sub in_persist { my ($what) = @_; ok(wait_for(8, sub { (source()->{phase} // '') eq 'persist' }), $what) or diag(source()->{error}) }
+sub in_persist { my ($what) = @_; ok(wait_for(30, sub { (source()->{phase} // '') eq 'persist' }), $what) or diag(source()->{error}) }
 sub found { my ($uid) = @_; return lookup('mailbox', "$uid\@a.example") eq 'OK OK' }
 sub entries { return status()->{mirror}{entries} // -1 }
 
@@ -174,14 +174,14 @@ sub begin {
     provider([@tree, map({ person($_) } qw(a b c)), delete_done(csn(1))], @more);
     policyd_start($directory);
     in_persist('a refresh without cookie');
-    ok(wait_for(5, sub { found('a') && entries() == 5 }), 'is there');
+    ok(wait_for(30, sub { found('a') && entries() == 5 }), 'is there');
 }
 
 my $running;
 sub policyd_stop_and_forget { is(policyd_stop(), 0, 'policyd ends in order') if $running++; run('', 'rm', '-rf', "$dir/state") }
 
 # The next connection plays the next script.
-sub again { my ($what) = @_; my $n = cookies(); policyd_stop(); policyd_start($directory); ok(wait_for(5, sub { cookies() > $n }), $what) }
+sub again { my ($what) = @_; my $n = cookies(); policyd_stop(); policyd_start($directory); ok(wait_for(30, sub { cookies() > $n }), $what) }
 
 # --- phases
 
@@ -189,25 +189,25 @@ begin([person('d'), gone('a'), delete_done(csn(2))]);
 again('resume: delete phase');
 in_persist('is done');
 is_deeply([cookies()], ['-', presented(1)], 'the cookie was presented without sid');
-ok(wait_for(5, sub { found('d') && !found('a') }), 'what was named is added and deleted');
+ok(wait_for(30, sub { found('d') && !found('a') }), 'what was named is added and deleted');
 ok(found('b') && found('c'), 'what was not named is unchanged');
 
 begin([person('d'), set(0, 'corp', 'dom', 'b'), present('c'), present_done(csn(2))]);
 again('resume: present phase');
 in_persist('is done');
-ok(wait_for(5, sub { found('d') && !found('a') }), 'what was not named is swept');
+ok(wait_for(30, sub { found('d') && !found('a') }), 'what was not named is swept');
 ok(found('b') && found('c'), 'what was named in a set or as an entry is not');
 
 begin([set(0, 'corp', 'dom', 'b', 'c'), present_done(undef, 1), person('d'), gone('b'), delete_done(csn(2))]);
 again('resume: present phase, then delete phase');
 in_persist('is done');
-ok(wait_for(5, sub { found('d') }), 'what was added between is there');
+ok(wait_for(30, sub { found('d') }), 'what was added between is there');
 ok(!found('a') && !found('b') && found('c'), 'and both removed what they had to');
 
 begin([set(1, 'a', 'b'), delete_done()]);
 again('resume: a set to delete, and no cookie at the end');
 in_persist('is done');
-ok(wait_for(5, sub { !found('a') && !found('b') }), 'they are gone');
+ok(wait_for(30, sub { !found('a') && !found('b') }), 'they are gone');
 again('once more');
 is((cookies())[-1], presented(1), 'the old cookie was kept');
 
@@ -220,7 +220,7 @@ is((cookies())[-1], presented(1), 'as the refresh was not completed');
 
 begin([delete_done(), person('d', csn(2)), info(tlv(0x80, 'rid=001,csn=20261121195500.000009Z#000000#002#000000')), close_now()], [delete_done()]);
 again('changes after it:');
-ok(wait_for(5, sub { cookies() >= 3 }), 'their cookies');
+ok(wait_for(30, sub { cookies() >= 3 }), 'their cookies');
 is((cookies())[-1], presented(2) . ';20261121195500.000009Z#000000#002#000000', 'are kept, merged by SID');
 ok(found('d'), 'with the data');
 
@@ -228,18 +228,18 @@ begin([result(4096, 'too old')], [@tree, map({ person($_) } qw(a b e)), delete_d
 again('4096: the cookie');
 in_persist('is forgotten and all is read anew');
 is((cookies())[-1], '-', 'without a cookie');
-ok(wait_for(5, sub { found('e') && !found('c') }), 'and swept');
+ok(wait_for(30, sub { found('e') && !found('c') }), 'and swept');
 
 # --- refusals: the mirror answers on
 for my $case ([50, 'Insufficient access'], [4, 'Size limit'], [11, 'Administrative limit'], [12, 'Critical extension'], [2, 'Protocol error'], [53, 'Server is unwilling']) {
     my ($code, $text) = @$case;
     begin([result($code, 'because')]);
     again("result $code");
-    ok(wait_for(5, sub { (source()->{error} // '') =~ /: $code \Q$text\E.* \(because\)/i }), 'is said') or diag(source()->{error});
+    ok(wait_for(30, sub { (source()->{error} // '') =~ /: $code \Q$text\E.* \(because\)/i }), 'is said') or diag(source()->{error});
     ok(found('a'), 'and the mirror answers');
     like(lookup('mailbox', 'z@a.example'), qr/^TEMP/, 'without calling anybody unknown');
     is((cookies())[-1], $code == 53 ? '-' : presented(1), $code == 53 ? 'the cookie is tried no more' : 'the cookie is kept')
-        if wait_for(4, sub { cookies() >= 3 });
+        if wait_for(30, sub { cookies() >= 3 });
 }
 
 # --- nonsense
@@ -258,7 +258,7 @@ for my $case (
     my ($what, $script, $why) = @$case;
     begin($script);
     again($what);
-    ok(wait_for(8, sub { (source()->{error} // '') =~ $why }), 'is noticed') or diag(source()->{error});
+    ok(wait_for(30, sub { (source()->{error} // '') =~ $why }), 'is noticed') or diag(source()->{error});
     ok(found('a') && found('b') && found('c'), 'and harms nothing');
     my ($role) = grep { $_->{name} eq 'sync' } @{ status()->{roles} };
     is($role->{restarts}, 0, 'nor the role');
@@ -272,7 +272,7 @@ begin([entry('x', 'nonsense', { mail => ['x@a.example'] }), entry('y', 'uid=y,o=
     person('d'), delete_done(csn(2))]);
 again('entries that make no sense');
 in_persist('are no obstacle');
-ok(wait_for(5, sub { found('d') }), 'the others are there');
+ok(wait_for(30, sub { found('d') }), 'the others are there');
 ok(found('big'), 'a list larger than a record is not unknown');
 cmp_ok(status()->{bad}{count}, '>=', 2, 'they are counted');
 

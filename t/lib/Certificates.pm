@@ -1,16 +1,14 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# Certificates: authorities and what they sign, for a test, in its directory; and loopback ports
-# for the servers that show them.
+# Certificates: authorities and what they sign, for a test, in its directory.
 package Certificates;
 use strict;
 use warnings;
 use Exporter qw(import);
-use IO::Socket::INET;
 use Test::More;
 use Trial;
 
-our @EXPORT = qw(openssl authority certificate free_port);
+our @EXPORT = qw(openssl authority certificate);
 
 sub openssl {
     my (@args) = @_;
@@ -34,16 +32,6 @@ sub certificate {
     spew("$dir/$name.ext", "subjectAltName=$san\n");
     return openssl(qw(x509 -req -days 2 -CAcreateserial), '-in', "$dir/$name.csr", '-CA', "$dir/$ca.crt", '-CAkey', "$dir/$ca.key",
         '-extfile', "$dir/$name.ext", '-out', "$dir/$name.crt");
-}
-
-sub free_port {
-    for (1 .. 50) {
-        my $port = 20000 + int rand 12000;
-        my $s = IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => $port, Listen => 1) or next;
-        return $port;
-    }
-    BAIL_OUT('no free port');
-    return;
 }
 
 1;

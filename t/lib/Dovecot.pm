@@ -13,6 +13,7 @@ use IO::Socket::INET;
 use IO::Socket::UNIX;
 use MIME::Base64 qw(encode_base64);
 use POSIX ();
+use Ports;
 use Test::More;
 use Time::HiRes qw(sleep time);
 use Trial;
@@ -41,9 +42,7 @@ sub dovecot_needs {
     return;
 }
 
-sub address {
-    return sprintf '127.%d.%d.%d', 64 + ($$ >> 16) % 64, ($$ >> 8) & 255, $$ & 255 || 1;
-}
+sub address { return $host //= free_address() }
 
 # What both versions write alike: services that listen, and nothing for TLS or old processes.
 sub listeners {
@@ -232,7 +231,7 @@ mount --bind $MODULES $d/theirs
 mount --bind $d/modules $MODULES
 exec dovecot -F -c $dir/dovecot.conf
 SH
-    my $up = wait_for(20, sub {
+    my $up = wait_for(30, sub {
         slurp("/proc/$pid/stat") =~ /\) Z / || -S "$d/run/lmtp" && IO::Socket::INET->new(PeerAddr => $host, PeerPort => $port{imap});
     });
     return ref $up ? 1 : do { diag(dovecot_log(), slurp("$dir/dovecot.out")); 0 };
@@ -250,7 +249,7 @@ sub dovecot_log { return slurp("$dir/dovecot.log") }
 # Whether the log says it behind its first $from bytes; Dovecot writes it after it has answered.
 sub dovecot_logs {
     my ($like, $from) = @_;
-    return wait_for(20, sub { substr(dovecot_log(), $from // 0) =~ $like }) || do { diag(substr dovecot_log(), $from // 0); 0 };
+    return wait_for(30, sub { substr(dovecot_log(), $from // 0) =~ $like }) || do { diag(substr dovecot_log(), $from // 0); 0 };
 }
 
 # Whether it likes its configuration: (exit code, what it said).

@@ -75,7 +75,7 @@ sub state_is {
 
 # --- points to stop at
 sub pause_at { my ($point) = @_; unlink "$dir/at-$point"; spew("$dir/pause-$point", ''); return }
-sub reached { my ($point) = @_; return wait_for(20, sub { -e "$dir/at-$point" }) }
+sub reached { my ($point) = @_; return wait_for(30, sub { -e "$dir/at-$point" }) }
 sub go_on { my ($point) = @_; unlink "$dir/pause-$point"; return }
 
 my $wait = <<'SH';
@@ -182,7 +182,7 @@ sub role_pid {
 sub role_kill {
     my $pid = role_pid('held') or return 0;
     kill 'KILL', $pid;
-    return wait_for(20, sub { my $now = role_pid('held'); $now && $now != $pid && control(verb => 'held-list')->{ok} });
+    return wait_for(30, sub { my $now = role_pid('held'); $now && $now != $pid && control(verb => 'held-list')->{ok} });
 }
 
 1;

@@ -7,6 +7,7 @@ package Trial;
 use strict;
 use warnings;
 use Cwd qw(abs_path);
+use Exit;
 use Exporter qw(import);
 use File::Basename qw(dirname);
 use File::Temp qw(tempdir);
@@ -46,7 +47,7 @@ sub spew {
     rename "$file.new", $file or die "$file: $!";
 }
 
-# (exit code, output of both kinds); $in is what it reads.
+# (exit code, or 128 and a signal's number; output of both kinds); $in is what it reads.
 sub run {
     my ($in, @cmd) = @_;
     spew("$dir/stdin", $in);
@@ -60,7 +61,7 @@ sub run {
     local $/;
     my $out = <$from>;
     close $from;
-    return ($? >> 8, $out // '');
+    return (exit_code(), $out // '');
 }
 
 # Skip the whole file unless these programs are there.
@@ -111,7 +112,7 @@ sub stop_pid {
     kill $signal // 'TERM', $pid;
     kill 'CONT', $pid;
     my $status;
-    return $status if wait_for(10, sub { my $r = waitpid($pid, WNOHANG); $status = $?; $r == $pid });
+    return $status if wait_for(30, sub { my $r = waitpid($pid, WNOHANG); $status = $?; $r == $pid });
     kill 'KILL', $pid;
     waitpid $pid, 0;
     return undef;
@@ -147,7 +148,7 @@ log: { level = "debug"; };
 CONF
     $policyd = spawn("$dir/policyd.log", $POLICYD, '-c', "$dir/postroad.conf");
     my $up;
-    wait_for(10, sub { ($up = -S "$dir/map" && connected("$dir/map")) || slurp("/proc/$policyd/stat") =~ /\) Z / });
+    wait_for(30, sub { ($up = -S "$dir/map" && connected("$dir/map")) || slurp("/proc/$policyd/stat") =~ /\) Z / });
     return $up;
 }
 
@@ -254,7 +255,7 @@ sub slapd_start {
     my ($name, $more) = @_;
     my $uri = uri_of($name) . ($more ? " $more" : '');
     my $pid = spawn("$dir/$name/log", 'slapd', '-d', '0', '-h', $uri, '-f', "$dir/$name/slapd.conf");
-    my $up = wait_for(10, sub {
+    my $up = wait_for(30, sub {
         -S "$dir/$name/sock" && (run('', 'ldapwhoami', '-x', '-H', uri_of($name)))[0] == 0;
     });
     BAIL_OUT("slapd $name does not start: " . slurp("$dir/$name/log")) unless $up;
@@ -288,7 +289,7 @@ sub ldap_settled {
     for my $at (@names) {
         my $mark = sprintf 'written at %s %.6f', $at, time;
         ldap_change($at, "dn: $dn\nchangetype: modify\nreplace: description\ndescription: $mark\n");
-        wait_for(20, sub { !grep { ldap_search($_, '-b', $dn, '-s', 'base', 'description') !~ /\Q$mark\E/ } @names }) or return 0;
+        wait_for(30, sub { !grep { ldap_search($_, '-b', $dn, '-s', 'base', 'description') !~ /\Q$mark\E/ } @names }) or return 0;
     }
     return 1;
 }

@@ -5,6 +5,7 @@
 package Tty;
 use strict;
 use warnings;
+use Exit;
 use Exporter qw(import);
 use IO::Select;
 use POSIX ();
@@ -35,8 +36,8 @@ sub at_terminal {
     # The end of what is shown, or twenty seconds of silence: then it waits for something that won't come.
     kill 'KILL', $pid if !IO::Select->new($master)->can_read(1);
     waitpid $pid, 0;
-    return if $? >> 8 == 99;
-    return ($shown, $? >> 8);
+    return if exit_code() == 99;
+    return ($shown, exit_code());
 }
 
 1;
