@@ -1,97 +1,49 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * queue_ask: requests to role queue, and their answers.
- *
- * Promises: each request is answered once, at the latest when its time is over; an answer that comes
- * later, or to a process before this one, is nobody's. Must not take silence for either answer.
+ * queue_ask: see queue_ask.h. Requests to role queue, and what its answers mean; who waits for which
+ * stands in questions.c, which promises the rest.
  */
 #include "queue_ask.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
-#include <sys/socket.h>
 
-#include "board.h"
-
-#define TICK_MS 250
-
-struct asked {
-    uint64_t number; /* 0: free */
-    int64_t until_ms;
-    queue_ask_fn *fn;
-    void *ctx;
-};
+#include "questions.h"
 
 struct queue_ask {
-    int fd;
-    int64_t limit_ms;
-    uint64_t next;
-    struct event *readable, *tick;
-    struct asked asked[QUEUE_ASKED_MAX];
+    struct questions *questions;
 };
 
 static void
-settle(struct asked *q, const struct queue_answer *a)
+tell(const struct question *q, const struct queue_answer *answer)
 {
-    struct asked was = *q;
-
-    q->number = 0; /* first: fn may ask again */
-    was.fn(was.ctx, a);
-}
-
-static struct asked *
-find(struct queue_ask *a, uint64_t number)
-{
-    for (size_t i = 0; i < QUEUE_ASKED_MAX; i++)
-        if (a->asked[i].number == number)
-            return &a->asked[i];
-    return NULL;
+    ((queue_ask_fn *)q->fn)(q->ctx, answer);
 }
 
 static void
-on_answer(evutil_socket_t fd, short what, void *ctx)
+answered(void *ctx, const void *message, size_t n)
 {
     struct queue_ask *a = ctx;
     struct queue_answer answer;
-    struct asked *q;
+    struct question q;
 
-    (void)what;
-    if (recv(fd, &answer, sizeof answer, MSG_DONTWAIT | MSG_TRUNC) != (ssize_t)sizeof answer)
+    if (n != sizeof answer)
         return;
+    memcpy(&answer, message, n);
     answer.text[QUEUE_TEXT - 1] = '\0';
-    q = answer.id ? find(a, answer.id) : NULL;
-    if (q)
-        settle(q, &answer);
+    if (questions_take(a->questions, answer.id, &q))
+        tell(&q, &answer);
 }
 
 static void
-on_tick(evutil_socket_t fd, short what, void *ctx)
+late(void *ctx, const struct question *q)
 {
-    struct queue_answer late = {.verdict = QUEUE_UNSURE, .why = QUEUE_TROUBLE};
-    struct queue_ask *a = ctx;
-    int64_t now = (int64_t)board_now_ms();
+    struct queue_answer answer = {.verdict = QUEUE_UNSURE, .why = QUEUE_TROUBLE};
 
-    (void)fd;
-    (void)what;
-    snprintf(late.text, sizeof late.text, "Postfix's queue could not be asked in time");
-    for (size_t i = 0; i < QUEUE_ASKED_MAX; i++)
-        if (a->asked[i].number && now >= a->asked[i].until_ms)
-            settle(&a->asked[i], &late);
-}
-
-static int
-listen_to(struct queue_ask *a, struct event_base *base)
-{
-    struct timeval every = {0, TICK_MS * 1000};
-
-    a->readable = event_new(base, a->fd, EV_READ | EV_PERSIST, on_answer, a);
-    a->tick = event_new(base, -1, EV_PERSIST, on_tick, a);
-    return a->readable && a->tick && event_add(a->readable, NULL) == 0 &&
-                   event_add(a->tick, &every) == 0
-               ? 0
-               : -1;
+    (void)ctx;
+    snprintf(answer.text, sizeof answer.text, "Postfix's queue could not be asked in time");
+    tell(q, &answer);
 }
 
 /* One list that is under way, two of its own, what is done, and what others have done before it. */
@@ -104,39 +56,32 @@ limit_of(const struct conf *conf)
 struct queue_ask *
 queue_ask_new(struct event_base *base, int fd, const struct conf *conf)
 {
+    static const struct questions_kind kind = {QUEUE_ASKED_MAX, sizeof(struct queue_answer),
+                                               answered, late};
     struct queue_ask *a = calloc(1, sizeof *a);
 
     if (!a)
         return NULL;
-    a->fd = fd;
-    a->limit_ms = limit_of(conf);
-    /* Answers to who was here before us must not be taken for ours. */
-    if (getrandom(&a->next, sizeof a->next, 0) != sizeof a->next)
-        a->next = board_now_ms() << 20;
-    if (fd >= 0 && listen_to(a, base) < 0)
+    a->questions = questions_new(base, fd, &kind, limit_of(conf), a);
+    if (!a->questions)
         queue_ask_free(&a);
     return a;
 }
 
 void
-queue_ask_free(struct queue_ask **ap)
+queue_ask_free(struct queue_ask **a)
 {
-    struct queue_ask *a = *ap;
-
-    if (!a)
+    if (!*a)
         return;
-    if (a->readable)
-        event_free(a->readable);
-    if (a->tick)
-        event_free(a->tick);
-    free(a);
-    *ap = NULL;
+    questions_free(&(*a)->questions);
+    free(*a);
+    *a = NULL;
 }
 
 int
 queue_ask_works(const struct queue_ask *a)
 {
-    return a->fd >= 0;
+    return questions_work(a->questions);
 }
 
 static uint64_t
@@ -144,21 +89,20 @@ ask(struct queue_ask *a, enum queue_word word, const char *queue_id, int64_t not
     queue_ask_fn *fn, void *ctx)
 {
     struct queue_request r;
-    struct asked *q = a->fd < 0 ? NULL : find(a, 0);
+    struct question *q;
 
-    if (!q || !queue_id_is(queue_id, strlen(queue_id)))
+    if (!queue_id_is(queue_id, strlen(queue_id)))
         return 0;
-    a->next += a->next + 1 == 0 ? 2 : 1;
+    q = questions_begin(a->questions, (questions_fn *)fn, ctx, 0);
+    if (!q)
+        return 0;
     memset(&r, 0, sizeof r);
-    r.id = a->next;
-    r.until_ms = (int64_t)board_now_ms() + a->limit_ms;
+    r.id = q->number;
+    r.until_ms = q->until_ms;
     r.not_after_s = not_after_s;
     r.word = word;
     snprintf(r.queue_id, sizeof r.queue_id, "%s", queue_id);
-    if (send(a->fd, &r, sizeof r, MSG_DONTWAIT | MSG_NOSIGNAL) != (ssize_t)sizeof r)
-        return 0;
-    *q = (struct asked){r.id, r.until_ms, fn, ctx};
-    return r.id;
+    return questions_post(a->questions, q, &r, sizeof r);
 }
 
 uint64_t
@@ -181,18 +125,8 @@ queue_ask_delete(struct queue_ask *a, const char *queue_id, int64_t not_after_s,
     return ask(a, QUEUE_DELETE, queue_id, not_after_s, fn, ctx);
 }
 
-static void
-nobody(void *ctx, const struct queue_answer *a)
-{
-    (void)ctx;
-    (void)a;
-}
-
 void
 queue_ask_forget(struct queue_ask *a, uint64_t number)
 {
-    struct asked *q = number ? find(a, number) : NULL;
-
-    if (q)
-        q->fn = nobody;
+    questions_forget(a->questions, number);
 }
