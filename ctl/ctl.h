@@ -53,9 +53,15 @@ int verb_ldap_apply(struct ctl *ctl);
 int explain_send(struct ctl *ctl);
 /* explain_spoof.c: verb_explain with --from and --client. */
 int explain_spoof(struct ctl *ctl);
-/* explain_hold.c: what moderation would do with what explain_send asks about; *reply_r is owned, its "ok" false
- * and CTL_TEMPORARY returned when it can't be told. */
-int explain_hold(struct ctl *ctl, json_t **reply_r);
+/* An address of the envelope, also between angle brackets, without them; "" for <>. out has room for what fits. */
+#define EXPLAIN_ADDRESS 1024
+const char *explain_address(const char *given, char out[EXPLAIN_ADDRESS]);
+/* explain_hold.c: what moderation would do with what explain_send asks about, of who is logged in ("" nobody);
+ * *reply_r is owned, its "ok" false and CTL_TEMPORARY returned when it can't be told. */
+struct explain_who {
+    const char *from, *to, *login;
+};
+int explain_hold(struct ctl *ctl, const struct explain_who *who, json_t **reply_r);
 void explain_hold_print(json_t *reply);
 
 /* lookup_access.c: verb_lookup for the map "access", whose key is "ACTOR TARGET SERVICE". */

@@ -150,6 +150,17 @@ show_mirror(json_t *mirror)
            *show_text(mirror, "updated") ? show_text(mirror, "updated") : "never");
 }
 
+const char *
+explain_address(const char *given, char out[EXPLAIN_ADDRESS])
+{
+    size_t n = strlen(given);
+
+    if (n < 2 || n >= EXPLAIN_ADDRESS || given[0] != '<' || given[n - 1] != '>')
+        return given;
+    snprintf(out, EXPLAIN_ADDRESS, "%.*s", (int)(n - 2), given + 1);
+    return out;
+}
+
 int
 verb_explain(struct ctl *ctl)
 {

@@ -27,15 +27,15 @@ untold(const char *why)
 }
 
 int
-explain_hold(struct ctl *ctl, json_t **reply_r)
+explain_hold(struct ctl *ctl, const struct explain_who *who, json_t **reply_r)
 {
-    json_t *question = json_pack("{s:s}", "verb", "explain-hold");
+    json_t *question = json_pack("{s:s, s:s, s:s, s:s}", "verb", "explain-hold", "from", who->from,
+                                 "to", who->to, "login", who->login);
     const char *size = ctl_value(ctl, "size");
 
     if (size)
         json_object_set_new(question, "size", json_integer(strtoll(size, NULL, 10)));
-    if (copy(question, ctl, "from") < 0 || copy(question, ctl, "to") < 0 ||
-        copy(question, ctl, "subject") < 0 || copy(question, ctl, "attachment") < 0) {
+    if (!question || copy(question, ctl, "subject") < 0 || copy(question, ctl, "attachment") < 0) {
         json_decref(question);
         *reply_r = untold("an argument is not UTF-8");
     } else if (daemon_ask_quietly(ctl, question, reply_r) < 0) {

@@ -57,6 +57,8 @@ print_text(const struct tabline *l, json_t *hold, const char *from, const char *
     printf(": %s, ", value_of(l, "verdict", value, sizeof value));
     printf("because of rule %s: ", value_of(l, "rule", value, sizeof value));
     puts(value_of(l, "why", value, sizeof value));
+    if (!*value_of(l, "login", value, sizeof value))
+        puts("  nobody is logged in: the sender has no account here");
     for (size_t i = 0; i < sizeof facts / sizeof *facts; i++) {
         if (!*value_of(l, facts[i].key, value, sizeof value))
             continue;
@@ -102,11 +104,15 @@ is_size(const char *s)
 
 /* Print what smtpd would be told, and what moderation would do. */
 static int
-print_both(struct ctl *ctl, const struct tabline *line)
+print_both(struct ctl *ctl, const struct tabline *line, struct explain_who *who)
 {
     const char *from = ctl_value(ctl, "from"), *to = ctl_value(ctl, "to");
+    char login[EXPLAIN_ADDRESS];
     json_t *hold;
-    int code = explain_hold(ctl, &hold);
+    int code;
+
+    who->login = value_of(line, "login", login, sizeof login);
+    code = explain_hold(ctl, who, &hold);
 
     if (ctl->json)
         print_json(line, hold, from, to);
@@ -121,7 +127,8 @@ explain_send(struct ctl *ctl)
 {
     const char *from = ctl_value(ctl, "from"), *to = ctl_value(ctl, "to");
     const char *size = ctl_value(ctl, "size"), *path = ctl->conf->sockets.policy;
-    char request[4000], error[512], *reply;
+    char request[4000], error[512], bare[2][EXPLAIN_ADDRESS], *reply;
+    struct explain_who who;
     struct tabline line;
     size_t n;
     int code;
@@ -132,10 +139,12 @@ explain_send(struct ctl *ctl)
                          "[--size BYTES] [--subject TEXT] [--attachment NAME]");
     if (!*path)
         return ctl_fail(ctl, CTL_USAGE, "sockets.policy is empty: nobody judges what is sent");
+    who.from = explain_address(from, bare[0]);
+    who.to = explain_address(to, bare[1]);
     snprintf(request, sizeof request,
              "request=" POLICY_EXPLAIN
              "\nprotocol_state=RCPT\nsender=%s\nrecipient=%s\nsize=%s\n\n",
-             from, to, size ? size : "");
+             who.from, who.to, size ? size : "");
     if (ask_text(path, request, TIMEOUT_MS, &reply, error, sizeof error) < 0)
         return daemon_silent(ctl, path, error);
     n = strlen(reply);
@@ -146,7 +155,7 @@ explain_send(struct ctl *ctl)
                         "the answer makes no sense: is postroad-policyd older "
                         "than this command?");
     }
-    code = print_both(ctl, &line);
+    code = print_both(ctl, &line, &who);
     free(reply);
     return code;
 }

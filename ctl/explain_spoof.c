@@ -61,6 +61,7 @@ int
 explain_spoof(struct ctl *ctl)
 {
     const char *from = ctl_value(ctl, "from"), *header = ctl_value(ctl, "header-from");
+    char bare[EXPLAIN_ADDRESS];
     json_t *question, *reply;
     int code;
 
@@ -68,10 +69,12 @@ explain_spoof(struct ctl *ctl)
         ctl_value(ctl, "subject") || ctl_value(ctl, "attachment") ||
         (header && strlen(header) > HEADER_MOST))
         return ctl_usage("explain takes --from ADDRESS --client IP [--header-from TEXT], too");
-    question = json_pack("{s:s, s:s, s:s}", "verb", "explain-spoof", "from", from, "client",
-                         ctl_value(ctl, "client"));
-    if (header)
-        json_object_set_new(question, "header_from", json_string(header));
+    /* What is no UTF-8 must not count as not told. */
+    question = json_pack("{s:s, s:s, s:s, s:s}", "verb", "explain-spoof", "from",
+                         explain_address(from, bare), "client", ctl_value(ctl, "client"),
+                         "header_from", header ? header : from);
+    if (!question)
+        return ctl_usage("an argument is not UTF-8");
     code = daemon_ask(ctl, question, &reply);
     if (code != CTL_DONE)
         return code;

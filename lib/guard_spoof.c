@@ -92,6 +92,16 @@ spoof_action_word(enum spoof_action a)
     return (unsigned)a < SPOOF_ACTIONS ? actions[a] : "";
 }
 
+enum spoof_action
+spoof_strictest(unsigned set)
+{
+    enum spoof_action most = SPOOF_REJECT;
+
+    while (most > SPOOF_OFF && !(set >> most & 1))
+        most--;
+    return most;
+}
+
 const char *
 guard_spoof_verdict_word(enum guard_spoof_verdict v)
 {

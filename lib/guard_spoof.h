@@ -49,6 +49,8 @@ const char *guard_spoof_rule_text(int rule);
 /* "off", "tag", "quarantine", "reject": -1 when it is none of them. */
 int spoof_action_parse(struct span word);
 const char *spoof_action_word(enum spoof_action a);
+/* The strictest of a set of them, 1 << action each; off where there is none. */
+enum spoof_action spoof_strictest(unsigned set);
 /* "passes", "tagged", "held", "later", "rejected" */
 const char *guard_spoof_verdict_word(enum guard_spoof_verdict v);
 

@@ -40,15 +40,21 @@ is_below(const char *name, const char *top)
     return n >= t && strcmp(name + n - t, top) == 0 && (n == t || name[n - t - 1] == '.');
 }
 
-/* The domain of ours that name is, or is below. 1, 0, -1. */
+int
+spoof_find(const char *name, const struct spoof_settings *s, spoof_lookup *lookup, void *ctx,
+           struct spoof_domain *d)
+{
+    int found = lookup(ctx, span_of(name), d);
+
+    for (int i = 0; found == 0 && s->subdomains && i < LABELS_MOST && (name = above(name)); i++)
+        found = lookup(ctx, span_of(name), d);
+    return found;
+}
+
 static int
 find(const struct judging *j, const char *name, struct spoof_domain *d)
 {
-    int found = j->lookup(j->ctx, span_of(name), d);
-
-    for (int i = 0; found == 0 && j->s->subdomains && i < LABELS_MOST && (name = above(name)); i++)
-        found = j->lookup(j->ctx, span_of(name), d);
-    return found;
+    return spoof_find(name, j->s, j->lookup, j->ctx, d);
 }
 
 /* --- who vouches --- */

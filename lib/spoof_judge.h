@@ -51,6 +51,10 @@ struct spoof_result {
 /* By the words of the configuration, which holds known ones only. */
 struct spoof_settings spoof_settings_of(const char *action, const char *display, int subdomains);
 
+/* The domain of ours that name is, or is below: 1, 0, -1. */
+int spoof_find(const char *name, const struct spoof_settings *s, spoof_lookup *lookup, void *ctx,
+               struct spoof_domain *d);
+
 void spoof_judge(const struct spoof_message *m, const struct spoof_settings *s,
                  spoof_lookup *lookup, void *ctx, struct spoof_result *out);
 

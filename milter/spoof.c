@@ -62,16 +62,6 @@ spoof_begin(const struct spoof *s, struct spoof_mail *m, int inside, const unsig
     vouch_begin(&m->vouch);
 }
 
-static enum spoof_action
-strictest(unsigned actions)
-{
-    enum spoof_action most = SPOOF_REJECT;
-
-    while (most > SPOOF_OFF && !(actions >> most & 1))
-        most--;
-    return most;
-}
-
 int
 spoof_may_hold(const struct spoof *s, const struct spoof_mail *m)
 {
@@ -136,7 +126,7 @@ spoof_end(const struct spoof *s, const struct spoof_mail *m, const char *envelop
     struct spoof_settings settings = s->settings;
 
     if (m->judged)
-        settings.most = strictest(people_spoof_actions(s->people));
+        settings.most = spoof_strictest(people_spoof_actions(s->people));
     spoof_judge(&message, &settings, look, s->people, out);
 }
 

@@ -19,10 +19,11 @@
 #define SUBJECT_MAX 4096 /* bytes of a subject that can be asked about */
 
 struct asked {
-    const char *sender, *recipient, *subject, *attachment; /* the last two NULL: not told */
+    const char *sender, *recipient, *login;
+    const char *subject, *attachment; /* NULL: not told */
     int sized;
     uint64_t size;
-    int inside; /* taken for logged in */
+    int inside; /* logged in */
     struct person from, to;
     enum direction direction;
     struct hold_rules rules;
@@ -32,14 +33,14 @@ struct asked {
 
 /* --- who they are --- */
 
-/* Whoever has an account here is taken for logged in, as policy_send_explain does; and whoever may have one. */
+/* As the milter does: who logged in sends it. */
 static void
 look_up(struct asked *a, struct people *people)
 {
     struct direction_input in = {.inside = 0};
 
-    people_find(people, span_of(a->sender), &a->from);
-    a->inside = a->from.verdict == ROUTE_UNSURE || (*a->from.account && !a->from.is_list);
+    a->inside = *a->login != '\0';
+    people_find(people, span_of(a->inside ? a->login : a->sender), &a->from);
     in.inside = a->inside;
     in.readable = people_find(people, span_of(a->recipient), &a->to) >= 0;
     in.verdict = a->to.verdict;
@@ -69,7 +70,7 @@ static struct guard_hold
 decide(const struct asked *a, unsigned first, unsigned n, int all)
 {
     struct guard_hold_seen seen[CONF_LIST_MAX];
-    struct guard_holding h = {.notice = !*a->sender,
+    struct guard_holding h = {.notice = !*a->sender && !*a->login,
                               .outside = hold_envelope_outside(&a->envelope, a->inside),
                               .from = hold_person_of(&a->from),
                               .size = a->sized ? a->size
@@ -169,10 +170,11 @@ take(struct asked *a, json_t *request)
 
     a->sender = text_of(request, "from");
     a->recipient = text_of(request, "to");
+    a->login = text_of(request, "login");
     a->subject = text_of(request, "subject");
     a->attachment = text_of(request, "attachment");
-    if (!a->sender || !a->recipient)
-        return control_error(CONTROL_USAGE, "a sender and a recipient are needed");
+    if (!a->sender || !a->recipient || !a->login)
+        return control_error(CONTROL_USAGE, "a sender, a recipient and a login are needed");
     if (strcmp(a->sender, "<>") == 0)
         a->sender = "";
     a->sized = json_is_integer(size) && json_integer_value(size) >= 0;

@@ -3,7 +3,7 @@
  * explain_spoof: "postroad explain --from A --client IP": what postroad-milter would do with
  * a message from there that says it is from A, and why.
  *
- * Promises: the same functions decide that decide in the milter, over the same mirror.
+ * Promises: the same functions decide that decide in the milter, over the same mirror, and without one, too.
  * What only a message could show, who vouches for it, is left out: nobody does.
  */
 #include <stdio.h>
@@ -12,55 +12,25 @@
 
 #include "cidr.h"
 #include "control.h"
+#include "people.h"
 #include "status.h"
 #include "spoof_judge.h"
 
 struct asked {
-    const char *from, *client, *header_from; /* header_from NULL: as from */
+    const char *from, *client, *header_from;
 };
 
 static int
 look(void *ctx, struct span name, struct spoof_domain *out)
 {
-    struct mirror *m = ctx;
-    struct mirror_domain d;
-    struct span word;
-    struct record r;
-    int found = mirror_domain(m, name, &d);
+    struct people_domain d;
+    int found = people_domain(ctx, name, &d);
 
-    if (found <= 0)
-        return found;
-    if (mirror_entry(m, d.uuid, &r) != 1)
-        return -1;
-    snprintf(out->primary, sizeof(out->primary), "%.*s", (int)d.primary.n, d.primary.p);
-    out->action = record_find(&r, TAG_SPOOF, &word) ? spoof_action_parse(word) : -1;
-    return 1;
-}
-
-struct asking {
-    struct mirror *mirror;
-    enum spoof_action most;
-};
-
-static int
-says(void *ctx, struct span name)
-{
-    struct asking *w = ctx;
-    struct spoof_domain d;
-
-    if (look(w->mirror, name, &d) == 1 && d.action > (int)w->most)
-        w->most = (enum spoof_action)d.action;
-    return 0;
-}
-
-/* What the strictest domain wants. */
-static enum spoof_action
-strictest(struct mirror *m)
-{
-    struct asking w = {m, SPOOF_OFF};
-
-    mirror_each_domain(m, span_of(""), says, &w);
-    return w.most;
+    if (found == 1) {
+        memcpy(out->primary, d.primary, sizeof out->primary);
+        out->action = spoof_action_parse(span_of(d.spoof));
+    }
+    return found;
 }
 
 static int
@@ -74,14 +44,14 @@ is_in(const struct conf_list *list, const unsigned char ip[16])
 
 /* All addresses that are claimed, and whose they are. */
 static json_t *
-claims_json(struct mirror *m, const struct from_header *from)
+claims_json(struct people *people, const struct spoof_settings *s, const struct from_header *from)
 {
     json_t *list = json_array();
     struct spoof_domain d;
 
     for (unsigned i = 0; i < from->n; i++) {
         const struct from_domain *f = &from->domain[i];
-        int found = look(m, span_of(f->name), &d);
+        int found = spoof_find(f->name, s, look, people, &d);
         const char *says =
             found == 1 && d.action >= 0 ? spoof_action_word((enum spoof_action)d.action) : "";
 
@@ -96,32 +66,31 @@ claims_json(struct mirror *m, const struct from_header *from)
 }
 
 static json_t *
-judged_json(const struct conf *conf, struct mirror *m, const struct asked *a,
+judged_json(const struct conf *conf, struct people *people, const struct asked *a,
             const unsigned char ip[16])
 {
-    const char *header_from = a->header_from ? a->header_from : a->from;
     struct spoof_settings s =
         spoof_settings_of(conf->spoof.action, conf->spoof.display_name, conf->spoof.subdomains);
     struct from_header from;
     struct spoof_message message = {.inside =
                                         cidr_is_loopback(ip) || is_in(&conf->inside_networks, ip),
                                     .forwarder = is_in(&conf->spoof.trusted_forwarders, ip),
-                                    .envelope = strcmp(a->from, "<>") == 0 ? "" : a->from,
+                                    .envelope = a->from,
                                     .from = &from};
     struct spoof_result r;
     char reply[SPOOF_REPLY] = "";
 
-    s.most = strictest(m);
+    s.most = spoof_strictest(people_spoof_actions(people));
     from_header_begin(&from);
-    from_header_add(&from, header_from, strlen(header_from));
-    spoof_judge(&message, &s, look, m, &r);
+    from_header_add(&from, a->header_from, strlen(a->header_from));
+    spoof_judge(&message, &s, look, people, &r);
     if (r.guard.verdict >= SPOOF_WAITS)
         spoof_reply(reply, &r, conf->sending.contact);
     return json_pack("{s:s, s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:o, s:s}", "client", a->client,
                      "verdict", guard_spoof_verdict_word(r.guard.verdict), "rule", r.guard.rule,
                      "why", r.guard.why, "domain", r.domain, "where", r.where, "default",
                      conf->spoof.action, "display_name", conf->spoof.display_name, "claims",
-                     claims_json(m, &from), "reply", reply);
+                     claims_json(people, &s, &from), "reply", reply);
 }
 
 static const char *
@@ -136,17 +105,21 @@ control_spoof(struct control *c, const struct caller *who, json_t *request)
     struct asked a = {text_of(request, "from"), text_of(request, "client"),
                       text_of(request, "header_from")};
     unsigned char ip[16];
+    struct people *people;
     struct mirror *m;
     const char *why;
-    json_t *out;
+    json_t *out = NULL;
 
     (void)who;
-    if (!a.from || !a.client || cidr_address(span_of(a.client), ip) < 0)
-        return control_error(CONTROL_USAGE, "a sender and the client's IP address are needed");
+    if (!a.from || !a.client || !a.header_from || cidr_address(span_of(a.client), ip) < 0)
+        return control_error(CONTROL_USAGE,
+                             "a sender, From and the client's IP address are needed");
     m = control_mirror(c, &why);
-    if (!m)
-        return control_error(CONTROL_TEMPORARY, "the mirror can't be read: %s", why);
-    out = judged_json(c->env->conf, m, &a, ip);
-    control_mirror_end(c);
-    return out;
+    people = people_over(c->env->conf, m);
+    if (people)
+        out = judged_json(c->env->conf, people, &a, ip);
+    people_free(&people);
+    if (m)
+        control_mirror_end(c);
+    return out ? out : control_error(CONTROL_TEMPORARY, "out of memory");
 }

@@ -491,8 +491,8 @@ add_facts(struct tabline_out *o, const struct question *q)
     const struct send_entry *l = q->login;
     char key[16];
 
+    tabline_add_some(o, "login", q->req->sasl_username);
     if (q->in.login == LOGIN_ACCOUNT) {
-        tabline_add(o, "login", q->req->sasl_username);
         tabline_add_some(o, "submission", span_of(l->withheld[SEND_SUBMISSION]));
         tabline_add_some(o, "send-external", span_of(l->withheld[SEND_EXTERNAL]));
         add_limits(o, "limits", l->uuid, &l->limits, l->limit_at, NULL);
@@ -508,20 +508,39 @@ add_facts(struct tabline_out *o, const struct question *q)
     tabline_add_some(o, "receive-external", span_of(q->rcpt->withheld[SEND_RECEIVE]));
 }
 
+/*
+ * Who has an account here is taken for logged in, also where his address has an extension; and who may have
+ * one, as far as can be told. Nobody logs in as a list, or by an address that is nobody's. out has room.
+ */
+static struct span
+login_of(struct worker *w, struct span sender, char out[ADDR_MAX + 1])
+{
+    const struct span nobody = {"", 0};
+    const struct send_entry *e = find_kept(w, sender);
+    struct addr a;
+    int n;
+
+    if (e->found != 0)
+        return e->found < 0 || e->kind == KIND_ACCOUNT ? sender : nobody;
+    if (addr_parse(&a, sender.p, sender.n, w->env->conf->recipient_delimiter) != 1 ||
+        a.base == a.at || (n = addr_rewrite(&a, 0, NULL, out)) < 0)
+        return nobody;
+    e = find_kept(w, (struct span){out, (size_t)n});
+    return e->found == 1 && e->kind == KIND_ACCOUNT ? (struct span){out, (size_t)n} : nobody;
+}
+
 size_t
 policy_send_explain(struct worker *w, const struct policy_request *req, char *out, size_t cap)
 {
     static const char *const verdicts[] = {
         [SEND_OK] = "nothing against it", [SEND_DEFER] = "later", [SEND_REJECT] = "refused"};
     struct policy_request as = *req;
-    const struct send_entry *sender = find_kept(w, req->sender);
     struct question q;
     struct guard_send g;
     struct tabline_out o;
-    char action[POLICY_ACTION_MAX], rule[16];
+    char action[POLICY_ACTION_MAX], rule[16], login[ADDR_MAX + 1];
 
-    if (sender->found != 0 || sender->ours == 1)
-        as.sasl_username = req->sender; /* who has an account here is taken for logged in */
+    as.sasl_username = login_of(w, req->sender, login);
     q = question_of(&as, STAGE_RCPT);
     find_all(w, &q, 1);
     g = guard_send(&q.in);

@@ -112,7 +112,7 @@ sub explained {
 }
 like(explained(qw(--from hilda@a.example --to bob@else.example)), qr{^hilda\@a\.example to bob\@else\.example: refused, because of rule 6: .*\n  logged in +hilda\@a\.example\n  send-external withheld at +ou=hr\n  limits +messages/hour 3 of 3 \(set at ou=hr\), recipients/message 4 \(set at ou=hr\), size 1000000 \(set at dc=a\.example\)\n  for all together +recipients/day 20 of 20 \(set at ou=hr\)\n  recipient is inside +no\n  Postfix is told +550 5\.7\.1 }, 'explain: refused');
 like(explained(qw(--from anna@a.example --to carl@c.example --size 5)), qr/: nothing against it, because of rule 14: /, 'explain: nothing against it');
-like(explained(qw(--from bob@else.example --to all@a.example)), qr/: refused, because of rule 7: .*\n  recipient is inside +yes\n  may write to the list +no\n/, 'explain: nobody logged in');
+like(explained(qw(--from bob@else.example --to all@a.example)), qr/: refused, because of rule 7: .*\n  nobody is logged in: .*\n  recipient is inside +yes\n  may write to the list +no\n/, 'explain: nobody logged in');
 like(explained(qw(--json --from harry@a.example --to anna@a.example --size 1001)), qr/"rule": ?"9"/, 'explain: as JSON');
 like(explained(qw(--from harry@a.example --to anna@a.example)), qr/later, because of rule 12: /, 'explain: later');
 
