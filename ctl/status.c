@@ -11,6 +11,8 @@
 #include "show.h"
 #include "text.h"
 
+#define ROUND_LATE_S 60 /* role held looks twice a second */
+
 static void
 label(const char *name)
 {
@@ -378,6 +380,8 @@ print_held(json_t *h)
     printf("%.0f messages wait for a moderator", show_number(h, "held"));
     if (json_is_number(oldest))
         printf(", the oldest for %s", text_age(json_number_value(oldest), text));
+    if (show_number(h, "round_s") > ROUND_LATE_S)
+        printf("; nothing was done about them for %s", text_age(show_number(h, "round_s"), text));
     printf("%s%s\n",
            strcmp(show_text(h, "directory"), "away") == 0 ? "; the directory is away" : "",
            show_number(h, "failed") > 0 ? "; some could not be dealt with, see the log" : "");

@@ -40,6 +40,7 @@ static const struct member {
     MEMBER("sender", TEXT, 1, sender),
     MEMBER("login", TEXT, 0, login),
     MEMBER("target", TEXT, 1, target),
+    MEMBER("target_uuid", TEXT, 0, target_uuid),
     MEMBER("recipient_count", COUNT, 1, recipient_count),
     MEMBER("size", COUNT, 1, size),
     MEMBER("subject", TEXT, 0, subject),

@@ -29,6 +29,7 @@ struct held_record {
     char rule[65], why[256];
     char sender[ADDR_MAX + 1], login[ADDR_MAX + 1]; /* without angle brackets; login may be "" */
     char target[ADDR_MAX + 1];        /* primary address of whose `approve` decides; "": nobody's */
+    char target_uuid[37];             /* his entry's, once role held knows it: addresses change */
     unsigned recipients, attachments; /* how many are here */
     char recipient[HELD_RECIPIENTS][ADDR_MAX + 1]; /* as in the envelope, without brackets */
     char attachment[HELD_ATTACHMENTS][256];        /* names of files */

@@ -123,6 +123,10 @@ enum board_counter {
     BOARD_HELD_NOTICES_LOST,
     BOARD_HELD_VERDICTS, /* of the directory */
     BOARD_HELD_REFUSED,  /* of them, as the moderator had no right */
+    BOARD_HELD_ROUNDS,   /* in which all that was due was looked at */
+    BOARD_HELD_ROUND_MS, /* wall clock, of the last one */
+    BOARD_HELD_POLLS,    /* how often the directory was asked for verdicts, and answered */
+    BOARD_HELD_ASKING,   /* messages about which an answer is waited for, now */
     BOARD_WORDS = 272
 };
 

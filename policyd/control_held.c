@@ -79,6 +79,7 @@ status_held_json(struct control *c, const struct moment *now)
 {
     static const char *const directory[] = {"away", "none", "told"};
     int64_t oldest = (int64_t)board_get(&c->env->board, BOARD_HELD, BOARD_HELD_OLDEST_MS);
+    int64_t round = (int64_t)board_get(&c->env->board, BOARD_HELD, BOARD_HELD_ROUND_MS);
     uint64_t told = board_get(&c->env->board, BOARD_HELD, BOARD_HELD_DIRECTORY);
     json_t *j;
 
@@ -90,6 +91,12 @@ status_held_json(struct control *c, const struct moment *now)
                   count(c, BOARD_HELD_ERRORS), "notices", count(c, BOARD_HELD_NOTICES),
                   "notices_lost", count(c, BOARD_HELD_NOTICES_LOST), "verdicts",
                   count(c, BOARD_HELD_VERDICTS), "verdicts_refused", count(c, BOARD_HELD_REFUSED));
+    if (j)
+        json_object_update_new(
+            j,
+            json_pack("{s:o, s:o, s:o, s:o}", "rounds", count(c, BOARD_HELD_ROUNDS), "round_s",
+                      round > 0 ? json_real((double)(now->wall_ms - round) / 1000) : json_null(),
+                      "polls", count(c, BOARD_HELD_POLLS), "asking", count(c, BOARD_HELD_ASKING)));
     for (int s = 0; j && s <= HELD_FAILED; s++)
         json_object_set_new(j, held_state_word((enum held_state)s),
                             count(c, BOARD_HELD_STATES + s));

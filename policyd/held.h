@@ -97,6 +97,10 @@ void held_words(struct held *h, int fd);
 
 /* held_rights.c. RIGHTS_ of "actor approve target", of h->record; rule and why in *r. */
 enum rights_verdict held_may(struct held *h, struct span actor, struct rights *r);
+/* Whether the directory has confirmed the mirror since this moment, and a little longer. */
+int held_mirror_since(const struct held *h, int64_t mono_ms);
+/* Note in h->record which entry its target is, if it can be told: its address and DN may change. */
+void held_know_target(struct held *h);
 /* The DN of the record's target, into out: 1, 0 there is none, -1 can't tell. */
 int held_target_dn(struct held *h, char out[MIRROR_DN_MAX]);
 /* The address of who has this DN; the name itself where nobody has, or it can't be told. */

@@ -179,6 +179,7 @@ act(struct held *h, struct held_item *item, const struct held_next *n)
         return mark_end(h, item, HELD_GONE, n->why);
     case HELD_SEEN:
         h->record.seen = 1;
+        held_know_target(h);
         return held_save(h, item);
     case HELD_EXPIRE:
         return mark_end(h, item, HELD_EXPIRED, n->why);
@@ -264,6 +265,7 @@ show_figures(struct held *h, const uint64_t counts[HELD_FAILED + 1], int64_t old
         board_set(b, BOARD_HELD_STATES + s, counts[s]);
     board_set(b, BOARD_HELD_OLDEST_MS, (uint64_t)oldest);
     board_set(b, BOARD_HELD_DIRECTORY, (uint64_t)(held_ldap_state(h) + 1));
+    board_set(b, BOARD_HELD_ASKING, h->busy);
 }
 
 void
@@ -288,6 +290,10 @@ held_advance(struct held *h, int64_t now)
         i++;
     }
     show_figures(h, counts, oldest);
-    if (spent)
+    if (spent) {
         held_soon(h);
+        return;
+    }
+    board_add(&h->env->board, BOARD_HELD_ROUNDS, 1);
+    board_set(&h->env->board, BOARD_HELD_ROUND_MS, (uint64_t)held_wall_ms());
 }

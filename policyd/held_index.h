@@ -17,6 +17,7 @@ struct held_item {
     int64_t due_ms;   /* monotonic: nothing is done before */
     int64_t look_ms;  /* monotonic: Postfix is asked for it again then */
     int64_t heard_ms; /* monotonic: a verdict was seen that could not be taken; 0 never */
+    int64_t first_ms; /* monotonic: since when it is seen */
     unsigned pass;    /* of the scan that saw its file last */
     unsigned char state, on_expire;                                            /* the enums */
     unsigned char seen, audited, done, published, shown, noticed, end_noticed; /* as on disk */

@@ -408,6 +408,8 @@ poll_verdicts(struct held *h)
     code = rc != LDAP_SUCCESS ? rc : code;
     if (code != LDAP_SUCCESS && code != LDAP_SIZELIMIT_EXCEEDED)
         trouble(h, "verdicts", l->base, code);
+    else
+        board_add(&h->env->board, BOARD_HELD_POLLS, 1);
     m = l->ld && answer ? ldap_first_entry(l->ld, answer) : NULL;
     while (m) {
         hear(h, m);

@@ -9,7 +9,10 @@
 #include <string.h>
 
 #include "held.h"
+#include "uuid.h"
 #include "vitals.h"
+
+#define MIRROR_LAG_MS 2000 /* between a change of the directory and the mirror */
 
 /* The mirror, until held_mirror_done; NULL: it can't be read, and nothing is to be done. */
 static struct mirror *
@@ -42,31 +45,81 @@ mirror_age(struct held *h, struct mirror *m)
     return age > 0 ? age : 0;
 }
 
+/*
+ * A name for whom h->record is about that rights_find knows: his DN of today, wherever he was moved and
+ * whatever he was renamed to; his address when only that was ever known. 1, 0 he is gone, -1 can't tell.
+ */
+static int
+target_name(struct held *h, struct mirror *m, char dn[MIRROR_DN_MAX], struct span *name_r)
+{
+    unsigned char uuid[UUID_LEN];
+    struct record record;
+    int found;
+    long n;
+
+    *name_r = span_of(h->record.target);
+    if (uuid_parse(span_of(h->record.target_uuid), uuid) < 0)
+        return 1;
+    found = mirror_entry(m, uuid, &record);
+    if (found <= 0)
+        return found;
+    n = mirror_dn_of(m, uuid, dn, MIRROR_DN_MAX);
+    *name_r = (struct span){dn, n > 0 ? (size_t)n : 0};
+    return n > 0 ? 1 : -1;
+}
+
+/* Between mirror_begin_read and its end. */
+static struct rights
+judge(struct held *h, struct mirror *m, struct span actor)
+{
+    struct rights_question q = {.actor = actor, .action = span_of("approve")};
+    int64_t age = mirror_age(h, m);
+    char dn[MIRROR_DN_MAX];
+    int found = age < 0 ? -1 : target_name(h, m, dn, &q.target);
+
+    if (found < 0 || (found == 0 && mirror_failed(m)))
+        return (struct rights){.verdict = RIGHTS_UNSURE, .why = "the mirror can't be read"};
+    if (found == 0)
+        return (struct rights){.verdict = RIGHTS_REFUSED, .why = "its target is gone"};
+    rights_ask(h->env->conf, m, age, &q, h->work);
+    return h->work->rights;
+}
+
 enum rights_verdict
 held_may(struct held *h, struct span actor, struct rights *r)
 {
-    struct rights_question q = {
-        .actor = actor, .target = span_of(h->record.target), .action = span_of("approve")};
     struct mirror *m;
 
     *r = (struct rights){.verdict = RIGHTS_UNSURE, .rule = 0, .why = "the mirror can't be read"};
-    if (q.target.n == 0) {
+    if (!*h->record.target) {
         *r = (struct rights){.verdict = RIGHTS_REFUSED, .rule = 0, .why = "it has no target"};
         return r->verdict;
     }
     m = mirror_begin_read(h);
     if (!m)
         return r->verdict;
-    rights_ask(h->env->conf, m, mirror_age(h, m), &q, h->work);
-    *r = h->work->rights;
+    *r = judge(h, m, actor);
     maps_end(h->maps);
     return r->verdict;
 }
 
-/* Find a name: 1, 0, -1; the entry is in h->work->target. The mirror stays open unless -1. */
+int
+held_mirror_since(const struct held *h, int64_t mono_ms)
+{
+    struct moment now = {.mono_ms = (int64_t)board_now_ms(), .wall_ms = held_wall_ms()};
+    int64_t at = vitals_confirmed_ms(&h->env->board, &now);
+
+    return at > 0 && now.wall_ms - at + mono_ms + MIRROR_LAG_MS <= now.mono_ms;
+}
+
+/* Find a name, or h->record's target: 1, 0, -1; the entry is in h->work->target. The mirror stays open
+ * unless -1. */
 static int
 find(struct held *h, const char *name)
 {
+    char dn[MIRROR_DN_MAX];
+    struct span wanted = span_of(name ? name : "");
+    int found = 1;
     struct rights_places places;
     const char *why;
     struct mirror *m = mirror_begin_read(h);
@@ -77,12 +130,17 @@ find(struct held *h, const char *name)
         maps_end(h->maps);
         return -1;
     }
-    rights_find(&places, span_of(name), 0, &h->work->target);
-    if (h->work->target.found < 0 || mirror_failed(m)) {
+    if (!name)
+        found = target_name(h, m, dn, &wanted);
+    if (found > 0) {
+        rights_find(&places, wanted, 0, &h->work->target);
+        found = h->work->target.found;
+    }
+    if (found < 0 || mirror_failed(m)) {
         maps_end(h->maps);
         return -1;
     }
-    return h->work->target.found;
+    return found;
 }
 
 int
@@ -94,16 +152,26 @@ held_target_dn(struct held *h, char out[MIRROR_DN_MAX])
     *out = '\0';
     if (!*h->record.target)
         return 0;
-    found = find(h, h->record.target);
+    found = find(h, NULL);
     if (found < 0)
         return -1;
     dn = h->work->target.dn;
+    if (found && !*h->record.target_uuid)
+        uuid_text(h->work->target.uuid, h->record.target_uuid);
     if (found && dn.n < MIRROR_DN_MAX) {
         memcpy(out, dn.p, dn.n);
         out[dn.n] = '\0';
     }
     maps_end(h->maps);
     return found && *out;
+}
+
+void
+held_know_target(struct held *h)
+{
+    char dn[MIRROR_DN_MAX];
+
+    held_target_dn(h, dn);
 }
 
 int

@@ -87,6 +87,8 @@ held_verdict_heard(struct held *h, const char *id, const char *verdict, const ch
     *r = (struct rights){.verdict = RIGHTS_UNSURE, .why = ""};
     if (!item || item->state != HELD_HELD)
         return item ? tell_again(h, item) : 1;
+    if (!item->heard_ms)
+        item->first_ms = (int64_t)board_now_ms();
     item->heard_ms = (int64_t)board_now_ms();
     if (!item->seen || held_load(h, item) < 0)
         return -1;
@@ -97,10 +99,12 @@ held_verdict_heard(struct held *h, const char *id, const char *verdict, const ch
         board_add(&h->env->board, BOARD_HELD_VERDICTS, 1);
         return decide(h, item, approve, span_of(by), span_of(reason), 1) < 0 ? -1 : 1;
     }
-    if (r->verdict == RIGHTS_REFUSED) {
+    if (r->verdict == RIGHTS_REFUSED && held_mirror_since(h, item->first_ms)) {
         item->heard_ms = 0;
         return 0;
     }
+    if (r->verdict == RIGHTS_REFUSED) /* slapd let it pass, and may know more than the mirror yet */
+        return -1;
     if (log_limit(&h->verdict_limit, 20, 60, &skipped))
         log_warning("verdict about a held message waits, as it can't be told whether it may be "
                     "given id=%s by=\"%s\" why=\"%s\" unlogged=%u",

@@ -35,7 +35,8 @@ refuse(int code, const char *text)
 static json_t *
 record_json(const struct held *h)
 {
-    static const char *const inner[] = {"noticed", "end_noticed", "shown", "audited"};
+    static const char *const inner[] = {"noticed", "end_noticed", "shown", "audited",
+                                        "target_uuid"};
     size_t n;
     char *text = held_json_write(&h->record, &n);
     json_t *j = text ? json_loadb(text, n, 0, NULL) : NULL;

@@ -235,6 +235,9 @@ held(const struct board *b, struct evbuffer *out)
     metrics_single(out, "postroad_held_directory_up", "gauge",
                    "0 while verdicts can't be heard from the directory.",
                    board_get(b, BOARD_HELD, BOARD_HELD_DIRECTORY) > 0);
+    metrics_single(out, "postroad_held_round_timestamp_seconds", "gauge",
+                   "When all that was due about held messages was looked at last.",
+                   (double)board_get(b, BOARD_HELD, BOARD_HELD_ROUND_MS) / 1000.0);
     metrics_single(out, "postroad_held_errors_total", "counter",
                    "Records of held messages that could not be read or written.",
                    (double)board_get(b, BOARD_HELD, BOARD_HELD_ERRORS));

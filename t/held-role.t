@@ -8,7 +8,7 @@ use warnings;
 use File::Basename qw(dirname);
 use lib dirname(__FILE__) . '/lib';
 use Test::More;
-use Time::HiRes qw(time sleep);
+use Time::HiRes qw(time);
 use Trial;
 use HeldTrial;
 
@@ -83,6 +83,8 @@ is(scalar(list(all => JSON::PP::true)), 2, 'but it is remembered');
 ok(wait_for(30, sub { my $f = status()->{held}; "$f->{held} $f->{approved} $f->{rejected} $f->{directory}" eq '0 1 1 none' }), 'and counted')
     or diag(explain(status()->{held}));
 
+cmp_ok(status()->{held}{round_s}, '<', 10, 'and all that is due was looked at a moment ago');
+
 # --- which message is meant
 in_queue('4Zother', sender => 'mallory@outside.example', age => -20);
 my $other = record('4Zother');
@@ -123,14 +125,14 @@ like(audit_log(), qr/"action":"expire".*id=\Q$expire[0]\E outcome=reject/, 'the 
 # --- what is away
 spew("$dir/broken", '');
 my $waits = hold();
-sleep 1.5;
+ok(wait_for(20, sub { policyd_log() =~ /Postfix's queue can't be asked.*id=\Q$waits\E/ }) && rounds_pass(2), 'Postfix\'s queue can\'t be read');
 is(show($waits)->{seen}, JSON::PP::false, 'Postfix can\'t say: nothing happens');
 unlink "$dir/broken";
 ok(wait_for(70, sub { show($waits)->{seen} }), 'it can: it goes on');
 my $access = role_pid('access');
 kill 'STOP', Trial::policyd_pid(), $access;
 is(decide($waits, 'approve')->{state}, 'approved', 'approved while the audit log is away');
-sleep 2;
+ok(wait_for(20, sub { status()->{held}{asking} }) && rounds_pass(3), 'all that can be done is done');
 is(orders($waits), '', 'it is not released');
 kill 'CONT', $access, Trial::policyd_pid();
 ok(state_is($waits, 'approved'), 'the audit log is there: it is');
@@ -182,7 +184,7 @@ $id = hold();
 ok(reached('sent'), 'a notice is on its way');
 ok(role_kill(), 'killed');
 go_on('sent');
-sleep 1.5;
+ok(rounds_pass(3), 'the next one has looked at all');
 is(scalar(notices($id, 'begin')), 1, 'it is not sent twice');
 is(notices($outside, 'begin'), 0, 'from outside nobody is told');
 is(notices($stranger, 'begin'), 0, 'no stranger either');

@@ -8,7 +8,6 @@ use warnings;
 use File::Basename qw(dirname);
 use lib dirname(__FILE__) . '/lib';
 use Test::More;
-use Time::HiRes qw(time sleep);
 use Trial;
 use HeldTrial;
 
@@ -19,14 +18,16 @@ needs(qw(slapd slapadd ldapmodify ldapsearch ldapwhoami ldapdelete));
 my $CORP = 'dc=corp.example,ou=domains,o=corp';
 my %dn = (lina => "uid=lina,ou=hr,$CORP", wangfang => "uid=wangfang,ou=sales,$CORP", alice => "uid=alice,ou=sales,$CORP");
 my ($rules) = map { s/^#.*\n//mgr } slurp("$top/ldap-schema/postroad-access.conf");
-slapd_conf('a', database => $rules);
+my $refint = grep { glob "$_/refint*" } '/usr/lib/ldap', '/usr/lib64/openldap', '/usr/lib/openldap';
+my @overlay = (global => $refint ? "moduleload refint\n" : '', overlay => "overlay refint\nrefint_attributes member owner postroadScope postroadHeldTarget\nrefint_nothing \"cn=nobody,o=corp\"\n");
+slapd_conf('a', database => $rules, @overlay);
 slapd_add('a', slurp("$top/ldap-schema/two-sites.ldif"));
 my $slapd = slapd_start('a');
 spew("$dir/mirror.secret", "sample-policyd\n");
 spew("$dir/held.secret", "sample-moderation\n");
 (my $path = "$dir/a/sock") =~ s{/}{%2F}g;
 my $port = sink_start();
-my $directory = qq(uri = "ldapi://$path"; base = "o=corp"; bind_dn = "cn=policyd,cn=services,o=corp"; password_file = "$dir/mirror.secret"; retry_max = 1;);
+my $directory = qq(uri = "ldapi://$path"; base = "o=corp"; bind_dn = "cn=policyd,cn=services,o=corp"; password_file = "$dir/mirror.secret"; retry_max = 1; heartbeat = 1;);
 my $settings = queue_settings() . qq(held: { submit = "smtp://127.0.0.1:$port"; bind_dn = "cn=moderation,cn=services,o=corp"; password_file = "$dir/held.secret"; timeout = 1; };\n);
 
 sub entry { my ($id) = @_; return ldap_search('a', '-b', "postroadHeldId=$id,cn=held,o=corp", '-s', 'base', '*') }
@@ -98,6 +99,43 @@ ok(wait_for(30, sub { state($fourth) eq 'rejected' }), 'and that says so, too');
 my ($name) = $fourth =~ /-(\w+)\z/;
 ok(-e "$dir/deleted/$name" && !-e "$dir/released/$name", 'once');
 
+# --- whom it is about is somebody else's by name meanwhile, and lives elsewhere in the tree
+sub target { my ($id) = @_; return entry($id) =~ /^postroadHeldTarget: (.*)/m ? $1 : '' }
+sub moved { my ($from, $rdn, $to) = @_; return ldap_change('a', "dn: $from\nchangetype: modrdn\nnewrdn: $rdn\ndeleteoldrdn: 1\nnewsuperior: $to\n") }
+my ($moved, $given) = (hold(), hold());
+ok(wait_for(30, sub { state($moved) eq 'held' && state($given) eq 'held' }), 'two more');
+like(on_disk($moved)->{target_uuid}, qr/^[0-9a-f-]{36}$/, 'whom they are about is known for good');
+my $alicia = "uid=alicia,ou=hr,$CORP";
+ok(ldap_change('a', "dn: $dn{alice}\nchangetype: modify\nreplace: mail\nmail: alicia\@corp.example\n-\ndelete: postroadAlias\n"), 'alice has another address');
+ok(moved($dn{alice}, 'uid=alicia', "ou=hr,$CORP"), 'another name, and another department');
+ok(wait_for(30, sub { target($moved) eq $alicia }), 'the entries follow');
+is(verdict('lina', $moved, 'approve', 'still hers'), 0, 'lina approves one');
+ok(state_is($moved, 'approved'), 'which counts') or diag(policyd_log());
+ok(ldap_change('a', "dn: $alicia\nchangetype: modify\nadd: postroadRole\npostroadRole: domain\n"), 'alicia is of lina\'s level now');
+is(verdict('lina', $given, 'approve', 'no more'), 50, 'then slapd refuses her verdict');
+ok(ldap_change('a', "dn: $dn{alice}\nobjectClass: inetOrgPerson\nobjectClass: postroadAccount\nuid: alice\ncn: Alice\nsn: A\nmail: alice\@corp.example\n"), 'another alice comes');
+ok(forged($given, 'approve'), 'one slapd let pass');
+ok(wait_for(30, sub { !has_verdict($given) }), 'is taken away');
+is(decide($given, 'reject', 'enough')->{state}, 'rejected', 'root decides');
+ok(ldap_change('a', "dn: $dn{alice}\nchangetype: delete\n") && moved($alicia, 'uid=alice', "ou=sales,$CORP")
+      && ldap_change('a', "dn: $dn{alice}\nchangetype: modify\nreplace: mail\nmail: alice\@corp.example\n-\ndelete: postroadRole\n"), 'all is as it was');
+
+# --- the mirror is behind: what it would refuse may be right
+my $later = hold();
+ok(wait_for(30, sub { state($later) eq 'held' }), 'one more');
+my $sync = role_pid('sync');
+kill 'STOP', Trial::policyd_pid(), $sync;
+ok(ldap_change('a', "dn: uid=newcomer,ou=hr,$CORP\nobjectClass: inetOrgPerson\nobjectClass: postroadAccount\nuid: newcomer\ncn: N\nsn: N\nmail: newcomer\@corp.example\n"
+      . "userPassword: sample-newcomer\npostroadRole: domain\npostroadRight: approve\npostroadScope: $CORP\n")
+      && ldap_change('a', "dn: cn=admins,cn=roles,o=corp\nchangetype: modify\nadd: member\nmember: uid=newcomer,ou=hr,$CORP\n"), 'a moderator nobody here has heard of');
+$dn{newcomer} = "uid=newcomer,ou=hr,$CORP";
+is(verdict('newcomer', $later, 'approve', 'first day'), 0, 'approves it');
+ok(polls_pass(2), 'which is heard');
+ok(has_verdict($later) && show($later)->{state} eq 'held', 'and waits, as nobody can tell yet');
+kill 'CONT', $sync, Trial::policyd_pid();
+ok(state_is($later, 'approved'), 'until the mirror has heard of the moderator') or diag(policyd_log());
+like(audit_log(), qr/"actor":"newcomer\@corp\.example"[^\n]*id=\Q$later\E/, 'whose name is in the audit log');
+
 # --- the directory is away
 my $fifth = hold();
 ok(wait_for(30, sub { state($fifth) eq 'held' }), 'one more');
@@ -110,9 +148,8 @@ ok(state_is($fifth, 'approved'), 'and it is released');
 $slapd = slapd_start('a');
 ok(wait_for(40, sub { state($fifth) eq 'approved' && state($sixth) eq 'held' }), 'slapd is there: it learns of both') or diag(policyd_log());
 kill 'STOP', $slapd;
-my $start = time;
-ok(wait_for(30, sub { show($sixth)->{id} }), 'slapd hangs: the control socket answers');
-sleep 4;
+ok(rounds_pass(4), 'slapd hangs: the role goes on');
+ok(show($sixth)->{id}, 'the control socket answers');
 is(decide($sixth, 'approve')->{state}, 'approved', 'and takes verdicts');
 ok(state_is($sixth, 'approved'), 'which are carried out');
 kill 'CONT', $slapd;
@@ -123,15 +160,14 @@ sub refusals { my ($id) = @_; return scalar(() = audit_log() =~ /"action":"refus
 my $stuck = hold();
 ok(wait_for(30, sub { state($stuck) eq 'held' }), 'one more');
 slapd_stop('a', $slapd);
-slapd_conf('a', database => $rules =~ s/=zrscd/=rscd/r);
+slapd_conf('a', database => $rules =~ s/=zrscd/=rscd/r, @overlay);
 $slapd = slapd_start('a');
 ok(forged($stuck, 'approve'), 'a verdict by nobody');
-ok(wait_for(40, sub { status()->{held}{directory} eq 'told' }), 'it is seen');
-sleep 5; # again and again
+ok(wait_for(40, sub { status()->{held}{directory} eq 'told' }) && polls_pass(3), 'it is seen, again and again');
 ok(has_verdict($stuck), 'but it can\'t be taken away');
 is(refusals($stuck), 0, 'which is not recorded each time');
 slapd_stop('a', $slapd);
-slapd_conf('a', database => $rules);
+slapd_conf('a', database => $rules, @overlay);
 $slapd = slapd_start('a');
 ok(wait_for(40, sub { !has_verdict($stuck) && refusals($stuck) }), 'now it can') or diag(policyd_log());
 is(refusals($stuck), 1, 'and is recorded');

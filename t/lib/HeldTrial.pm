@@ -14,7 +14,7 @@ use Time::HiRes qw(sleep time);
 use Trial;
 
 our @EXPORT = qw($held base36 record hold on_disk in_queue queue_settings sink_start notices list show decide role_pid role_kill
-    pause_at reached go_on state_is audit_log);
+    pause_at reached go_on state_is audit_log rounds_pass polls_pass);
 
 our $held = "$dir/state/held";
 my $json = JSON::PP->new->utf8->canonical;
@@ -71,6 +71,16 @@ sub audit_log { return join '', map { slurp($_) } sort glob "$dir/state/audit/au
 sub state_is {
     my ($id, $state, $seconds) = @_;
     return wait_for($seconds // 20, sub { my $m = show($id); ($m->{state} // '') eq $state && ($state !~ /approved|rejected|expired/ || $m->{done}) });
+}
+
+# Until role held has looked at all that is due so many times more; until it has asked the directory for verdicts.
+sub rounds_pass { return counter_passes('rounds', @_) }
+sub polls_pass { return counter_passes('polls', @_) }
+
+sub counter_passes {
+    my ($what, $n) = @_;
+    my $from = status()->{held}{$what};
+    return defined $from && wait_for(40, sub { (status()->{held}{$what} // -1) >= $from + $n });
 }
 
 # --- points to stop at
