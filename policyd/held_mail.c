@@ -1,29 +1,25 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * held_mail: sends notices to senders by SMTP with libcurl, in libevent's loop, without an envelope
- * sender, so that nothing answers them.
+ * held_mail: sends notices to senders by SMTP with libcurl (transfers.h), without an envelope sender, so
+ * that nothing answers them.
  *
  * Promises: a notice that the server may have taken is not sent again; one it certainly did not take (no
  * connection, a 4xx answer) is tried again, for as long as its message is remembered. Must not
  * wait, or hold anything up.
  */
-#include <curl/curl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "beat.h"
 #include "held.h"
 #include "held_notice.h"
+#include "transfers.h"
 
 #define MAILS_MAX 8 /* at once */
 #define TIMEOUT_S 20
 #define AGAIN_MS  60000
 
 struct held_mailer {
-    struct held *held;
-    CURLM *multi;
-    struct event *timer;
+    struct transfers *transfers;
     unsigned n;
 };
 
@@ -79,100 +75,34 @@ not_taken(CURLcode code, long status)
 }
 
 static void
-finished(struct held_mailer *s, CURL *easy, CURLcode code)
+log_lost(struct held *h, const struct mail *m, CURLcode code, long status, int again)
 {
-    struct held *h = s->held;
-    struct mail *m;
-    long status = 0;
     unsigned skipped;
-    int again;
 
-    curl_easy_getinfo(easy, CURLINFO_PRIVATE, &m);
-    curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
-    again = code != CURLE_OK && not_taken(code, status);
-    board_add(&h->env->board, code == CURLE_OK ? BOARD_HELD_NOTICES : BOARD_HELD_NOTICES_LOST,
-              !again);
-    if (code == CURLE_OK)
-        log_info("held message, its sender was told id=%s what=%s", m->id, m->end ? "end" : "held");
-    else if (log_limit(&h->mail_limit, 3, 60, &skipped))
+    if (log_limit(&h->mail_limit, 3, 60, &skipped))
         log_warning("held message, its sender could not be told id=%s what=%s again=%s status=%ld "
                     "error=\"%s\" unlogged=%u",
                     m->id, m->end ? "end" : "held", again ? "yes" : "no", status,
                     *m->error ? m->error : curl_easy_strerror(code), skipped);
+}
+
+static void
+on_ended(void *ctx, void *request, CURLcode code, long status)
+{
+    struct held *h = ctx;
+    struct mail *m = request;
+    int again = code != CURLE_OK && not_taken(code, status);
+
+    board_add(&h->env->board, code == CURLE_OK ? BOARD_HELD_NOTICES : BOARD_HELD_NOTICES_LOST,
+              !again);
+    if (code == CURLE_OK)
+        log_info("held message, its sender was told id=%s what=%s", m->id, m->end ? "end" : "held");
+    else
+        log_lost(h, m, code, status, again);
     if (again)
         send_again(h, m);
-    curl_multi_remove_handle(s->multi, easy);
-    curl_easy_cleanup(easy);
     mail_free(m);
-    s->n--;
-}
-
-static void
-look_for_finished(struct held_mailer *s)
-{
-    CURLMsg *m;
-    int left;
-
-    while ((m = curl_multi_info_read(s->multi, &left)))
-        if (m->msg == CURLMSG_DONE)
-            finished(s, m->easy_handle, m->data.result);
-}
-
-/* --- libcurl in libevent --- */
-
-static void
-on_socket(evutil_socket_t fd, short what, void *ctx)
-{
-    struct held_mailer *s = ctx;
-    int running;
-    int mask = (what & EV_READ ? CURL_CSELECT_IN : 0) | (what & EV_WRITE ? CURL_CSELECT_OUT : 0);
-
-    beat_now();
-    curl_multi_socket_action(s->multi, fd, mask, &running);
-    look_for_finished(s);
-}
-
-static void
-on_timer(evutil_socket_t fd, short what, void *ctx)
-{
-    struct held_mailer *s = ctx;
-    int running;
-
-    (void)fd;
-    (void)what;
-    beat_now();
-    curl_multi_socket_action(s->multi, CURL_SOCKET_TIMEOUT, 0, &running);
-    look_for_finished(s);
-}
-
-static int
-want_socket(CURL *easy, curl_socket_t fd, int what, void *ctx, void *socket_ctx)
-{
-    struct held_mailer *s = ctx;
-    struct event *ev = socket_ctx;
-    short events = (short)(EV_PERSIST | (what & CURL_POLL_IN ? EV_READ : 0) |
-                           (what & CURL_POLL_OUT ? EV_WRITE : 0));
-
-    (void)easy;
-    if (ev)
-        event_free(ev);
-    ev = what == CURL_POLL_REMOVE ? NULL : event_new(s->held->base, fd, events, on_socket, s);
-    if (ev)
-        event_add(ev, NULL);
-    curl_multi_assign(s->multi, fd, ev);
-    return 0;
-}
-
-static int
-want_timer(CURLM *multi, long ms, void *ctx)
-{
-    struct held_mailer *s = ctx;
-    struct timeval tv = {ms / 1000, ms % 1000 * 1000};
-
-    (void)multi;
-    if (ms < 0)
-        return event_del(s->timer);
-    return event_add(s->timer, &tv);
+    h->mailer->n--;
 }
 
 /* --- sending --- */
@@ -196,7 +126,6 @@ static void
 set_options(CURL *easy, const char *url, struct mail *m)
 {
     curl_easy_setopt(easy, CURLOPT_URL, url);
-    curl_easy_setopt(easy, CURLOPT_PRIVATE, m);
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, m->error);
     curl_easy_setopt(easy, CURLOPT_MAIL_FROM, "");
     curl_easy_setopt(easy, CURLOPT_MAIL_RCPT, m->to);
@@ -204,8 +133,6 @@ set_options(CURL *easy, const char *url, struct mail *m)
     curl_easy_setopt(easy, CURLOPT_READDATA, m);
     curl_easy_setopt(easy, CURLOPT_UPLOAD, 1L);
     curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
-    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(easy, CURLOPT_PROXY, "");
     curl_easy_setopt(easy, CURLOPT_TIMEOUT, (long)TIMEOUT_S);
 }
 
@@ -225,7 +152,7 @@ held_mail_send(struct held *h, int end)
         log_info("held message, its sender's address is not written to id=%s", m->id);
     if (easy && m->n > 0) {
         set_options(easy, h->env->conf->held.submit, m);
-        if (curl_multi_add_handle(h->mailer->multi, easy) == CURLM_OK) {
+        if (transfers_add(h->mailer->transfers, easy, m) == 0) {
             h->mailer->n++;
             return;
         }
@@ -241,37 +168,25 @@ held_mail_send(struct held *h, int end)
 int
 held_mail_open(struct held *h)
 {
+    static const struct transfers_kind kind = {on_ended, NULL};
     struct held_mailer *s;
 
     if (!h->env->conf->held.notify || !*h->env->conf->held.submit)
         return 0;
     s = h->mailer = calloc(1, sizeof *s);
-    if (!s || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+    if (!s)
         return -1;
-    s->held = h;
-    s->multi = curl_multi_init();
-    s->timer = evtimer_new(h->base, on_timer, s);
-    if (!s->multi || !s->timer)
-        return -1;
-    curl_multi_setopt(s->multi, CURLMOPT_SOCKETFUNCTION, want_socket);
-    curl_multi_setopt(s->multi, CURLMOPT_SOCKETDATA, s);
-    curl_multi_setopt(s->multi, CURLMOPT_TIMERFUNCTION, want_timer);
-    curl_multi_setopt(s->multi, CURLMOPT_TIMERDATA, s);
-    return 0;
+    s->transfers = transfers_new(h->base, &kind, h);
+    return s->transfers ? 0 : -1;
 }
 
 /* What is on its way is lost, as at a kill. */
 void
 held_mail_close(struct held *h)
 {
-    struct held_mailer *s = h->mailer;
-
-    if (!s)
+    if (!h->mailer)
         return;
-    if (s->multi)
-        curl_multi_cleanup(s->multi);
-    if (s->timer)
-        event_free(s->timer);
-    free(s);
+    transfers_free(&h->mailer->transfers);
+    free(h->mailer);
     h->mailer = NULL;
 }
