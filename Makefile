@@ -44,6 +44,10 @@ TOOLS        := $(TOOL_SRCS:.c=)
 PRELOADS     := $(PRELOAD_SRCS:.c=.so)
 BENCHES      := $(BENCH_SRCS:.c=)
 SCRIPTS      := $(wildcard t/*.t)
+# What takes longest is begun first when several run side by side: nothing is then waited for at the end.
+LONG_SCRIPTS := $(if $(filter-out 1,$(JOBS)),$(filter $(SCRIPTS),$(patsubst %,t/%.t,cuts two-sites handoff proof failures doctor sign-in \
+	random held-verdicts compare replication inject queue cold inject-ldif survive hung-provider held-ctl plugin-lab syncrepl-odd held hook \
+	bad-mail domain-rename)))
 # What a test may use of policyd without its main().
 POLICYD_OBJS := $(patsubst %.c,%.o,$(filter-out policyd/main.c,$(POLICYD_SRCS)))
 PROGRAMS     := policyd/postroad-policyd ctl/postroad
@@ -167,7 +171,7 @@ $(PRELOADS): %.so: %.c $(wildcard t/tools/*.inc) config.mk
 tests: $(TESTS) $(TOOLS) $(PRELOADS) $(BENCHES)
 # Everything. Scripts that need root, namespaces or a server skip themselves and say why.
 check: all tests
-	$(PROVE) --exec '' -j$(JOBS) $(PROVE_FLAGS) $(or $(T),$(filter-out $(SKIP),$(TESTS) $(SCRIPTS)))
+	$(PROVE) --exec '' -j$(JOBS) $(PROVE_FLAGS) $(or $(T),$(filter-out $(SKIP),$(LONG_SCRIPTS) $(TESTS) $(filter-out $(LONG_SCRIPTS),$(SCRIPTS))))
 # The C programs only: no root, no network, no server.
 unit: all tests
 	$(PROVE) --exec '' -j$(JOBS) $(PROVE_FLAGS) $(TESTS)
