@@ -17,9 +17,8 @@
 
 /* --- open --- */
 
-/* The answer to operation id: its result code. The whole message in *answer_r unless NULL. */
-static int
-await(struct dir *d, int id, LDAPMessage **answer_r)
+int
+dir_await(struct dir *d, int id, LDAPMessage **answer_r)
 {
     struct timeval limit = {d->timeout, 0};
     LDAPMessage *answer = NULL;
@@ -49,7 +48,7 @@ bind_as(struct dir *d, struct dir_who *who)
 
     rc = ldap_sasl_bind(d->ld, who->dn, who->external ? "EXTERNAL" : LDAP_SASL_SIMPLE,
                         who->external ? &nothing : &secret, NULL, NULL, &id);
-    rc = rc == LDAP_SUCCESS ? await(d, id, NULL) : rc;
+    rc = rc == LDAP_SUCCESS ? dir_await(d, id, NULL) : rc;
     return dir_result(d, rc, "bind as", who->external ? "whom the connection names" : who->dn);
 }
 
@@ -261,7 +260,7 @@ dir_add(struct dir *d, const char *dn, struct dir_change *c)
     int id, code = dir_add_begin(d, dn, c, &id);
 
     if (code == CTL_DONE && id > 0)
-        code = dir_result(d, await(d, id, NULL), "add", dn);
+        code = dir_result(d, dir_await(d, id, NULL), "add", dn);
     return dir_rule_add(d, code, dn, c);
 }
 
@@ -276,7 +275,7 @@ dir_modify(struct dir *d, const char *dn, struct dir_change *c)
         rc = LDAP_SUCCESS;
     } else if (mods) {
         rc = ldap_modify_ext(d->ld, dn, mods, NULL, NULL, &id);
-        rc = rc == LDAP_SUCCESS ? await(d, id, NULL) : rc;
+        rc = rc == LDAP_SUCCESS ? dir_await(d, id, NULL) : rc;
     }
     free(mods);
     return dir_rule_modify(d, dir_result(d, rc, "change", dn), dn, c);
@@ -292,7 +291,7 @@ dir_delete(struct dir *d, const char *dn)
         return dir_result(d, LDAP_SUCCESS, "delete", dn);
     }
     rc = ldap_delete_ext(d->ld, dn, NULL, NULL, &id);
-    rc = dir_result(d, rc == LDAP_SUCCESS ? await(d, id, NULL) : rc, "delete", dn);
+    rc = dir_result(d, rc == LDAP_SUCCESS ? dir_await(d, id, NULL) : rc, "delete", dn);
     return dir_rule(d, rc, "manage:delete", dn, "");
 }
 
@@ -307,7 +306,7 @@ dir_rename(struct dir *d, const char *dn, const char *rdn, const char *parent)
         return dir_result(d, LDAP_SUCCESS, what, dn);
     }
     rc = ldap_rename(d->ld, dn, rdn, parent, 1, NULL, NULL, &id);
-    rc = dir_result(d, rc == LDAP_SUCCESS ? await(d, id, NULL) : rc, what, dn);
+    rc = dir_result(d, rc == LDAP_SUCCESS ? dir_await(d, id, NULL) : rc, what, dn);
     return dir_rule(d, rc, "manage:move", dn, parent ? parent : dir_parent(dn));
 }
 
@@ -322,24 +321,6 @@ dir_password(struct dir *d, const char *dn, const char *password)
         return dir_result(d, LDAP_SUCCESS, "set the password of", dn);
     }
     rc = ldap_passwd(d->ld, &user, NULL, &new, NULL, NULL, &id);
-    rc = dir_result(d, rc == LDAP_SUCCESS ? await(d, id, NULL) : rc, "set the password of", dn);
+    rc = dir_result(d, rc == LDAP_SUCCESS ? dir_await(d, id, NULL) : rc, "set the password of", dn);
     return dir_rule(d, rc, "password", dn, "");
-}
-
-int
-dir_try_password(struct dir *d, const char *dn, const char *password)
-{
-    struct berval secret = {strlen(password), (char *)password};
-    struct dir other = {.ctl = d->ctl, .timeout = d->timeout, .uri = d->uri};
-    int id, rc;
-
-    other.ld = dir_connect(d->ctl, d->uri, d->error, sizeof d->error);
-    if (!other.ld)
-        return CTL_TEMPORARY;
-    rc = ldap_sasl_bind(other.ld, dn, LDAP_SASL_SIMPLE, &secret, NULL, NULL, &id);
-    rc = rc == LDAP_SUCCESS ? await(&other, id, NULL) : rc;
-    rc = dir_result(&other, rc, "bind as", dn);
-    memcpy(d->error, other.error, sizeof d->error);
-    ldap_unbind_ext(other.ld, NULL, NULL);
-    return rc;
 }

@@ -88,6 +88,16 @@ int dir_password(struct dir *d, const char *dn, const char *password);
 /* Whether this password opens the directory to dn, over a connection of its own: CTL_DONE, CTL_NO. */
 int dir_try_password(struct dir *d, const char *dn, const char *password);
 
+/* --- as somebody else: dir_other.c --- */
+
+/* A second connection to the same server, by a simple bind; dn "": anonymous. */
+int dir_open_as(struct dir *d, const char *dn, const char *password, struct dir **other_r);
+/*
+ * From here on act as that DN, by the control of RFC 4370, in all but binds. CTL_NO: the server does
+ * not let us; then whatever is asked next is refused, too.
+ */
+int dir_act_as(struct dir *d, const char *dn);
+
 /* Many adds under way at once. begin returns like dir_add, *id_r > 0 when an answer is due. */
 int dir_add_begin(struct dir *d, const char *dn, struct dir_change *c, int *id_r);
 /* The next answer: CTL_DONE or CTL_NO of the add *id_r; CTL_TEMPORARY with *id_r 0: the server is gone. */

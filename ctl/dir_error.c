@@ -77,7 +77,8 @@ dir_result(struct dir *d, int code, const char *what, const char *dn)
 {
     const char *text = text_of(code);
     char *said = NULL;
-    int changes = strcmp(what, "search") != 0 && strcmp(what, "bind as") != 0;
+    int changes =
+        strcmp(what, "search") != 0 && strcmp(what, "bind as") != 0 && strcmp(what, "act as") != 0;
 
     d->code = code;
     d->error[0] = '\0';

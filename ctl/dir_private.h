@@ -47,6 +47,9 @@ LDAP *dir_connect(const struct ctl *ctl, const char *uri, char *error, size_t er
 /* The base the search for people starts from; "" when none is known. */
 const char *dir_base_of(const struct conf *conf);
 
+/* dir.c: the answer to operation id: its result code. The whole message in *answer_r unless NULL. */
+int dir_await(struct dir *d, int id, LDAPMessage **answer_r);
+
 /* dir_error.c: put code, what was done and to whom, into d->error; the exit code for it. */
 int dir_result(struct dir *d, int code, const char *what, const char *dn);
 /* Whether code says nothing about the question: away, busy, too slow. */

@@ -50,6 +50,8 @@ void doctor_certificate(struct doctor *d, const char *path, int hand_off);
 void doctor_held(struct doctor *d);
 struct dir;
 void doctor_held_server(struct doctor *d, struct dir *dir);
+/* doctor_effect.c: what one server does, seen without its configuration. */
+void doctor_effect(struct doctor *d, struct dir *dir);
 /* doctor_directory.c: the directory servers: their clocks, indices and limits. */
 void doctor_directory(struct doctor *d);
 

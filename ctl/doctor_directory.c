@@ -80,9 +80,11 @@ check_settings(struct doctor *d, struct dir *dir)
     code = ldap_config_missing(d->ctl, dir, &n);
     d->ctl->said = NULL;
     if (code != CTL_DONE)
-        doctor_say(d, DOCTOR_SKIPPED, "slapd",
-                   "as root: postroad doctor --external --uri ldapi:///",
-                   "%s: cn=config can't be looked at: %s", dir_uri(dir), why);
+        doctor_say(
+            d, DOCTOR_SKIPPED, "slapd",
+            "as root: postroad doctor --external --uri ldapi:///; with slapd.conf(5) compare it "
+            "with what postroad ldap-config print says",
+            "%s: cn=config can't be looked at: %s", dir_uri(dir), why);
     else if (n > 0)
         doctor_say(
             d, DOCTOR_WARNING, "slapd", "postroad ldap-config diff shows what, and apply does it",
@@ -113,6 +115,7 @@ check_server(struct doctor *d, const char *uri)
     doctor_say(d, DOCTOR_OK, "directory", NULL, "%s answers", uri);
     check_clock(d, dir);
     check_settings(d, dir);
+    doctor_effect(d, dir);
     doctor_held_server(d, dir);
     dir_close(&dir);
 }

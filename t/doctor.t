@@ -230,7 +230,7 @@ like($found{'socket-map'}, qr/^trouble nobody answers.* \| systemctl start postr
 SKIP: {
     my @missing = grep { my $p = $_; !grep { -x "$_/$p" } split /:/, $ENV{PATH} } qw(slapd slapadd slaptest ldapsearch);
     skip "not found: @missing", 8 if @missing;
-    slapd_conf('a', global => 'sizelimit unlimited', last => "database monitor\nrootdn cn=root,cn=monitor\naccess to * by * read\n");
+    slapd_conf('a', global => 'sizelimit unlimited', database => 'access to * by users read by * auth', last => "database monitor\nrootdn cn=root,cn=monitor\naccess to * by * read\n");
     slapd_add('a', slurp("$top/ldap-schema/two-sites.ldif"));
     my $slapd = slapd_start('a');
     my $uri = Trial::uri_of('a');
