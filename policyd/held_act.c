@@ -76,7 +76,7 @@ static int
 mark_end(struct held *h, struct held_item *item, enum held_state state, const char *reason)
 {
     h->record.state = state;
-    h->record.decided_ms = h->clock.at_ms;
+    h->record.decided_ms = held_wall_ms();
     h->record.shown = 0;
     if (!*h->record.reason)
         snprintf(h->record.reason, sizeof h->record.reason, "%s", reason);

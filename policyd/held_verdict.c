@@ -20,7 +20,7 @@ decide(struct held *h, struct held_item *item, int approve, struct span by, stru
     if (held_load(h, item) < 0)
         return -1;
     r->state = approve ? HELD_APPROVED : HELD_REJECTED;
-    r->decided_ms = h->clock.at_ms;
+    r->decided_ms = held_wall_ms();
     r->shown = r->audited = r->done = 0;
     r->published |= from_directory; /* a process that was killed made its entry, perhaps */
     plain_text(r->by, sizeof r->by, by);

@@ -215,6 +215,15 @@ ok(policyd_start($directory, settings(keep => 0)), 'and starts anew, with no wis
 ok(wait_for(30, sub { !-e "$held/$good.json" && !-e "$held/$bad.json" }), 'what is done is forgotten');
 ok(wait_for(30, sub { grep({ /-B\d{4}$/ } map { $_->{id} } list()) > 20 }), 'what waits is there');
 is(policyd_stop(), 0, 'policyd ends');
+unlink glob "$held/*-B????.json";
+spew("$held/clock", int((time - 3600) * 1000) . "\n");
+ok(policyd_start($directory, settings()), 'and starts after an hour, which it does not believe at once');
+$id = hold();
+ok(wait_for(30, sub { on_disk($id)->{seen} }), 'one more');
+decide($id, 'approve');
+ok(state_is($id, 'approved'), 'approved');
+cmp_ok(abs(on_disk($id)->{decided_ms} / 1000 - time), '<', 600, 'at the time it was, not at the one by which messages expire');
+is(policyd_stop(), 0, 'policyd ends');
 my $log = policyd_log();
 my %did;
 $did{ (split)[1] }{ (split)[0] }++ for split /\n/, slurp("$dir/postsuper.log");
