@@ -1,163 +1,110 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# Whether t/matrix.t would notice: each clause of the access rules is taken out or changed, one at
-# a time (t/lib/RuleMutants.pm); at least one cell, one attempt to cheat, or one row of who reads what must come out otherwise.
-# By default a few of them, as many as fit into half a minute, the same each time; POSTROAD_SEED draws
-# others. `make mutants` tries all, which takes half an hour. POSTROAD_MUTANTS=100-149 tries these, in the
-# order of the rules; with commas between them single ones, by number or by name: the name is made from
-# the rule and what is done to it, and stays when other rules change; /TEXT those of rules that hold this text. t/rights-mutants.t does the same
-# to rights_decide().
+# Whether t/matrix.t and t/held-acl.t would notice: each clause of the access rules is taken out or changed, one at
+# a time (t/lib/RuleMutants.pm); at least one cell, one attempt to cheat, or one row of who reads what must come
+# out otherwise (t/lib/MatrixHunt.pm). By default some of them, the same each time; POSTROAD_SEED draws others.
+# `make mutants` tries all, and those of which nothing can be seen, about which that must be true: minutes.
+# POSTROAD_MUTANTS=100-149 tries these, in the order of the rules; with commas between them single ones, by number or
+# by name: the name is made from the rule and what is done to it, and stays when other rules change; /TEXT those of
+# rules that hold this text. With POSTROAD_MUTANTS_DONE=FILE a pass that was broken off goes on, and the next one is
+# quicker (t/lib/MutantRecord.pm). t/rights-mutants.t does the same to rights_decide().
 use strict;
 use warnings;
-use Digest::MD5 qw(md5_hex);
 use File::Basename qw(dirname);
 use lib dirname(__FILE__) . '/lib';
 use List::Util qw(shuffle);
-use Matrix qw(cells);
-use MatrixRun;
-use RuleMutants qw(rules_of mutants_of);
+use MatrixHunt;
+use MutantRecord;
+use RuleMutants qw(all_mutants);
 use Test::More;
 use Time::HiRes qw(time);
 use Trial;
 
-my $cc = $ENV{CC} || 'cc';
 plan(skip_all => 't/tools/rights_cells is not built: make tests') unless -x "$top/t/tools/rights_cells";
-needs(qw(slapd slapadd), $cc);
+needs(qw(slapd slapadd ldapmodify));
 
 my @wanted = split /,/, $ENV{POSTROAD_MUTANTS} // '';
-my $SECONDS = $ENV{POSTROAD_SOAK} || @wanted ? 1e9 : 20;
-my $FEW = 10;
+my $whole = $ENV{POSTROAD_SOAK} && !@wanted;
+my $SECONDS = $whole || @wanted ? 1e9 : 15;
+my $FEW = 60;
 my $seed = $ENV{POSTROAD_SEED} // 1;
 srand $seed;
 note("POSTROAD_SEED=$seed");
 
-# --- rules
-
-# Not tried: [what is done, and the rule; why nothing can be seen of it].
-my @same = (
-    [qr/postroad-rules-/, 'the two marks fit no entry'],
-    [qr/\| limits /, 'no rules'],
-    [qr/^to dn\.exact="cn=edit,\S+" for /, 'auth lets nobody read or write'],
-    [qr/^to dn\.subtree="cn=edit,/, 'nothing stands below it, and nobody but a system administrator can put something there'],
-    [qr/^to dn\.subtree="cn=held,\S+ attrs=children for /, 'the rules behind it say the same of what stands below'],
-    [qr/^to dn\.subtree="cn=held,\S+ for .* by set="\(user/, 'the rules before and behind it say the same of where held mail is'],
-    [qr/^to dn\.subtree="cn=held,\S+ attrs=entry,.* by \* read$/, 'its own rules end for each entry below'],
-    [qr/^to dn\.subtree="cn=held,\S+ attrs=postroadHeld/, 'where held mail is holds no verdict'],
-    [qr/^by \* write for by \* \+a \| \S+ \S+ \S+ attrs=postroadHeldVerdict filter=/, 'there is no verdict then that could be read, replaced or taken away'],
-    [qr/^by set="\(this.* \[forward\]" break for /, 'others go on as well'],
-    [qr/^by anonymous set=.* break for by anonymous/, 'the last rule of 3 gives anonymous nothing either'],
-    [qr/^by group\S+ set="\(this\S* & \[password\]" break for /, 'who is in the gate goes on as well'],
-    [qr/^by self set="\(this\S* & \[password\]" none for /, 'who binds is anonymous while he does, so for himself auth is of no use'],
-    [qr/^by \* break for by \* none \| access to .* by (?:users|self) read by \* none$/, 'anonymous, or nobody, is left, whom the last rule of 3 stops'],
-    [qr/^by \* break for by \* none \| access to dn\.subtree="\S+" attrs=userPassword by anonymous /, 'the rules of 3 give nobody a password'],
-    [qr/^by \* break for by \* none \| access to \S+ attrs=userPassword filter=/, 'the next rule gives nobody a password'],
-    [qr/^to dn\.subtree=\S+ (?:attrs=\S+ )?filter=\(&\(objectClass=postroadAccount\)\(!\(postroadRole=\*\)\)\)/, 'what domains stand in is no account'],
-    [qr/^to dn\.subtree="\S+" attrs=postroadRole,postroadScope,postroadRight for .* by users read by \* none$/, 'what domains stand in is no account, and has none'],
-    [qr/^to dn\.subtree=.* \| access to dn\.children\S+ attrs=\S+(?: val\S+)? by users read by \* none$/, 'there nobody writes, and 17 lets all read these'],
-    [qr/^to dn\.subtree=\S+ attrs=(?:mail|postroadAlias) filter=\S+\(postroadRole=domain\)/, 'above what domains stand in is no domain'],
-    [qr/^to \S+ attrs=objectClass filter=\(!\(\|\(postroadRole=system\)\(postroadRole=super\)\(objectClass=postroadSite\)\(objectClass=postroadServer\)\)\) for /,
-        'other values 16 lets him write'],
-    [qr/^to \S+ attrs=entry,objectClass,cn,(?!\S*,mail,postroadAlias,\S*,associatedDomain,).* \| access to \S+ attrs=\S+ by users read by \* none$/,
-        'the last rules of 10 and 11 let everybody read these'],
-    [qr/^by \* break for by \* none \| access to \S+ attrs=children /, '16 lets nobody else write'],
-    [qr/^to dn\.subtree="cn=admins,/, 'nothing stands below the gate, and nobody but a system administrator can put something there'],
-    [qr/^(?:without the rule|to \S+ attrs=\w+ for .*) \| access to \S+ attrs=mail,postroadAlias by users read by \* none$/,
-        'saves time: who passed 10 fits no set of 16, which has the same ones, and those of 17 let all read addresses'],
-);
-
-my @rules = rules_of(slurp("$top/ldap-schema/postroad-access.conf"));
-my $same = 0;
-my @mutants; # [what is done, which one, rule, text of all rules, name]
-for my $i (0 .. $#rules) {
-    for (mutants_of($rules[$i])) {
-        my ($what, $mutant) = @$_;
-        if (grep { "$what | $rules[$i]" =~ $_->[0] } @same) {
-            $same++;
-            next;
-        }
-        my $name = 'm' . substr md5_hex("$rules[$i]\n$what"), 0, 6;
-        push @mutants, [$what, "rule $i", $rules[$i], join('', map { "$_\n" } grep { $_ ne '' } @rules[0 .. $i - 1], $mutant, @rules[$i + 1 .. $#rules]), $name];
-    }
-}
-$mutants[$_][1] = "mutant $_ $mutants[$_][4], $mutants[$_][1]" for 0 .. $#mutants;
-my $all = @mutants;
-
-# Held mail has a test of its own, which takes too long to try it by default.
-sub is_held { return $_[0][2] =~ /cn=(?:held|moderation),/ }
+my $rules = slurp("$top/ldap-schema/postroad-access.conf");
+my @mutants = all_mutants($rules);
+my @others = grep { !$_->{same} } @mutants;
+my $start = time;
 
 # Those of POSTROAD_MUTANTS.
 sub wanted {
     my ($one) = @_;
-    return grep { $_->[4] eq $one } @mutants if $one =~ /^m/;
-    return grep { index($_->[2], $') >= 0 } @mutants if $one =~ m{^/};
+    return grep { $_->{name} eq $one } @mutants if $one =~ /^m/;
+    return grep { index($_->{rule}, $') >= 0 } @others if $one =~ m{^/};
     my ($from, $to) = $one =~ /^(\d+)(?:-(\d+))?$/ or BAIL_OUT("POSTROAD_MUTANTS: $one?");
-    return @mutants[grep { $_ < $all } $from .. $to // $from];
-}
-@mutants = @wanted ? map { wanted($_) } @wanted : $ENV{POSTROAD_SOAK} ? @mutants : (shuffle grep { !is_held($_) } @mutants)[0 .. $FEW - 1];
-# What showed one mutant comes first for the next, which is often like it; so these come before all else.
-my $SOME = 500;
-my @cells = shuffle cells();
-my @said = @{ MatrixRun->decide(\@cells) };
-
-sub first_wrong_cell {
-    my ($run, $from, $to) = @_;
-    for my $i ($from .. $to) {
-        my $seen = eval { $run->differs($cells[$i], $said[$i]) } // $@;
-        next unless $seen;
-        unshift @$_, splice @$_, $i, 1 for \@cells, \@said;
-        return $seen;
-    }
-    return;
+    return @others[grep { $_ < @others } $from .. $to // $from];
 }
 
-sub first_cheat {
-    my ($run) = @_;
-    for (Matrix::cheats()) {
-        my ($what, $actor, @op) = @$_;
-        return "cheat: $what" if (eval { $run->try_cell({ actor => $actor, name => $what, op => \@op }) } // 0) != 50;
-    }
-    return;
+# Nobody is there to look at limits.
+sub is_tried { return $_[0]{rule} !~ /^limits / }
+
+my @todo = @wanted ? map { wanted($_) } @wanted : $whole ? (@others, grep { is_tried($_) } grep { $_->{same} } @mutants) : (shuffle @others)[0 .. $FEW - 1];
+
+my (undef, $version) = run('', 'slapd', '-VV');
+my ($slapd) = $version =~ /slapd (\d[\d.]*)/;
+my $record = MutantRecord->new($whole ? $ENV{POSTROAD_MUTANTS_DONE} : undef, "slapd $slapd");
+my $hunt = MatrixHunt->new($rules);
+
+my (%tried, %count, $again);
+
+# noticed, missed or same, and by what.
+sub try_mutant {
+    my ($mutant) = @_;
+    my ($key, $shows) = $hunt->noticed($mutant, $record->hint($mutant->{name}));
+    note('  ' . $shows =~ s/\n.*//sr) if $key;
+    my $result = $key ? 'noticed' : $mutant->{same} ? 'same' : 'missed';
+    $record->put($mutant->{name}, $result, $key // '', "rule $mutant->{number}: $mutant->{what}");
+    return $result;
 }
 
-sub first_reader {
-    my ($run) = @_;
-    for (MatrixRun::reads()) {
-        my ($what, $want) = @$_;
-        return "read by: $what" if $run->who_reads($what) ne $want;
-    }
-    return;
+sub where { my ($mutant) = @_; return "$mutant->{name}, rule $mutant->{number} (line $mutant->{line})" }
+
+if ($whole) {
+    my @amiss = $hunt->amiss;
+    ok(!@amiss, 'with the rules as they are all is as it should be') or BAIL_OUT("@amiss[0 .. ($#amiss > 9 ? 9 : $#amiss)]");
+}
+for my $mutant (@todo) {
+    last if keys %tried > 1 && time > $start + $SECONDS;
+    my $done = $record->done($mutant->{name});
+    my $result = $done ? $done->[0] : try_mutant($mutant);
+    $again++ if !$done;
+    $tried{ $mutant->{name} } = $result;
+    ok($result eq ($mutant->{same} ? 'same' : 'noticed'), where($mutant) . ": $mutant->{what}" . ($mutant->{same} ? ": $mutant->{same}" : ''))
+        or diag("  $mutant->{rule}");
+    $count{ $mutant->{part} }{$result}++;
+}
+$hunt->end;
+
+# --- summary
+
+sub counts {
+    my (@of) = @_;
+    my %n;
+    for my $one (@of) { $n{$_} += $one->{$_} for keys %$one }
+    my $all = 0;
+    $all += $_ for values %n;
+    return join ', ', "$all tried", map { ($n{$_} // 0) . " $_" } qw(noticed same), $n{missed} ? 'missed' : ();
 }
 
-sub first_of_held {
-    my ($rules) = @_;
-    spew("$dir/rules", $rules);
-    local $ENV{POSTROAD_RULES} = "$dir/rules";
-    my ($rc, $out) = run('', $^X, "$top/t/held-acl.t");
-    return $out =~ /^not ok \d+ - (.*)/m ? "held-acl.t: $1" : $rc ? "held-acl.t ends: $rc" : undef;
+if ($whole) {
+    my @lines = map { ($_ ? "rules under $_." : 'rules before 1.') . ': ' . counts($count{$_}) } sort { $a <=> $b } keys %count;
+    push @lines, 'not noticed: ' . where($_) . ": $_->{what}" for grep { $tried{ $_->{name} } eq 'missed' } @others;
+    push @lines, 'not the same: ' . where($_) . ": $_->{what}" for grep { $_->{same} && $tried{ $_->{name} } eq 'noticed' } @todo;
+    push @lines, scalar(grep { !is_tried($_) } @mutants) . ' more change limits, which no rule looks at';
+    diag(map { "$_\n" } "slapd $slapd:", @lines, sprintf('in all %s, %d of them now, in %d s', counts(values %count), $again // 0, time - $start));
+    $record->whole;
+} else {
+    note(scalar(keys %tried) . ' of ' . @others . ' mutants of rules were tried; nothing can be seen of ' . (@mutants - @others) . ' more');
 }
-
-# By what.
-sub noticed {
-    my ($rules, $is_held) = @_;
-    my $held = $is_held && first_of_held($rules);
-    return $held if $held;
-    my $run = eval { MatrixRun->new($rules) } or return "no start: $@";
-    my $seen = first_wrong_cell($run, 0, $SOME - 1) // first_cheat($run) // first_reader($run) // first_wrong_cell($run, $SOME, $#cells);
-    $run->stop;
-    return $seen;
-}
-
-my $end = time + $SECONDS;
-my $tried = 0;
-for (@mutants) {
-    last if $tried > 1 && time > $end;
-    my ($what, $where, $rule, $text) = @$_;
-    $tried++;
-    my $seen = noticed($text, is_held($_));
-    ok($seen, "$where: $what") or diag("  $rule");
-    note("  $seen") if $seen;
-}
-note("$tried of $all mutants of rules were tried; nothing can be seen of $same more");
-
 done_testing();

@@ -143,12 +143,16 @@ for my $file (@files) {
     my $text = slurp($file);
     my $other = $file eq 'lib/rights.c' ? 'rights_words.o' : 'rights.o';
     my ($edits, $what) = switched($text);
-    my ($n, @missed) = (0);
+    my ($n, $unseen, @missed, @seen) = (0, 0);
     my $try = sub {
         my ($mutant, $at, $change) = @_;
         my ($line, $code) = line_of($text, $at);
+        my $is_same = $same{"$change: $code"};
+        my $is_noticed = is_noticed($mutant);
         $n++;
-        push @missed, "$file:$line: $change: $code" if !$same{"$change: $code"} && !is_noticed($mutant);
+        $unseen++ if $is_same;
+        push @missed, "$file:$line: $change: $code" if !$is_same && !$is_noticed;
+        push @seen, "$file:$line: $change: $code" if $is_same && $is_noticed;
     };
     build($switch . with_edits($text, @$edits), $other) or BAIL_OUT("$file: " . slurp("$dir/cc.log"));
     ok(!is_noticed(0), "$file: with no mutation the table and the code agree") or diag(slurp("$dir/out"));
@@ -158,5 +162,8 @@ for my $file (@files) {
     }
     cmp_ok($n, '>', 10, "$file: $n mutants were tried");
     ok(!@missed, "$file: a row fails for each") or diag(map { "  $_\n" } @missed);
+    ok(!@seen, "$file: none fails for those that nobody can see") or diag(map { "  $_\n" } @seen);
+    my $summary = "$file: $n tried, " . ($n - @missed - $unseen) . " noticed, $unseen same" . (@missed ? ', ' . @missed . ' missed' : '');
+    $ENV{POSTROAD_SOAK} ? diag($summary) : note($summary);
 }
 done_testing();

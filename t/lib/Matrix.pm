@@ -164,6 +164,8 @@ $actor{"edit $_"} = $actor{$_} for qw(sys dom alice);
 
 # --- what rights_decide() wants to know
 
+sub all_dns { return @order }
+
 sub values_of { my ($dn, $name) = @_; return @{ ($entry{ lc $dn } // {})->{$name} // [] } }
 
 sub parent { my ($dn) = @_; return $dn =~ /^[^,]*,(.*)$/ ? $1 : '' }

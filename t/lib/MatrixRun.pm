@@ -22,7 +22,7 @@ sub new {
     my ($class, $rules) = @_;
     my $name = 'matrix' . $servers++;
     my $self = bless { name => $name }, $class;
-    slapd_conf($name, global => 'authz-policy to', database => "$rules\n$BEHIND");
+    slapd_conf($name, global => "authz-policy to\ndatabase config\nrootpw secret", database => "$rules\n$BEHIND");
     slapd_add($name, tree_ldif());
     $self->{pid} = slapd_start($name);
     $self->{socket} = "$dir/$name/sock";
@@ -34,6 +34,21 @@ sub new {
     };
     $self->{before} = $self->dump;
     return $self;
+}
+
+# While the server runs, put another rule in place of one, or none; or add one. It is or will be number i of
+# all "access to", from 0 on, and is written "to ...". Each returns the result code; not 0: nothing was changed.
+sub change_access {
+    my ($self, $i, $rule) = @_;
+    return $self->configure([delete => 'olcAccess', "{$i}"], defined $rule ? [add => 'olcAccess', "{$i}$rule"] : ());
+}
+
+sub add_access { my ($self, $i, $rule) = @_; return $self->configure([add => 'olcAccess', "{$i}$rule"]) }
+
+sub configure {
+    my ($self, @changes) = @_;
+    $self->{config} //= LdapWire->new($self->{socket}, 'cn=config', 'secret');
+    return $self->{config}->modify('olcDatabase={1}mdb,cn=config', @changes);
 }
 
 # Who is suspended can't bind: he did so before he was.

@@ -1,27 +1,95 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
 # RuleMutants: the access rules of a slapd.conf, and what each becomes when one clause of it is taken
-# out or changed: a whole rule; of its "to" the filter, the values, the attributes, one of each of these,
+# out or changed, each with a name of its own: a whole rule; of its "to" the filter, the values, the attributes, one of each of these,
 # or how much of the tree it is for; a whole "by"; of a "by" one of its conditions, one of what a set
-# joins, how far a set looks upwards, and what is allowed, more or less of it.
+# joins, how far a set looks upwards, and what is allowed, more or less of it. Of some of these nothing can be seen: why.
 package RuleMutants;
 use strict;
 use warnings;
+use Digest::MD5 qw(md5_hex);
 use Exporter qw(import);
 
-our @EXPORT_OK = qw(rules_of mutants_of);
+our @EXPORT_OK = qw(all_mutants);
+
+# [what is done, and the rule; why nothing can be seen of it]
+my @same = (
+    [qr/postroad-rules-/, 'the two marks fit no entry'],
+    [qr/\| limits /, 'no rules'],
+    [qr/^to dn\.exact="cn=edit,\S+" for /, 'auth lets nobody read or write'],
+    [qr/^to dn\.subtree="cn=edit,/, 'nothing stands below it, and nobody but a system administrator can put something there'],
+    [qr/^to dn\.subtree="cn=held,\S+ attrs=children for /, 'the rules behind it say the same of what stands below'],
+    [qr/^to dn\.subtree="cn=held,\S+ for .* by set="\(user/, 'the rules before and behind it say the same of where held mail is'],
+    [qr/^to dn\.subtree="cn=held,\S+ attrs=entry,.* by \* read$/, 'its own rules end for each entry below'],
+    [qr/^to dn\.subtree="cn=held,\S+ attrs=postroadHeld/, 'where held mail is holds no verdict'],
+    [qr/^by \* write for by \* \+a \| \S+ \S+ \S+ attrs=postroadHeldVerdict filter=/, 'there is no verdict then that could be read, replaced or taken away'],
+    [qr/^by set="\(this.* \[forward\]" break for /, 'others go on as well'],
+    [qr/^by anonymous set=.* break for by anonymous/, 'the last rule of 3 gives anonymous nothing either'],
+    [qr/^by group\S+ set="\(this\S* & \[password\]" break for /, 'who is in the gate goes on as well'],
+    [qr/^by self set="\(this\S* & \[password\]" none for /, 'who binds is anonymous while he does, so for himself auth is of no use'],
+    [qr/^by \* break for by \* none \| access to .* by (?:users|self) read by \* none$/, 'anonymous, or nobody, is left, whom the last rule of 3 stops'],
+    [qr/^by \* break for by \* none \| access to dn\.subtree="\S+" attrs=userPassword by anonymous /, 'the rules of 3 give nobody a password'],
+    [qr/^by \* break for by \* none \| access to \S+ attrs=userPassword filter=/, 'the next rule gives nobody a password'],
+    [qr/^to dn\.subtree=\S+ (?:attrs=\S+ )?filter=\(&\(objectClass=postroadAccount\)\(!\(postroadRole=\*\)\)\)/, 'what domains stand in is no account'],
+    [qr/^to dn\.subtree="\S+" attrs=postroadRole,postroadScope,postroadRight for .* by users read by \* none$/, 'what domains stand in is no account, and has none'],
+    [qr/^to dn\.subtree=.* \| access to dn\.children\S+ attrs=\S+(?: val\S+)? by users read by \* none$/, 'there nobody writes, and 17 lets all read these'],
+    [qr/^to dn\.subtree=\S+ attrs=(?:mail|postroadAlias) filter=\S+\(postroadRole=domain\)/, 'above what domains stand in is no domain'],
+    [qr/^to \S+ attrs=objectClass filter=\(!\(\|\(postroadRole=system\)\(postroadRole=super\)\(objectClass=postroadSite\)\(objectClass=postroadServer\)\)\) for /,
+        'other values 16 lets him write'],
+    [qr/^to \S+ attrs=entry,objectClass,cn,(?!\S*,mail,postroadAlias,\S*,associatedDomain,).* \| access to \S+ attrs=\S+ by users read by \* none$/,
+        'the last rules of 10 and 11 let everybody read these'],
+    [qr/^by \* break for by \* none \| access to \S+ attrs=children /, '16 lets nobody else write'],
+    [qr/^to dn\.subtree="cn=admins,/, 'nothing stands below the gate, and nobody but a system administrator can put something there'],
+    [qr/^(?:without the rule|to \S+ attrs=\w+ for .*) \| access to \S+ attrs=mail,postroadAlias by users read by \* none$/,
+        'saves time: who passed 10 fits no set of 16, which has the same ones, and those of 17 let all read addresses'],
+);
 
 # What is allowed instead: first the more.
 my %other = (write => ['read'], read => [qw(write none)], '=zrscd' => [qw(write read)], '=w' => [qw(write none)], '=xw' => [qw(write =x)],
     auth => [qw(read none)], disclose => ['break'], none => ['break'], '+0' => ['write'], '+a' => [qw(write +0)],
     break => [], '=rscd break' => ['=rscd', 'write break', '+0 break'], '=rscd continue' => ['=rscd', 'write continue', '+0 continue']);
 
-# One line each, comments gone.
-sub rules_of {
+# Rules and other lines: { rule, line: where it begins, part: the number above it }.
+sub lines_of {
     my ($text) = @_;
-    $text =~ s/^#.*\n//mg;
-    $text =~ s/\n[ \t]+/ /g;
-    return grep { /\S/ } split /\n/, $text;
+    my ($n, $part, @all) = (0, 0);
+    for (split /\n/, $text) {
+        $n++;
+        if (/^#(?: (\d+)\. )?/) {
+            $part = $1 // $part;
+        } elsif (s/^[ \t]+/ /) {
+            $all[-1]{rule} .= $_;
+        } elsif (/\S/) {
+            push @all, { rule => $_, line => $n, part => $part };
+        }
+    }
+    return @all;
+}
+
+sub why_same {
+    my ($text) = @_;
+    my ($first) = grep { $text =~ $_->[0] } @same;
+    return $first && $first->[1];
+}
+
+# Of the rules of a slapd.conf, in their order: { name, number: of the rule, access: its number among those
+# that are access to something, rule, line, part, what: is done, now: what stands there then, text: of all rules
+# then, same: why nothing can be seen of it }.
+sub all_mutants {
+    my ($text) = @_;
+    my ($access, @lines, @all) = (0, lines_of($text));
+    for my $i (0 .. $#lines) {
+        my $rule = $lines[$i]{rule};
+        my $is_access = $rule =~ /^access /;
+        for (mutants_of($rule)) {
+            my ($what, $now) = @$_;
+            my @then = (map({ $_->{rule} } @lines[0 .. $i - 1]), $now eq '' ? () : $now, map { $_->{rule} } @lines[$i + 1 .. $#lines]);
+            push @all, { %{ $lines[$i] }, number => $i, access => $is_access ? $access : undef, what => $what, now => $now, text => join('', map { "$_\n" } @then),
+                name => 'm' . substr(md5_hex("$rule\n$what"), 0, 6), same => scalar why_same("$what | $rule") };
+        }
+        $access++ if $is_access;
+    }
+    return @all;
 }
 
 # [what is done, the rule then; '': none]
