@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
 # failure-modes: that each row of FAILURE-MODES.md is whole, and names tests that are there: a file,
-# and words that stand in it.
+# and words that stand in it or in what it uses of t/lib.
 use strict;
 use warnings;
 use Test::More;
@@ -24,6 +24,7 @@ for my $row (@rows) {
     for my $shown (split /;\s*/, $cell[5]) {
         my ($file, $words) = $shown =~ /^`(t\/[\w.\/-]+)` (.+)$/;
         my $test = defined $file ? slurp($file) : undef;
+        $test .= slurp("t/lib/$_.pm") // '' for ($test // '') =~ /^use (\w+);/mg;
         ok(defined $test && index($test, $words) >= 0, "$cell[0]: $shown");
     }
 }
