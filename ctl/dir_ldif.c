@@ -7,6 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base64.h"
 #include "dir_private.h"
 
 #define WIDTH 76
@@ -45,19 +46,10 @@ put_text(const char *s, size_t n, size_t *column)
 static void
 put_base64(const char *s, size_t n, size_t *column)
 {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    char four[BASE64_SIZE(3)];
 
-    for (size_t i = 0; i < n; i += 3) {
-        size_t left = n - i;
-        unsigned b = (unsigned)(unsigned char)s[i] << 16;
-
-        b |= left > 1 ? (unsigned)(unsigned char)s[i + 1] << 8 : 0;
-        b |= left > 2 ? (unsigned)(unsigned char)s[i + 2] : 0;
-        put(digits[b >> 18], column);
-        put(digits[b >> 12 & 63], column);
-        put(left > 1 ? digits[b >> 6 & 63] : '=', column);
-        put(left > 2 ? digits[b & 63] : '=', column);
-    }
+    for (size_t took; (took = base64_write(four, 3, s, n)); s += took, n -= took)
+        put_text(four, 4, column);
 }
 
 void

@@ -9,7 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base64.h"
 #include "ldap_olc.h"
+
+#define LINE_BYTES 54
 
 static const struct row {
     const char *keyword, *attr, *overlay;
@@ -188,18 +191,14 @@ olc_same(const char *a, const char *b)
 /* --- LDIF --- */
 
 static void
-put_base64(FILE *f, const unsigned char *s, size_t n)
+put_base64(FILE *f, const char *s, size_t n)
 {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    char line[BASE64_SIZE(LINE_BYTES)];
+    const char *fold = "";
 
-    for (size_t i = 0; i < n; i += 3) {
-        size_t left = n - i;
-        unsigned b = (unsigned)s[i] << 16 | (left > 1 ? (unsigned)s[i + 1] << 8 : 0) |
-                     (left > 2 ? s[i + 2] : 0);
-
-        fprintf(f, "%s%c%c%c%c", i && i % 54 == 0 ? "\n " : "", digits[b >> 18],
-                digits[b >> 12 & 63], left > 1 ? digits[b >> 6 & 63] : '=',
-                left > 2 ? digits[b & 63] : '=');
+    for (size_t took; (took = base64_write(line, LINE_BYTES, s, n)); s += took, n -= took) {
+        fprintf(f, "%s%s", fold, line);
+        fold = "\n ";
     }
 }
 
@@ -212,7 +211,7 @@ olc_put(FILE *f, const char *attr, const char *value)
         plain = (unsigned char)*p < 0x80;
     fprintf(f, "%s:%s ", attr, plain ? "" : ":");
     if (!plain) {
-        put_base64(f, (const unsigned char *)value, strlen(value));
+        put_base64(f, value, strlen(value));
         fputc('\n', f);
         return;
     }

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "base64.h"
 #include "password.h"
 
 #define SALT 16
@@ -38,24 +39,6 @@ hash_crypt(const struct secret *s, char out[PASSWORD_HASH_MAX])
     return hash && *out ? 0 : -1;
 }
 
-static void
-base64(const unsigned char *in, size_t n, char *out)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-    for (size_t i = 0; i < n; i += 3) {
-        unsigned b = (unsigned)in[i] << 16;
-
-        b |= i + 1 < n ? (unsigned)in[i + 1] << 8 : 0;
-        b |= i + 2 < n ? in[i + 2] : 0;
-        *out++ = digits[b >> 18];
-        *out++ = digits[b >> 12 & 63];
-        *out++ = i + 1 < n ? digits[b >> 6 & 63] : '=';
-        *out++ = i + 2 < n ? digits[b & 63] : '=';
-    }
-    *out = '\0';
-}
-
 static int
 hash_ssha512(const struct secret *s, char out[PASSWORD_HASH_MAX])
 {
@@ -70,7 +53,7 @@ hash_ssha512(const struct secret *s, char out[PASSWORD_HASH_MAX])
     sha512_digest(&ctx, SHA512_DIGEST_SIZE, raw);
     explicit_bzero(&ctx, sizeof ctx);
     strcpy(out, "{SSHA512}");
-    base64(raw, sizeof raw, out + 9);
+    base64_write(out + 9, sizeof raw, raw, sizeof raw);
     return 0;
 }
 

@@ -14,8 +14,11 @@
 #include <string.h>
 #include <time.h>
 
-#define BODY_MAX  16384
-#define SHOW_SOME 5 /* recipients */
+#include "base64.h"
+
+#define BODY_MAX   16384
+#define LINE_BYTES 57
+#define SHOW_SOME  5 /* recipients */
 
 struct text {
     char *p;
@@ -100,19 +103,12 @@ say_end(struct text *t, const struct held_record *r)
 /* --- the message --- */
 
 static void
-say_base64(struct text *t, const unsigned char *p, size_t n)
+say_base64(struct text *t, const char *p, size_t n)
 {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    char line[BASE64_SIZE(LINE_BYTES)];
 
-    for (size_t i = 0; i < n; i += 3) {
-        unsigned long v = (unsigned long)p[i] << 16 | (i + 1 < n ? p[i + 1] : 0) << 8 |
-                          (i + 2 < n ? p[i + 2] : 0);
-
-        say(t, "%c%c%c%c%s", digits[v >> 18 & 63], digits[v >> 12 & 63],
-            i + 1 < n ? digits[v >> 6 & 63] : '=', i + 2 < n ? digits[v & 63] : '=',
-            i % 57 == 54 ? "\r\n" : "");
-    }
-    say(t, "\r\n");
+    for (size_t took; (took = base64_write(line, LINE_BYTES, p, n)); p += took, n -= took)
+        say(t, "%s\r\n", line);
 }
 
 static const char *
@@ -155,6 +151,6 @@ held_notice_write(char out[HELD_NOTICE_MAX], const struct held_record *r, int en
     if (*contact)
         say(&text, "\r\nQuestions? %s\r\n", contact);
     say_headers(&whole, r, end, domain, now_ms);
-    say_base64(&whole, (const unsigned char *)body, text.n);
+    say_base64(&whole, body, text.n);
     return whole.n;
 }
