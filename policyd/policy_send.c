@@ -116,27 +116,24 @@ static const struct send_entry *
 find_kept(struct worker *w, struct span login)
 {
     static struct {
-        uint64_t snapshot, generation;
+        uint32_t era;
         char login[ADDR_MAX + 1];
         struct send_entry e;
     } kept[KEPT], *k;
     const char *why;
     struct mirror *m = maps_mirror(w->maps, &why);
-    uint64_t snapshot = m ? mirror_snapshot(m) : 0, generation = maps_generation(w->maps);
-    uint32_t hash = 2166136261u;
+    uint32_t era = m ? send_era(w, m) : 0, hash = 2166136261u;
 
     for (size_t i = 0; i < login.n; i++)
         hash = (hash ^ (unsigned char)login.p[i]) * 16777619u;
     k = &kept[hash % KEPT];
-    if (snapshot == 0 || k->snapshot != snapshot || k->generation != generation ||
-        !span_same(login, span_of(k->login))) {
-        k->snapshot = 0;
+    if (era == 0 || k->era != era || !span_same(login, span_of(k->login))) {
+        k->era = 0;
         send_find(w, login, 1, &k->e);
         if (k->e.found == 1 && login.n <= ADDR_MAX) {
             memcpy(k->login, login.p, login.n);
             k->login[login.n] = '\0';
-            k->snapshot = snapshot;
-            k->generation = generation;
+            k->era = era;
         }
     }
     return &k->e;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * send: what guard_send() wants to know, out of the mirror and the counters. send_find.c
- * finds people and what holds for them, send_list.c says who may write to a list,
+ * finds people, send_above.c what holds for them, send_list.c says who may write to a list,
  * policy_send.c puts it together for smtpd.
  *
  * All of it between maps_begin and maps_end; spans and records are good until then.
@@ -49,6 +49,16 @@ struct send_entry {
 void send_find(struct worker *w, struct span address, int login, struct send_entry *e);
 /* The same of a recipient, of whom only lists are read: of others found, ours, kind and uuid are set. */
 void send_find_list(struct worker *w, struct span address, struct send_entry *e);
+
+/*
+ * Another number as soon as anything may differ that was read before, for what is kept; 0: can't be
+ * told, so keep nothing.
+ */
+uint32_t send_era(struct worker *w, struct mirror *m);
+/* What the entry says of functions and limits, unless something nearer did. 0, or -1: it can't be held. */
+int send_take(struct send_entry *e, const struct record *r, const unsigned char uuid[UUID_LEN]);
+/* And what it inherits from the container of that number and all above it. 0, or -1: can't be told. */
+int send_inherit(struct worker *w, struct mirror *m, struct send_entry *e, uint32_t number);
 
 /* Whose address it is, by any name of its domain, no catch-all: 1; 0 nobody's as far as is known; -1. */
 int send_owner(struct worker *w, struct span address, unsigned char uuid[UUID_LEN]);
