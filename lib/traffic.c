@@ -23,7 +23,6 @@
 
 #define CHUNK      4096 /* entries allocated at once */
 #define SWEEP_STEP 2048 /* entries looked at for idleness in one flush */
-#define DIRTY_MAX  65536
 
 struct entry {
     unsigned char uuid[UUID_LEN];
@@ -41,9 +40,9 @@ struct traffic {
     uint32_t n, nchunks, room; /* entries; chunks, and the room for pointers to them */
     uint32_t *table;           /* number + 1 of an entry, open addressing; 0 empty */
     uint32_t slots;
-    uint32_t dirty[DIRTY_MAX], ndirty; /* more than that: all are looked at */
-    uint32_t swept;                    /* where the next look for idle ones begins */
-    int fd, owner, whole;              /* whole: the file holds all that is not marked */
+    uint32_t swept;       /* where the next look for idle ones begins */
+    int dirty;            /* some are marked */
+    int fd, owner, whole; /* whole: the file holds all that is not marked */
     char *path;
 };
 
@@ -143,12 +142,8 @@ entry_for(struct traffic *t, const unsigned char uuid[UUID_LEN], uint32_t *numbe
 static void
 mark_dirty(struct traffic *t, uint32_t i)
 {
-    if (*mark_at(t, i) == DIRTY)
-        return;
     *mark_at(t, i) = DIRTY;
-    if (t->ndirty < DIRTY_MAX)
-        t->dirty[t->ndirty] = i;
-    t->ndirty += t->ndirty <= DIRTY_MAX;
+    t->dirty = 1;
 }
 
 /* Take the i-th out: the last one moves to its place. */
@@ -346,26 +341,50 @@ take_over(struct traffic *t, int64_t now, char *error, size_t error_n)
     return load(t, now, error, error_n) < 0 ? -1 : 1;
 }
 
-static int
-write_slot(struct traffic *t, uint32_t i)
+/* The first one marked, from i on; t->n: none. */
+static uint32_t
+next_dirty(const struct traffic *t, uint32_t i)
 {
-    struct slot s = {*entry_at(t, i), 0};
+    while (i < t->n) {
+        uint32_t room = CHUNK - i % CHUNK, n = t->n - i < room ? t->n - i : room;
+        const unsigned char *from = mark_at(t, i), *found = memchr(from, DIRTY, n);
 
-    s.sum = sum_of(&s.e);
-    return write_at(t->fd, &s, sizeof s, place_of(i));
+        if (found)
+            return i + (uint32_t)(found - from);
+        i += n;
+    }
+    return t->n;
 }
 
+/* Those from..last, which lie in one page. */
+static int
+write_slots(struct traffic *t, uint32_t from, uint32_t last)
+{
+    struct slot s[PER_PAGE];
+    uint32_t n = last - from + 1;
+
+    for (uint32_t k = 0; k < n; k++) {
+        s[k].e = *entry_at(t, from + k);
+        s[k].sum = sum_of(&s[k].e);
+    }
+    return write_at(t->fd, s, n * sizeof *s, place_of(from));
+}
+
+/* Page by page, each from the first one to be written to the last; what lies between stays what it is. */
 static int
 write_dirty(struct traffic *t)
 {
-    int few = t->whole && t->ndirty <= DIRTY_MAX, rc = 0;
-    uint32_t n = few ? t->ndirty : t->n;
+    uint32_t i = 0;
+    int rc = 0;
 
-    for (uint32_t k = 0; rc == 0 && k < n; k++) {
-        uint32_t i = few ? t->dirty[k] : k;
+    while (rc == 0 && (i = t->whole ? next_dirty(t, i) : i) < t->n) {
+        uint32_t next = i / PER_PAGE * PER_PAGE + PER_PAGE, last = i;
 
-        if (i < t->n && (!t->whole || *mark_at(t, i) == DIRTY))
-            rc = write_slot(t, i);
+        next = next < t->n ? next : t->n;
+        for (uint32_t k = i; k < next; k++)
+            last = !t->whole || *mark_at(t, k) == DIRTY ? k : last;
+        rc = write_slots(t, i, last);
+        i = next;
     }
     return rc;
 }
@@ -408,13 +427,13 @@ traffic_flush(struct traffic *t, int64_t now, char *error, size_t error_n)
         *error = '\0';
     if ((owner = take_over(t, now, error, error_n)) <= 0)
         return owner;
-    if (!forget_idle(t, now) && t->whole && t->ndirty == 0)
+    if (!forget_idle(t, now) && t->whole && !t->dirty)
         return 0;
     if ((rc = write_all(t)) != 0)
         return complain(error, error_n, "can't write", t->path, rc);
     for (uint32_t i = 0; i < t->nchunks; i++)
         memset(t->chunks[i]->mark, CLEAN, CHUNK);
-    t->ndirty = 0;
+    t->dirty = 0;
     t->whole = 1;
     return 0;
 }
