@@ -18,6 +18,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "fnv.h"
+
 #define MAGIC   UINT64_C(0x31776f6c66647270) /* "prdflow1" */
 #define SLOTS   320                          /* a day of 25 hours, and the time that begins */
 #define WORDS   (3 * DIRECTION_N + FLOW_EVENTS)
@@ -47,16 +49,11 @@ flow_event_word(enum flow_event e)
     return (unsigned)e < FLOW_EVENTS ? events[e] : "unknown";
 }
 
-/* FNV-1a; a record of zeros is not one. */
+/* A record of zeros is not one. */
 static uint64_t
 sum_of(const struct flow_record *r)
 {
-    const unsigned char *p = (const unsigned char *)r;
-    uint64_t h = UINT64_C(0xcbf29ce484222325);
-
-    for (size_t i = 0; i < offsetof(struct flow_record, check); i++)
-        h = (h ^ p[i]) * UINT64_C(0x100000001b3);
-    return h;
+    return fnv64(FNV64, r, offsetof(struct flow_record, check));
 }
 
 static int

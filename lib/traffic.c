@@ -21,6 +21,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "fnv.h"
+
 #define CHUNK      4096 /* entries allocated at once */
 #define SWEEP_STEP 2048 /* entries looked at for idleness in one flush */
 
@@ -225,12 +227,7 @@ _Static_assert(sizeof(struct slot) == 192, "21 in a page");
 static uint64_t
 sum_of(const struct entry *e)
 {
-    const unsigned char *p = (const unsigned char *)e;
-    uint64_t h = UINT64_C(0xcbf29ce484222325); /* FNV-1a: against torn writes, not against people */
-
-    for (size_t i = 0; i < sizeof *e; i++)
-        h = (h ^ p[i]) * UINT64_C(0x100000001b3);
-    return h;
+    return fnv64(FNV64, e, sizeof *e);
 }
 
 static off_t

@@ -4,6 +4,7 @@
  * not only that an entry differs, but in what. Read-only, bounded; tells no values.
  */
 #include "control_digest.h"
+#include "fnv.h"
 #include "uuid.h"
 
 #define PARTS_MAX 100 /* entries in one request */
@@ -35,14 +36,11 @@ static const char *const words[TAG_LAST + 1] = {
     [TAG_DELEGATE] = "delegates",
 };
 
-/* FNV-1a. */
 static uint64_t
 hash_of(struct span s)
 {
-    uint64_t h = 14695981039346656037u;
+    uint64_t h = fnv64(FNV64, s.p, s.n);
 
-    for (size_t i = 0; i < s.n; i++)
-        h = (h ^ (unsigned char)s.p[i]) * 1099511628211u;
     return h ^ h >> 29;
 }
 

@@ -14,6 +14,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "fnv.h"
+
 /* --- plain ASCII --- */
 
 static int
@@ -345,11 +347,8 @@ dn_cache_free(struct dn_cache **cache)
 static struct slot *
 cache_slot(struct dn_cache *cache, struct span s)
 {
-    uint32_t h = 2166136261u;
-    size_t i;
+    uint32_t h = fnv32(FNV32, s.p, s.n);
 
-    for (i = 0; i < s.n; i++)
-        h = (h ^ (unsigned char)s.p[i]) * 16777619u;
     return &cache->slot[(h ^ h >> 16) % CACHE_SLOTS];
 }
 

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fnv.h"
+
 #define BUCKETS 4096
 #define NOWHERE ((size_t)-1)
 
@@ -119,11 +121,7 @@ heap_take_out(struct target *t, struct hook_lane *l)
 static unsigned
 bucket_of(unsigned target, struct span account)
 {
-    uint32_t h = 2166136261u ^ target;
-
-    for (size_t i = 0; i < account.n; i++)
-        h = (h ^ (unsigned char)account.p[i]) * 16777619u;
-    return h % BUCKETS;
+    return fnv32(FNV32 ^ target, account.p, account.n) % BUCKETS;
 }
 
 /* Room for one more lane in the heap; lanes that fly come back to it. 0, or -1. */

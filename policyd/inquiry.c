@@ -8,6 +8,8 @@
 
 #include <string.h>
 
+#include "fnv.h"
+
 #define ALONE_MS 2000 /* so long a question is kept that nobody in particular waits for */
 
 struct question {
@@ -91,16 +93,6 @@ inquiry_init(struct inquiry *q, struct board *board)
     q->board = board;
 }
 
-static uint32_t
-hash_text(struct span text)
-{
-    uint32_t h = 2166136261u;
-
-    for (size_t i = 0; i < text.n; i++)
-        h = (h ^ (unsigned char)text.p[i]) * 16777619u;
-    return h;
-}
-
 /* Nobody waits for it any more, as far as is known. */
 static int
 is_free(const struct inquiry *q, unsigned slot, int64_t now_ms)
@@ -151,7 +143,7 @@ question_write(struct question *own, struct span text)
 int
 inquiry_put(struct inquiry *q, struct span text, int64_t want_ms, int64_t now_ms)
 {
-    uint32_t hash = hash_text(text);
+    uint32_t hash = fnv32(FNV32, text.p, text.n);
     struct question *own;
     int found, slot;
 

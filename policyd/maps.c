@@ -15,6 +15,8 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "fnv.h"
+
 #define CHECK_MS 1000 /* between looks whether the store is still the one we opened */
 
 static int64_t
@@ -292,10 +294,8 @@ maps_rest(struct maps *m)
 static uint32_t
 hash_name(struct span s)
 {
-    uint32_t h = 2166136261u;
+    uint32_t h = fnv32(FNV32, s.p, s.n);
 
-    for (size_t i = 0; i < s.n; i++)
-        h = (h ^ (unsigned char)s.p[i]) * 16777619u;
     return h ^ h >> 15;
 }
 

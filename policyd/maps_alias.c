@@ -10,6 +10,7 @@
  * written out in place, so that Postfix never runs in circles. An answer too large for
  * Postfix is TEMP, never cut. Allocates nothing.
  */
+#include "fnv.h"
 #include "maps_private.h"
 #include "withheld.h"
 
@@ -36,10 +37,10 @@ listing_begin(struct maps *m, struct listing *l, char *out)
 static uint32_t
 hash_folded(const char *s, size_t n)
 {
-    uint32_t h = 2166136261u;
+    uint32_t h = FNV32;
 
     for (size_t i = 0; i < n; i++)
-        h = (h ^ ((unsigned char)s[i] | 0x20)) * 16777619u;
+        h = fnv32_byte(h, (unsigned char)s[i] | 0x20);
     return h ^ h >> 15;
 }
 

@@ -14,6 +14,7 @@
 #include <time.h>
 
 #include "cidr.h"
+#include "fnv.h"
 #include "routed.h"
 #include "send.h"
 #include "serve.h"
@@ -122,11 +123,9 @@ find_kept(struct worker *w, struct span login)
     } kept[KEPT], *k;
     const char *why;
     struct mirror *m = maps_mirror(w->maps, &why);
-    uint32_t era = m ? send_era(w, m) : 0, hash = 2166136261u;
+    uint32_t era = m ? send_era(w, m) : 0;
 
-    for (size_t i = 0; i < login.n; i++)
-        hash = (hash ^ (unsigned char)login.p[i]) * 16777619u;
-    k = &kept[hash % KEPT];
+    k = &kept[fnv32(FNV32, login.p, login.n) % KEPT];
     if (era == 0 || k->era != era || !span_same(login, span_of(k->login))) {
         k->era = 0;
         send_find(w, login, 1, &k->e);
