@@ -45,7 +45,7 @@ check_milter(struct doctor *d)
     else if (show_number(flow, "age_s") > BEAT_LATE_S)
         doctor_say(d, DOCTOR_TROUBLE, "milter",
                    "systemctl restart postroad-milter; where it is not used any more, rm "
-                   "milter-figures in state_dir",
+                   "milter/figures in state_dir",
                    "postroad-milter has given no sign of life for %s",
                    text_age(show_number(flow, "age_s"), text));
     else

@@ -235,14 +235,9 @@ tell_uncertain(struct accounting *a, int64_t wall_ms, struct accounting_left *le
 }
 
 static int
-open_all(struct accounting *a, const char *dir, int64_t wall_ms, struct accounting_left *left,
-         char *error, size_t error_n)
+open_all(struct accounting *a, int64_t wall_ms, struct accounting_left *left, char *error,
+         size_t error_n)
 {
-    if (mkdir(dir, 0750) < 0 && errno != EEXIST)
-        return fail(error, error_n, dir);
-    a->dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (a->dir_fd < 0)
-        return fail(error, error_n, dir);
     a->state = accounting_state_map(a->dir_fd, &a->state_fd, &left->begun);
     if (!a->state) {
         if (errno != EWOULDBLOCK)
@@ -259,17 +254,35 @@ struct accounting *
 accounting_open(const char *dir, const char *site, uint64_t max_bytes, int64_t wall_ms,
                 struct accounting_left *left_r, char *error, size_t error_n)
 {
+    int fd = -1;
+
+    if (mkdir(dir, 0750) == 0 || errno == EEXIST)
+        fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd >= 0)
+        return accounting_open_at(fd, site, max_bytes, wall_ms, left_r, error, error_n);
+    *left_r = (struct accounting_left){0};
+    fail(error, error_n, dir);
+    return NULL;
+}
+
+struct accounting *
+accounting_open_at(int dir_fd, const char *site, uint64_t max_bytes, int64_t wall_ms,
+                   struct accounting_left *left_r, char *error, size_t error_n)
+{
     struct accounting *a = calloc(1, sizeof *a);
 
     *left_r = (struct accounting_left){0};
     snprintf(error, error_n, "out of memory");
-    if (!a)
+    if (!a) {
+        close(dir_fd);
         return NULL;
+    }
     pthread_mutex_init(&a->lock, NULL);
     snprintf(a->site, sizeof a->site, "%s", site);
     a->max_bytes = max_bytes;
-    a->dir_fd = a->state_fd = a->fd = -1;
-    if (open_all(a, dir, wall_ms, left_r, error, error_n) < 0)
+    a->dir_fd = dir_fd;
+    a->state_fd = a->fd = -1;
+    if (open_all(a, wall_ms, left_r, error, error_n) < 0)
         accounting_close(&a);
     return a;
 }

@@ -32,6 +32,10 @@ struct accounting_left {
 struct accounting *accounting_open(const char *dir, const char *site, uint64_t max_bytes,
                                    int64_t wall_ms, struct accounting_left *left_r, char *error,
                                    size_t error_n);
+/* The same with the folder open: dir_fd is taken over, whatever becomes of it. */
+struct accounting *accounting_open_at(int dir_fd, const char *site, uint64_t max_bytes,
+                                      int64_t wall_ms, struct accounting_left *left_r, char *error,
+                                      size_t error_n);
 /* fdatasync and close. */
 void accounting_close(struct accounting **a);
 

@@ -109,6 +109,7 @@ struct conf {
         struct conf_list journal;  /* "who=address" */
         struct conf_list moderate; /* see hold_rule.h */
         char *moderate_expire;     /* "5d" */
+        char *user;
     } milter;
     struct {
         int manage;                               /* bool */

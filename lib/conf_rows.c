@@ -172,6 +172,9 @@ const struct conf_row conf_rows[] = {
          "Rules which mail waits for an approval, \"NAME: CONDITION CONDITION ...\", in order."),
     STRING("milter.moderate_expire", milter.moderate_expire, "5d", 2, 16,
            "How long held mail waits when its rule does not say: a number with s, m, h, d or w."),
+    STRING("milter.user", milter.user, "postroad-milter", 0, 64,
+           "User of its own that postroad-milter becomes when started as root. Empty, or without "
+           "such a user: the one of user."),
     STRING("accounting.dir", accounting.dir, "", 0, PATH_LEN,
            "Folder of postroad-milter's accounting records; one for each milter. Empty: accounting "
            "below state_dir."),

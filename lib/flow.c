@@ -34,6 +34,7 @@ enum { BEAT, TOTAL, FIRST };
 
 struct flow {
     pthread_mutex_t lock;
+    int dir_fd;
     int fd, taken; /* taken: what was in the file is in at */
     dev_t device;
     ino_t inode;
@@ -187,9 +188,10 @@ file_open(struct flow *f)
 
     if (f->fd >= 0)
         close(f->fd);
-    f->fd = open(f->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
+    f->fd = openat(f->dir_fd, f->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
     if (f->fd < 0 || fstat(f->fd, &st) < 0)
         return -1;
+    (void)fchmod(f->fd, 0644); /* whatever the umask is */
     f->device = st.st_dev;
     f->inode = st.st_ino;
     errno = rc = posix_fallocate(f->fd, 0, sizeof f->at);
@@ -207,8 +209,8 @@ is_there(const struct flow *f)
 {
     struct stat st;
 
-    return f->fd >= 0 && f->taken && stat(f->path, &st) == 0 && st.st_dev == f->device &&
-           st.st_ino == f->inode && st.st_size >= (off_t)sizeof f->at;
+    return f->fd >= 0 && f->taken && fstatat(f->dir_fd, f->path, &st, 0) == 0 &&
+           st.st_dev == f->device && st.st_ino == f->inode && st.st_size >= (off_t)sizeof f->at;
 }
 
 int
@@ -229,7 +231,7 @@ flow_beat(struct flow *f, int64_t wall_ms)
 }
 
 struct flow *
-flow_new(const char *path, int64_t wall_ms)
+flow_new(int dir_fd, const char *path, int64_t wall_ms)
 {
     struct flow *f = calloc(1, sizeof *f);
 
@@ -238,6 +240,7 @@ flow_new(const char *path, int64_t wall_ms)
         return NULL;
     }
     pthread_mutex_init(&f->lock, NULL);
+    f->dir_fd = dir_fd;
     f->fd = -1;
     f->at[BEAT].word[0] = MAGIC;
     f->at[TOTAL].number = (uint64_t)wall_ms;

@@ -16,7 +16,10 @@
 
 #define FLOW_SLOT_S \
     300 /* seconds counted together: what is older than an hour, or a day, goes so */
-#define FLOW_FILE "milter-figures" /* below state_dir */
+/* Below state_dir: a folder of the milter's own; where the file was before there was one. */
+#define FLOW_FOLDER      "milter"
+#define FLOW_FILE        "figures"
+#define FLOW_FILE_BEFORE "milter-figures"
 
 /* What is counted beside messages that are let through. */
 enum flow_event {
@@ -42,11 +45,12 @@ const char *flow_event_word(enum flow_event e);
 
 struct flow;
 
-/* NULL: no memory. Counts from now on; the file comes with flow_beat. */
-struct flow *flow_new(const char *path, int64_t wall_ms);
+/* path: from the folder dir_fd, which stays the caller's. NULL: no memory. Counts from now on; the file comes
+ * with flow_beat. */
+struct flow *flow_new(int dir_fd, const char *path, int64_t wall_ms);
 void flow_free(struct flow **f);
 /*
- * "I live": each few seconds. Opens the file, made when absent (mode 0640), and adds what was in it, the first
+ * "I live": each few seconds. Opens the file, made when absent (mode 0644: its folder says who reads it), and adds what was in it, the first
  * time; makes it anew when it was taken away or cut short. 0; 1 the same, but what was in it was damaged in
  * part; -1 (errno): it can't be written, and is tried again the next time.
  */

@@ -35,7 +35,7 @@ held_folder(const char *state_dir, char *error, size_t error_n)
     char dir[4096];
     int fd = -1;
 
-    snprintf(dir, sizeof dir, "%s/held", state_dir);
+    snprintf(dir, sizeof dir, "%s/" HELD_FOLDER, state_dir);
     if (mkdir(dir, 0700) == 0 || errno == EEXIST)
         fd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     return fd >= 0 ? fd : fail(error, error_n, dir, errno);
@@ -49,6 +49,16 @@ name_of(char out[FILE_NAME], const char *id, const char *end)
     if (held_id_is(span_of(id)))
         snprintf(out, FILE_NAME, "%s%s", id, end);
     return *out ? 0 : -1;
+}
+
+int
+held_drop(int folder, char *error, size_t error_n)
+{
+    int fd = -1;
+
+    if (mkdirat(folder, HELD_NEW, 0700) == 0 || errno == EEXIST)
+        fd = openat(folder, HELD_NEW, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    return fd >= 0 ? fd : fail(error, error_n, HELD_FOLDER "/" HELD_NEW, errno);
 }
 
 static ssize_t
@@ -68,9 +78,23 @@ read_all(int fd, char *out, size_t cap)
     return (ssize_t)n;
 }
 
-/* malloc'd; NULL and errno, ENOENT only when the file is not there. */
+/* What must be so of a file that somebody else has put there. */
+struct origin {
+    const uid_t *uid; /* two that it may belong to */
+    int64_t changed_ms;
+};
+
+static int
+is_theirs(const struct stat *st, struct origin *o)
+{
+    if (o)
+        o->changed_ms = (int64_t)st->st_ctim.tv_sec * 1000 + st->st_ctim.tv_nsec / 1000000;
+    return !o || (st->st_nlink == 1 && (st->st_uid == o->uid[0] || st->st_uid == o->uid[1]));
+}
+
+/* malloc'd; NULL and errno, ENOENT only when the file is not there. o NULL: it is our own. */
 static char *
-slurp(int folder, const char *name, size_t *n_r)
+slurp(int folder, const char *name, struct origin *o, size_t *n_r)
 {
     int fd = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC), error = errno;
     char *text = NULL;
@@ -79,6 +103,7 @@ slurp(int folder, const char *name, size_t *n_r)
 
     if (fd >= 0 && fstat(fd, &st) == 0) {
         error = !S_ISREG(st.st_mode) || st.st_size > HELD_FILE_MAX ? EFBIG : ENOMEM;
+        error = is_theirs(&st, o) ? error : EPERM;
         text = error == ENOMEM ? malloc(HELD_FILE_MAX + 1) : NULL;
         n = text ? read_all(fd, text, HELD_FILE_MAX + 1) : -1;
         if (text && (n < 0 || n > HELD_FILE_MAX)) {
@@ -94,8 +119,9 @@ slurp(int folder, const char *name, size_t *n_r)
     return text;
 }
 
-int
-held_record_read(int folder, const char *id, struct held_record *r, char *error, size_t error_n)
+static int
+read_record(int folder, const char *id, struct origin *o, struct held_record *r, char *error,
+            size_t error_n)
 {
     char name[FILE_NAME], why[256] = "it is another message's";
     struct held_record *found;
@@ -105,7 +131,7 @@ held_record_read(int folder, const char *id, struct held_record *r, char *error,
 
     if (name_of(name, id, ".json") < 0)
         return 0;
-    text = slurp(folder, name, &n);
+    text = slurp(folder, name, o, &n);
     if (!text)
         return errno == ENOENT ? 0 : fail(error, error_n, name, errno);
     found = malloc(sizeof *found);
@@ -121,6 +147,23 @@ held_record_read(int folder, const char *id, struct held_record *r, char *error,
     free(found);
     free(text);
     return rc == 0 ? 1 : -1;
+}
+
+int
+held_record_read(int folder, const char *id, struct held_record *r, char *error, size_t error_n)
+{
+    return read_record(folder, id, NULL, r, error, error_n);
+}
+
+int
+held_record_peek(int drop, const char *id, const uid_t uid[2], struct held_record *r,
+                 int64_t *changed_ms_r, char *error, size_t error_n)
+{
+    struct origin o = {uid, 0};
+    int rc = read_record(drop, id, &o, r, error, error_n);
+
+    *changed_ms_r = o.changed_ms;
+    return rc;
 }
 
 static int
@@ -141,7 +184,7 @@ write_all(int fd, const char *text, size_t n)
 
 /* Write fresh, on disk. 0, or -1 and errno. */
 static int
-write_fresh(int folder, const char *fresh, const struct held_record *r)
+write_fresh(int folder, const char *fresh, const struct held_record *r, mode_t mode)
 {
     size_t n;
     char *text = held_json_write(r, &n);
@@ -149,7 +192,7 @@ write_fresh(int folder, const char *fresh, const struct held_record *r)
 
     if (text && n <= HELD_FILE_MAX) {
         fd = openat(folder, fresh, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
-        rc = fd < 0 ? -1 : write_all(fd, text, n);
+        rc = fd < 0 || (mode != 0600 && fchmod(fd, mode) < 0) ? -1 : write_all(fd, text, n);
         error = errno;
     }
     if (fd >= 0 && close(fd) < 0 && rc == 0)
@@ -161,14 +204,14 @@ write_fresh(int folder, const char *fresh, const struct held_record *r)
 
 /* The way into the folder both have in common; put: what makes the name. */
 static int
-put(int folder, const struct held_record *r, int is_new, char *error, size_t error_n)
+put(int folder, const struct held_record *r, int is_new, mode_t mode, char *error, size_t error_n)
 {
     char name[FILE_NAME], fresh[FILE_NAME];
     int rc, code;
 
     if (name_of(name, r->id, ".json") < 0 || name_of(fresh, r->id, ".new") < 0)
         return fail(error, error_n, "the record's id", EINVAL);
-    rc = write_fresh(folder, fresh, r);
+    rc = write_fresh(folder, fresh, r, mode);
     if (rc == 0)
         rc = is_new ? renameat2(folder, fresh, folder, name, RENAME_NOREPLACE)
                     : renameat(folder, fresh, folder, name);
@@ -188,7 +231,13 @@ put(int folder, const struct held_record *r, int is_new, char *error, size_t err
 int
 held_record_create(int folder, const struct held_record *r, char *error, size_t error_n)
 {
-    return put(folder, r, 1, error, error_n);
+    return put(folder, r, 1, 0600, error, error_n);
+}
+
+int
+held_record_drop(int drop, const struct held_record *r, char *error, size_t error_n)
+{
+    return put(drop, r, 1, 0644, error, error_n);
 }
 
 int
@@ -201,7 +250,7 @@ held_record_update(int folder, const struct held_record *r, char *error, size_t 
         return 0;
     if (fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
         return errno == ENOENT ? 0 : fail(error, error_n, name, errno);
-    return put(folder, r, 0, error, error_n) < 0 ? -1 : 1;
+    return put(folder, r, 0, 0600, error, error_n) < 0 ? -1 : 1;
 }
 
 int

@@ -11,11 +11,14 @@
 #define POSTROAD_HELD_RECORD_H
 
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "addr.h"
 #include "held_id.h"
 #include "held_words.h"
 
+#define HELD_FOLDER      "held" /* below state_dir */
+#define HELD_NEW         "new"  /* in it: where the milter puts records down */
 #define HELD_RECIPIENTS  100
 #define HELD_ATTACHMENTS 20
 #define HELD_FILE_MAX    (256 * 1024) /* bytes; a larger file is none of ours */
@@ -52,6 +55,16 @@ int held_folder(const char *state_dir, char *error, size_t error_n);
 /* 1; 0 there is none; -1 and error: it can't be read now, or is damaged. *r is written only with 1. */
 int held_record_read(int folder, const char *id, struct held_record *r, char *error,
                      size_t error_n);
+/* Where role held takes records from, below folder, made (0700) when it is not there; likewise. */
+int held_drop(int folder, char *error, size_t error_n);
+/* Put a new one down there: as held_record_create, for another user to read, whom the folder lets in. */
+int held_record_drop(int drop, const struct held_record *r, char *error, size_t error_n);
+/*
+ * Read one there, believing nothing: a file of nobody else's but of uid's or uid2's, with no other name. 1
+ * with when its inode was changed last (wall clock, which its owner can't set); 0; -1 and error.
+ */
+int held_record_peek(int drop, const char *id, const uid_t uid[2], struct held_record *r,
+                     int64_t *changed_ms_r, char *error, size_t error_n);
 /* A new one, on disk before it returns. 0, or -1 and error: there is none (or there was one before). */
 int held_record_create(int folder, const struct held_record *r, char *error, size_t error_n);
 /* In its place. 1; 0 there is none any more, and none was made; -1 and error: the old one is there. */

@@ -18,6 +18,7 @@
 
 #include "guard_spoof.h"
 #include "mirror.h"
+#include "people_line.h"
 
 #define CHECK_MS  1000 /* between looks whether the store is still the one we opened */
 #define DEPTH_MAX 32   /* departments above one another */
@@ -38,6 +39,8 @@ struct people {
     int have_sites, complete; /* complete: the store was filled once */
     int borrowed;             /* the mirror, and the read it is in */
     int64_t checked_ms;
+    int line; /* to the process that has the mirror; -1: that is us */
+    uint64_t asked_n;
 };
 
 struct people *
@@ -49,6 +52,7 @@ people_new(const struct conf *conf)
         return NULL;
     p->conf = conf;
     p->checked_ms = -CHECK_MS;
+    p->line = -1;
     p->sites = calloc(1, sizeof *p->sites);
     pthread_mutex_init(&p->lock, NULL);
     if (!p->sites)
@@ -65,6 +69,16 @@ people_over(const struct conf *conf, struct mirror *mirror)
         p->mirror = mirror;
         p->borrowed = 1;
     }
+    return p;
+}
+
+struct people *
+people_apart(const struct conf *conf, int fd)
+{
+    struct people *p = people_new(conf);
+
+    if (p)
+        p->line = fd;
     return p;
 }
 
@@ -338,19 +352,52 @@ end(struct people *p, int began, int found)
     return found;
 }
 
+/* Of the process that has the mirror: 0, or -1. */
+static int
+ask(struct people *p, enum people_asks what, struct span text, int64_t most,
+    struct people_answer *out)
+{
+    int rc;
+
+    pthread_mutex_lock(&p->lock);
+    rc = people_line_ask(p->line, &p->asked_n, what, text, most, out);
+    if (rc == 0 && what == PEOPLE_ACTIONS)
+        p->actions = (unsigned)out->rc;
+    if (what == PEOPLE_ACTIONS)
+        out->rc = p->actions;
+    pthread_mutex_unlock(&p->lock);
+    return rc;
+}
+
 int64_t
 people_members(struct people *p, struct span address, int64_t most)
 {
     struct counting c = {.p = p, .most = most};
+    struct people_answer a;
     struct mirror_claim owner;
-    int found = -1, began = begin(p);
+    int found = -1, began;
 
+    if (p->line >= 0)
+        return ask(p, PEOPLE_MEMBERS, address, most, &a) < 0 ? -1 : a.rc;
+    began = begin(p);
     if (began)
         found = claim_at(p, address.p, address.n, &owner);
     if (found == 1 && owner.kind == KIND_LIST)
         found = count_members(&c, owner.uuid, 0);
     found = end(p, began, found);
     return found < 0 ? -1 : c.n;
+}
+
+static int
+ask_who(struct people *p, struct span address, struct person *out)
+{
+    struct people_answer a;
+
+    *out = (struct person){.verdict = ROUTE_UNSURE};
+    if (ask(p, PEOPLE_FIND, address, 0, &a) < 0)
+        return -1;
+    *out = a.is.person;
+    return (int)a.rc;
 }
 
 int
@@ -362,6 +409,8 @@ people_find(struct people *p, struct span address, struct person *out)
     *out = (struct person){.verdict = ROUTE_OUTSIDE};
     if (addr_parse(&a, address.p, address.n, p->conf->recipient_delimiter) != 1)
         return 0;
+    if (p->line >= 0)
+        return ask_who(p, address, out);
     began = begin(p);
     if (began && p->complete)
         found = find(p, &a, out);
@@ -392,9 +441,17 @@ find_domain(struct people *p, struct span name, struct people_domain *out)
 int
 people_domain(struct people *p, struct span name, struct people_domain *out)
 {
-    int found = -1, began = begin(p);
+    struct people_answer a;
+    int found = -1, began;
 
     *out = (struct people_domain){.primary = ""};
+    if (p->line >= 0) {
+        if (ask(p, PEOPLE_DOMAIN, name, 0, &a) < 0)
+            return -1;
+        *out = a.is.domain;
+        return (int)a.rc;
+    }
+    began = begin(p);
     if (began && p->complete)
         found = find_domain(p, name, out);
     return end(p, began, found);
@@ -424,10 +481,17 @@ says(void *ctx, struct span name)
 unsigned
 people_spoof_actions(struct people *p)
 {
-    int began = begin(p);
-    struct asking w = {p->mirror, 0};
+    struct people_answer a;
+    struct asking w = {NULL, 0};
     unsigned actions;
+    int began;
 
+    if (p->line >= 0) {
+        ask(p, PEOPLE_ACTIONS, span_of(""), 0, &a);
+        return (unsigned)a.rc;
+    }
+    began = begin(p);
+    w.mirror = p->mirror;
     if (began && p->complete && !(p->asked && p->asked_at == mirror_structure(p->mirror))) {
         p->asked_at = mirror_structure(p->mirror);
         p->asked =

@@ -34,6 +34,8 @@ struct people *people_new(const struct conf *conf);
 /* Over a mirror somebody else reads: for as long as his read goes on, and for one thread. Borrowed, too. */
 struct mirror;
 struct people *people_over(const struct conf *conf, struct mirror *mirror);
+/* Asked at the other end of fd, which stays the caller's; see people_line.h. No answer is "can't tell". */
+struct people *people_apart(const struct conf *conf, int fd);
 void people_free(struct people **p);
 /*
  * Find address (without angle brackets) into *out. 1 it is an account's or list's, 0 it is not, with

@@ -27,7 +27,7 @@ static int
 drop_ids(const char *user, const char *group, char *error, size_t error_n)
 {
     const struct passwd *pw;
-    const struct group *gr;
+    const struct group *gr = NULL;
     uid_t uid;
     gid_t gid;
 
@@ -35,10 +35,14 @@ drop_ids(const char *user, const char *group, char *error, size_t error_n)
     if (!(pw = getpwnam(user)))
         return fail("user", user, error, error_n);
     uid = pw->pw_uid;
+    gid = pw->pw_gid;
     errno = ENOENT;
-    if (!(gr = getgrnam(group)))
+    if (group && !(gr = getgrnam(group)))
         return fail("group", group, error, error_n);
-    gid = gr->gr_gid;
+    if (group)
+        gid = gr->gr_gid;
+    else
+        group = user;
     if (uid == 0)
         return 0;
     if (setgroups(1, &gid) < 0)

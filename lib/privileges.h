@@ -9,7 +9,8 @@
 
 /*
  * No core files, no new privileges, and, when we are root, user and group and no other group; what
- * was asked for is verified. user "root" is the administrator's own wish. 0, or -1 and error.
+ * was asked for is verified. group NULL: the user's own. user "root" is the administrator's own wish. 0, or
+ * -1 and error.
  */
 int privileges_drop(const char *user, const char *group, char *error, size_t error_n);
 

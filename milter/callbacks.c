@@ -561,3 +561,9 @@ callbacks_run(void)
 {
     return smfi_main() == MI_SUCCESS ? 0 : -1;
 }
+
+void
+callbacks_stop(void)
+{
+    smfi_stop();
+}

@@ -32,5 +32,7 @@ int callbacks_register(const struct callbacks_shared *shared);
 int callbacks_listen(const char *address);
 /* Serve until a signal ends it. 0, or -1. */
 int callbacks_run(void);
+/* End that, from any thread. */
+void callbacks_stop(void);
 
 #endif

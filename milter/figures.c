@@ -52,14 +52,14 @@ beats(void *unused)
 }
 
 int
-figures_start(const struct conf *conf, int64_t wall_ms)
+figures_start(const struct conf *conf, int folder, int64_t wall_ms)
 {
     sigset_t all, before;
     pthread_t thread;
     int rc;
 
-    snprintf(path, sizeof path, "%s/" FLOW_FILE, conf->state_dir);
-    flow = flow_new(path, wall_ms);
+    snprintf(path, sizeof path, "%s/" FLOW_FOLDER "/" FLOW_FILE, conf->state_dir);
+    flow = flow_new(folder, FLOW_FILE, wall_ms);
     if (!flow)
         return -1;
     beat(wall_ms);

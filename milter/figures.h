@@ -11,7 +11,7 @@
 #include "message.h"
 
 /* Begin, with a thread that gives a sign of life; after privileges are given up. 0, or -1: no memory. */
-int figures_start(const struct conf *conf, int64_t wall_ms);
+int figures_start(const struct conf *conf, int folder, int64_t wall_ms);
 /* Postfix is told to accept this one. */
 void figures_message(const struct message *m, int64_t wall_ms);
 /* It was held besides, or not accepted. */

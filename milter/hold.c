@@ -20,7 +20,6 @@
 #include "mime_scan.h"
 #include "plain_text.h"
 
-#define LEFTOVERS_S 3600  /* an unfinished write of so long ago is nobody's any more */
 #define SUBJECT_MAX 16384 /* bytes of a subject in which words are looked for */
 #define CONVERSIONS \
     4000 /* of text in some charset, in one message: each may have to load a converter */
@@ -63,13 +62,10 @@ hold_new(const struct conf *conf, struct people *people)
     return h;
 }
 
-int
-hold_open(struct hold *h, int64_t wall_ms, char *error, size_t error_n)
+void
+hold_open(struct hold *h, int folder)
 {
-    h->folder = held_folder(h->conf->state_dir, error, error_n);
-    if (h->folder >= 0)
-        held_record_tidy(h->folder, wall_ms / 1000 - LEFTOVERS_S);
-    return h->folder >= 0 ? 0 : -1;
+    h->folder = folder;
 }
 
 /* --- one message --- */
@@ -315,7 +311,7 @@ write_record(struct hold *h, struct held_record *r, int64_t expire_ms,
     r->expires_ms = now_ms + expire_ms;
     r->recipient_count = message->recipients;
     r->size = message->bytes + 2;
-    return held_record_create(h->folder, r, error, error_n);
+    return held_record_drop(h->folder, r, error, error_n);
 }
 
 int

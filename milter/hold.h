@@ -25,8 +25,8 @@ struct hold_mail {
 
 /* NULL: no memory. conf and people are borrowed. */
 struct hold *hold_new(const struct conf *conf, struct people *people);
-/* Open the folder of records, made if need be. 0, or -1 and error. */
-int hold_open(struct hold *h, int64_t wall_ms, char *error, size_t error_n);
+/* The folder where records are put down, which stays the caller's. */
+void hold_open(struct hold *h, int folder);
 
 /* Behind message_begin. */
 void hold_begin(struct hold *h, struct hold_mail *m, const struct message *message);

@@ -14,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "accounting_line.h"
@@ -142,18 +141,10 @@ journal_address(const struct journal *j, uint32_t rules, unsigned *at)
 
 /* --- the index --- */
 
-int
-journal_open(struct journal *j, char *error, size_t error_n)
+void
+journal_open(struct journal *j, int folder)
 {
-    char dir[2048];
-
-    snprintf(dir, sizeof dir, "%s/journal", j->conf->state_dir);
-    if (mkdir(dir, 0700) == 0 || errno == EEXIST)
-        j->dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (j->dir_fd >= 0)
-        return 0;
-    snprintf(error, error_n, "%s: %s", dir, strerror(errno));
-    return -1;
+    j->dir_fd = folder;
 }
 
 static void

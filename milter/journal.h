@@ -27,8 +27,8 @@ struct journal;
 
 /* NULL and *rc_r 0: milter.journal is empty; with an error *rc_r -1 and error: a rule is wrong. */
 struct journal *journal_new(const struct conf *conf, int *rc_r, char *error, size_t error_n);
-/* Open the index's folder, made if need be. 0, or -1 and error. */
-int journal_open(struct journal *j, char *error, size_t error_n);
+/* The index's folder, which stays the caller's. */
+void journal_open(struct journal *j, int folder);
 
 /* The rules that name this person, his departments or his domain. */
 uint32_t journal_rules(const struct journal *j, const struct person *who);

@@ -3,8 +3,9 @@
  * postroad-milter: sees each message that comes in, goes out or stays inside, and writes
  * down what is to be accounted for.
  *
- * This file reads the command line and the configuration, makes the socket, gives up
- * privileges and hands over to libmilter. Exit codes: 0 done, 2 usage or
+ * This file reads the command line and the configuration, makes the socket, opens the folders, has
+ * a process of another user read the mirror, gives up privileges and hands over to libmilter: what parses
+ * strangers' mail may nothing that postroad-policyd may. Exit codes: 0 done, 2 usage or
  * configuration, 75 temporary.
  */
 #include <errno.h>
@@ -24,7 +25,9 @@
 #include "figures.h"
 #include "log.h"
 #include "privileges.h"
+#include "reader.h"
 #include "sandbox.h"
+#include "state.h"
 
 #define EXIT_DONE          0
 #define EXIT_CONFIGURATION 2
@@ -82,13 +85,15 @@ open_socket(const struct conf *conf)
 
 /* --- what it does for good --- */
 
+/* own NULL: as `user`, like postroad-policyd. */
 static int
-confine(const struct conf *conf)
+confine(const struct conf *conf, const struct milter_user *own)
 {
+    const char *user = own ? conf->milter.user : conf->user;
     char error[256];
     int rc;
 
-    if (privileges_drop(conf->user, conf->group, error, sizeof error) < 0) {
+    if (privileges_drop(user, own ? NULL : conf->group, error, sizeof error) < 0) {
         log_error("can't give up privileges error=\"%s\"", error);
         return EXIT_CONFIGURATION;
     }
@@ -100,11 +105,48 @@ confine(const struct conf *conf)
     return rc < 0 ? EXIT_TEMPORARY : EXIT_DONE;
 }
 
+static int
+open_state(const struct conf *conf, const struct milter_user *own, struct state *state)
+{
+    char error[512];
+
+    if (state_open(conf, own, state, error, sizeof error) == 0)
+        return EXIT_DONE;
+    log_error("can't open a folder to write to dir=%s error=\"%s\"", conf->state_dir, error);
+    return EXIT_TEMPORARY;
+}
+
+/* All that needs privileges, then without them. *line_r: to who reads the mirror; -1: we do. */
+static int
+settle(const struct conf *conf, struct state *state, int *line_r)
+{
+    struct milter_user user, *own = NULL;
+    char error[512];
+    int rc = geteuid() == 0 ? milter_user(conf, &user, NULL, error, sizeof error) : 0, code;
+
+    *line_r = -1;
+    if (rc < 0) {
+        log_error("can't become another user error=\"%s\"", error);
+        return EXIT_CONFIGURATION;
+    }
+    if (rc > 0)
+        own = &user;
+    if (own && (*line_r = reader_start(conf, error, sizeof error)) < 0) {
+        log_error("can't start who reads the mirror error=\"%s\"", error);
+        return EXIT_TEMPORARY;
+    }
+    code = open_socket(conf);
+    if (code == EXIT_DONE && own)
+        code = open_state(conf, own, state);
+    if (code == EXIT_DONE)
+        code = confine(conf, own);
+    return code == EXIT_DONE && !own ? open_state(conf, NULL, state) : code;
+}
+
 static struct accounting *
-open_accounting(const struct conf *conf)
+open_accounting(const struct conf *conf, int dir_fd, int64_t now_ms)
 {
     struct accounting_left left;
-    struct timespec now;
     struct accounting *a;
     char dir[2048], error[512];
 
@@ -112,10 +154,8 @@ open_accounting(const struct conf *conf)
         snprintf(dir, sizeof dir, "%s", conf->accounting.dir);
     else
         snprintf(dir, sizeof dir, "%s/accounting", conf->state_dir);
-    clock_gettime(CLOCK_REALTIME, &now);
-    a = accounting_open(dir, conf->site, (uint64_t)conf->accounting.max_size << 20,
-                        (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000, &left, error,
-                        sizeof error);
+    a = accounting_open_at(dir_fd, conf->site, (uint64_t)conf->accounting.max_size << 20, now_ms,
+                           &left, error, sizeof error);
     if (!a) {
         log_error("can't account for mail dir=%s error=\"%s\"", dir, error);
         return NULL;
@@ -133,45 +173,67 @@ open_accounting(const struct conf *conf)
     return a;
 }
 
+/* What all connections share; they never give it back. 0, or -1. */
+static int
+prepare(const struct conf *conf, struct journal *journal, const struct state *state, int line,
+        struct callbacks_shared *shared)
+{
+    struct timespec now;
+    int64_t now_ms;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    now_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    shared->site = conf->site;
+    shared->contact = conf->sending.contact;
+    cidr_fill(&shared->inside, conf->inside_networks.v, conf->inside_networks.n);
+    shared->traces = conf->milter.trace;
+    shared->goes_on = strcmp(conf->accounting.on_error, "continue") == 0;
+    shared->people = line >= 0 ? people_apart(conf, line) : people_new(conf);
+    shared->accounting = open_accounting(conf, state->accounting, now_ms);
+    shared->journal = journal;
+    shared->hold = shared->people ? hold_new(conf, shared->people) : NULL;
+    shared->spoof = spoof_new(conf, shared->people);
+    if (!shared->people || !shared->accounting || !shared->hold || !shared->spoof ||
+        figures_start(conf, state->figures, now_ms) < 0 || (line >= 0 && reader_watch() < 0))
+        return -1;
+    if (journal)
+        journal_open(journal, state->journal);
+    hold_open(shared->hold, state->drop);
+    return 0;
+}
+
 static int
 serve(const struct conf *conf, struct journal *journal)
 {
     static struct callbacks_shared shared;
-    struct timespec now;
-    char error[512];
-    int code = callbacks_register(&shared) < 0 ? EXIT_TEMPORARY : open_socket(conf);
+    struct state state;
+    int line, code = callbacks_register(&shared) < 0 ? EXIT_TEMPORARY : EXIT_DONE;
 
     if (code == EXIT_DONE)
-        code = confine(conf);
+        code = settle(conf, &state, &line);
     if (code != EXIT_DONE)
         return code;
-    shared.site = conf->site;
-    shared.contact = conf->sending.contact;
-    cidr_fill(&shared.inside, conf->inside_networks.v, conf->inside_networks.n);
-    shared.traces = conf->milter.trace;
-    shared.goes_on = strcmp(conf->accounting.on_error, "continue") == 0;
-    shared.people = people_new(conf);
-    shared.accounting = open_accounting(conf);
-    shared.journal = journal;
-    shared.hold = shared.people ? hold_new(conf, shared.people) : NULL;
-    shared.spoof = spoof_new(conf, shared.people);
-    clock_gettime(CLOCK_REALTIME, &now);
-    if (!shared.people || !shared.accounting || !shared.hold || !shared.spoof ||
-        figures_start(conf, (int64_t)now.tv_sec * 1000) < 0)
+    if (prepare(conf, journal, &state, line, &shared) < 0)
         return EXIT_TEMPORARY;
-    if (journal && journal_open(journal, error, sizeof error) < 0) {
-        log_error("can't open the journal's index error=\"%s\"", error);
-        return EXIT_TEMPORARY;
-    }
-    if (hold_open(shared.hold, (int64_t)now.tv_sec * 1000, error, sizeof error) < 0) {
-        log_error("can't open the folder of held messages error=\"%s\"", error);
-        return EXIT_TEMPORARY;
-    }
     log_info("ready version=" PACKAGE_VERSION " socket=%s", conf->sockets.milter);
-    code = callbacks_run() == 0 ? EXIT_DONE : EXIT_TEMPORARY;
+    code = callbacks_run() == 0 && !reader_is_gone() ? EXIT_DONE : EXIT_TEMPORARY;
     /* Threads may still be at work: nothing is freed. */
     log_info("ended code=%d", code);
     return code;
+}
+
+/* What is allowed, and unwise. */
+static void
+advise(const struct conf *conf, const char *path)
+{
+    struct milter_user user;
+    const char *why = "";
+    char error[512];
+
+    if (milter_user(conf, &user, &why, error, sizeof error) < 0)
+        fprintf(stderr, "%s: warning: %s\n", path, error);
+    else if (*why)
+        fprintf(stderr, "%s: warning: %s\n", path, why);
 }
 
 static int
@@ -190,6 +252,8 @@ run(const char *path, int check)
         return rc == -1 ? EXIT_CONFIGURATION : EXIT_TEMPORARY;
     }
     if (check || !*conf->sockets.milter) {
+        if (check && *conf->sockets.milter)
+            advise(conf, path);
         printf(check ? "%s: ok\n" : "%s: sockets.milter is empty: nothing to do\n", path);
         conf_free(&conf);
         return EXIT_DONE;
@@ -206,11 +270,13 @@ main(int argc, char **argv)
     const char *path = POSTROAD_SYSCONFDIR "/postroad/" CONF_PATH_DEFAULT;
     int check = 0, opt;
 
-    while ((opt = getopt(argc, argv, "c:tVh")) != -1) {
+    while ((opt = getopt(argc, argv, "c:tVhx")) != -1) {
         if (opt == 'c') {
             path = optarg;
         } else if (opt == 't') {
             check = 1;
+        } else if (opt == 'x') {
+            return reader_run();
         } else if (opt == 'V' || opt == 'h') {
             fputs(opt == 'V' ? "postroad-milter " PACKAGE_VERSION "\n" : usage, stdout);
             return EXIT_DONE;

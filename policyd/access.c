@@ -19,9 +19,12 @@
 
 #include "beat.h"
 #include "edit_ask.h"
+#include "milter_user.h"
 
 #define TICK_MS     500
 #define SPARE_FILES 64 /* descriptors for other things than clients */
+
+static uid_t milter_uid = (uid_t)-1; /* found while names can still be looked up */
 
 static int
 access_prepare(struct role_env *env)
@@ -32,6 +35,7 @@ access_prepare(struct role_env *env)
         log_error("access was given no socket");
         return -1;
     }
+    milter_user_uid(env->conf, &milter_uid);
     if (geteuid() == 0 && *name && !getgrnam(name))
         log_warning("no such group: only root may use the access socket group=%s", name);
     return 0;
@@ -132,6 +136,7 @@ access_new(struct role_env *env)
     TAILQ_INIT(&a->idle);
     TAILQ_INIT(&a->busy);
     TAILQ_INIT(&a->sessions);
+    a->milter_uid = milter_uid;
     a->max_conns = room_for_clients(env->conf);
     a->work = malloc(sizeof *a->work);
     a->maps = maps_new(env->conf, &env->board);

@@ -64,6 +64,7 @@ struct access {
     struct access_conns idle, busy; /* busy: with a session, or answers to be taken */
     TAILQ_HEAD(, access_session) sessions;
     unsigned nconns, nsessions, max_conns;
+    uid_t milter_uid; /* who gets no answer; -1: nobody */
     uint64_t session_number;
     int not_accepting, ending;
     struct log_limit bad_limit, slow_limit, full_limit, accept_limit, refused_limit, audit_limit,

@@ -299,6 +299,24 @@ turn_away(struct access *a, int fd)
                   a->max_conns, skipped);
 }
 
+/* Its socket is for Dovecot; postroad-milter parses strangers' mail, and has nothing to ask or to record. */
+static int
+is_milter(struct access *a, int fd)
+{
+    struct ucred cred;
+    socklen_t n = sizeof cred;
+    unsigned skipped;
+
+    if (a->milter_uid == (uid_t)-1 || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &n) < 0 ||
+        cred.uid != a->milter_uid)
+        return 0;
+    if (log_limit(&a->accept_limit, 5, 60, &skipped))
+        log_warning("access socket: refused, it is the user of postroad-milter pid=%ld skipped=%u",
+                    (long)cred.pid, skipped);
+    close(fd);
+    return 1;
+}
+
 static void
 conn_open(struct access *a, int fd)
 {
@@ -341,6 +359,8 @@ access_accept(struct access *a)
                 accept_paused(a);
             return;
         }
+        if (is_milter(a, fd))
+            continue;
         if (a->nconns >= a->max_conns && !TAILQ_EMPTY(&a->idle))
             conn_close(TAILQ_FIRST(&a->idle));
         if (a->nconns >= a->max_conns)

@@ -24,6 +24,7 @@
 #include "http.h"
 #include "http_auth.h"
 #include "log.h"
+#include "milter_user.h"
 #include "status.h"
 #include "trouble.h"
 
@@ -51,6 +52,7 @@ control_now(void)
 static struct {
     gid_t gid;
     int known;
+    uid_t milter;
 } admins;
 
 static int
@@ -64,6 +66,8 @@ control_prepare(struct role_env *env)
         log_error("the key for Dovecot's auth policy can't be read: %s", error);
         return -1;
     }
+    admins.milter = (uid_t)-1;
+    milter_user_uid(env->conf, &admins.milter);
     if (!name || !*name)
         return 0;
     gr = getgrnam(name);
@@ -200,6 +204,7 @@ control_run(struct role_env *env)
 
     c.group = admins.gid;
     c.has_group = admins.known;
+    c.milter_uid = admins.milter;
     signal(SIGPIPE, SIG_IGN);
     c.base = event_base_new();
     if (!c.base) {

@@ -41,6 +41,7 @@ struct control {
     uid_t own_uid;
     gid_t group; /* conf.group; its members may ask */
     int has_group;
+    uid_t milter_uid; /* who may not, whatever his groups; -1: nobody */
 };
 
 /* Who is at the other end of a control connection. */

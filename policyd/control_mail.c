@@ -35,7 +35,7 @@ status_flow(const struct control *c, const struct moment *now, struct flow_seen 
 
     if (!*conf->sockets.milter)
         return 0;
-    snprintf(path, sizeof path, "%s/" FLOW_FILE, conf->state_dir);
+    snprintf(path, sizeof path, "%s/" FLOW_FOLDER "/" FLOW_FILE, conf->state_dir);
     return flow_read(path, now->wall_ms / 1000, midnight_s(now->wall_ms), seen_r, error, error_n);
 }
 

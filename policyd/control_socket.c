@@ -6,7 +6,7 @@
  * Promises: at most DOOR_CONNECTIONS at once, and when they are all taken the
  * oldest one that is idle makes room, so an administrator always gets in; no
  * request over CONTROL_REQUEST_MAX; no further request is read before the reply
- * to the last one was taken. Must not believe anything the caller says about
+ * to the last one was taken; postroad-milter's user gets no answer. Must not believe anything the caller says about
  * himself: the kernel says who he is (SO_PEERCRED, SO_PEERGROUPS).
  */
 #include <errno.h>
@@ -213,6 +213,8 @@ caller_check(const struct control *c, int fd, struct caller *who)
         return 0;
     who->pid = cred.pid;
     who->uid = cred.uid;
+    if (cred.uid == c->milter_uid)
+        return 0;
     who->may_change = cred.uid == 0 || cred.uid == c->own_uid;
     return who->may_change || (c->has_group && in_group(fd, cred.gid, c->group));
 }

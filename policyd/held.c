@@ -121,6 +121,7 @@ held_prepare(struct role_env *env)
         log_error("held was given no socket");
         return -1;
     }
+    held_take_setup(env->conf);
     if (!held_ldap_wanted(env->conf) || held_ldap_setup(env->conf, error, sizeof error) == 0)
         return 0;
     log_error("held can't start why=\"%s\"", error);
@@ -159,7 +160,7 @@ watch(struct held *h)
 static int
 open_all(struct held *h)
 {
-    h->folder = h->watch_fd = -1;
+    h->folder = h->watch_fd = h->drop = h->watch_new = -1;
     h->base = event_base_new();
     h->work = malloc(sizeof *h->work);
     h->maps = maps_new(h->env->conf, &h->env->board);

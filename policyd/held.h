@@ -32,11 +32,13 @@ struct held {
     struct role_env *env;
     struct event_base *base;
     int folder, watch_fd; /* STATE/held, and inotify's for it */
+    int drop, watch_new;  /* STATE/held/new, and its number there */
     struct held_index index;
     struct held_clock clock;
     int64_t stored_ms, scan_ms; /* monotonic: when the clock is stored, the folder read again */
     unsigned pass, busy;
     int full;
+    int whole; /* all that is in the folder is in the index */
     struct maps *maps;
     struct rights_answer *work;
     struct rights refusal; /* why the verdict at hand is refused */
@@ -47,7 +49,8 @@ struct held {
     struct held_ldap *ldap;     /* NULL: no directory is told */
     struct held_mailer *mailer; /* NULL: nobody is told */
     struct held_record record;  /* the one at hand */
-    struct log_limit store_limit, queue_limit, ldap_limit, mail_limit, audit_limit, verdict_limit;
+    struct log_limit store_limit, queue_limit, ldap_limit, mail_limit, audit_limit, verdict_limit,
+        take_limit;
 };
 
 /* held.c. Do soon what there is to do. */
@@ -64,6 +67,15 @@ void held_watched(struct held *h);
 void held_scan_close(struct held *h);
 /* The time; it is stored now and then. */
 int64_t held_time(struct held *h, int64_t mono_ms);
+
+/*
+ * held_take.c: what the milter has put down. setup: with privileges. One becomes ours, in the folder and not
+ * yet in the index: 1; else 0. All of them, how many; what unfinished writes left before before_s goes.
+ */
+void held_take_setup(const struct conf *conf);
+int held_take_open(struct held *h, char *error, size_t error_n);
+int held_take(struct held *h, const char *id);
+unsigned held_take_all(struct held *h, int64_t before_s);
 
 /* held_store.c: h->record from disk, and back, which takes it to the item, too. 0, or -1 after logging. */
 int held_load(struct held *h, struct held_item *item);

@@ -155,7 +155,8 @@ held_scan(struct held *h, int64_t mono_ms)
     h->pass++;
     h->full = 0;
     held_record_tidy(h->folder, held_wall_ms() / 1000 - TIDY_S);
-    if (held_record_each(h->folder, each, h, error, sizeof error) == 0) {
+    h->whole = held_record_each(h->folder, each, h, error, sizeof error) == 0;
+    if (h->whole) {
         drop_vanished(h);
     } else {
         board_add(&h->env->board, BOARD_HELD_ERRORS, 1);
@@ -164,14 +165,20 @@ held_scan(struct held *h, int64_t mono_ms)
                       "unlogged=%u",
                       error, skipped);
     }
+    h->whole &= !h->full;
+    if (held_take_all(h, held_wall_ms() / 1000 - TIDY_S) > 0)
+        held_record_each(h->folder, each, h, error, sizeof error);
     if (h->full)
         log_error("too many held messages, some have to wait until others are done messages=%zu",
                   h->index.n);
 }
 
-/* "ID.json", which was made, written anew or removed. Who removes one here forgets it at once. */
+/*
+ * "ID.json", which was made, written anew or removed, in our folder or in the milter's. Who removes one here
+ * forgets it at once.
+ */
 static void
-named(struct held *h, const char *name, int removed)
+named(struct held *h, const char *name, int removed, int is_new)
 {
     size_t n = strlen(name);
     char id[HELD_ID_MAX + 1];
@@ -181,6 +188,8 @@ named(struct held *h, const char *name, int removed)
         return;
     memcpy(id, name, n - 5);
     id[n - 5] = '\0';
+    if (is_new && (removed || !held_id_is(span_of(id)) || !held_take(h, id)))
+        return;
     item = removed ? held_index_find(&h->index, id) : NULL;
     if (item && faccessat(h->folder, name, F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT)
         drop(h, item);
@@ -201,7 +210,7 @@ held_watched(struct held *h)
             if (e->mask & IN_Q_OVERFLOW)
                 h->scan_ms = 0;
             else if (e->len > 0)
-                named(h, e->name, (e->mask & IN_DELETE) != 0);
+                named(h, e->name, (e->mask & IN_DELETE) != 0, e->wd == h->watch_new);
         }
     held_soon(h);
 }
@@ -267,7 +276,7 @@ held_scan_start(struct held *h)
 
     h->watch_fd = -1;
     h->folder = held_folder(h->env->conf->state_dir, error, sizeof error);
-    if (h->folder < 0) {
+    if (h->folder < 0 || held_take_open(h, error, sizeof error) < 0) {
         log_error("folder of held messages can't be opened error=\"%s\"", error);
         return -1;
     }
@@ -277,6 +286,9 @@ held_scan_start(struct held *h)
         log_warning("folder of held messages can't be watched, it is read each minute "
                     "error=\"%s\"",
                     strerror(errno));
+    snprintf(path, sizeof path, "%s/" HELD_FOLDER "/" HELD_NEW, h->env->conf->state_dir);
+    if (h->watch_fd >= 0)
+        h->watch_new = inotify_add_watch(h->watch_fd, path, IN_MOVED_TO);
     held_clock_start(&h->clock, stored_time(h), held_wall_ms(), now);
     held_scan(h, now);
     log_info("held messages found messages=%zu", h->index.n);
@@ -290,5 +302,7 @@ held_scan_close(struct held *h)
         close(h->watch_fd);
     if (h->folder >= 0)
         close(h->folder);
+    if (h->drop >= 0)
+        close(h->drop);
     held_index_free(&h->index);
 }

@@ -32,7 +32,7 @@ seen(int64_t now_s)
 static struct flow *
 opened(int64_t now_s, int want)
 {
-    struct flow *f = flow_new(path, now_s * 1000);
+    struct flow *f = flow_new(AT_FDCWD, path, now_s * 1000);
 
     is_int(flow_beat(f, now_s * 1000), want, "opened");
     return f;

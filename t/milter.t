@@ -59,8 +59,8 @@ $lab->run('hebei', 'postconf', '-P', '2525/inet/milter_macro_daemon_name=handoff
 $lab->run('hebei', qw(postfix reload));
 
 # --- what it is ---
-my ($pid) = $lab->processes_at('hebei', qr/^postroad-milter/);
-like(Inside::slurp("$root/proc/$pid/status"), qr/^Uid:\s+5001\s+5001\s+5001\s+5001$/m, 'it runs as postroad');
+my ($pid) = Inside::slurp("$root/run/postroad-milter.pid") =~ /(\d+)/;
+like(Inside::slurp("$root/proc/$pid/status"), qr/^Uid:\s+5002\s+5002\s+5002\s+5002$/m, 'it runs as postroad-milter');
 like(Inside::slurp("$root/proc/$pid/status"), qr/^NoNewPrivs:\s+1\n(?s:.*)^Seccomp:\s+2$/m, 'confined');
 like($lab->run('hebei', qw(stat -c %a:%U:%G /var/spool/postfix/postroad/milter)), qr/^660:root:postfix$/m, 'its socket is for Postfix only');
 ok(!$lab->try('hebei', qw(postroad-milter -c /etc/postroad/postroad.conf)), 'a second one does not start');

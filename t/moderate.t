@@ -59,7 +59,7 @@ sub smtp {
 # {queue id => record} of what is known to be held; {queue id => 1} of what Postfix holds.
 sub records {
     my %record;
-    for my $file (glob "$root$state/held/*.json") {
+    for my $file (glob "$root$state/held/{,new/}*.json") {
         my $r = decode_json(Inside::slurp($file));
         $record{ $r->{queue} } = $r;
     }
@@ -144,7 +144,7 @@ is("$r->{sender} $r->{target}", "$alice $alice", 'whose it is, and who decides: 
 is_deeply($r->{recipients}, [ $lina, 'bob.li+x@corp.example' ], 'to whom');
 is("$r->{subject} @{ $r->{attachments} }", '你好 发票.docm', 'with which subject and attachments');
 is($r->{size}, on_hold()->{ $r->{queue} }{message_size} =~ /\d/ ? $r->{size} : 0, 'and of which size');
-is($lab->run('hebei', 'stat', '-c', '%a:%U', "$state/held", "$state/held/$r->{id}.json"), "700:postroad\n600:postroad\n", 'for us only');
+is($lab->run('hebei', 'stat', '-c', '%a:%U', map { "$state/held$_" } '', '/new', "/new/$r->{id}.json"), "700:postroad\n1730:postroad\n644:postroad-milter\n", 'for us only');
 my ($line) = grep { /"queue":"$r->{queue}"/ } map { split /\n/, Inside::slurp($_) } glob "$root$state/accounting/*.jsonl";
 is(decode_json($line)->{result}, 'held', 'it is counted as held');
 like(Inside::slurp("$root/var/log/postroad-milter.log"), qr/held queue=$r->{queue} id=$r->{id} rule=programs why="attachment=exe,js,docm"/, 'the log says so');
@@ -224,7 +224,7 @@ $held = keys %{ on_hold() };
 $lab->run('hebei', 'sh', '-c', "dd if=/dev/zero of=$state/held/fill bs=1k 2>/dev/null || :");
 like(outcome(text => "Subject: confidential\n\nx\n"), qr/^451 4\.3\.0 /, 'disk full: it has to come again');
 is(scalar(keys %{ on_hold() }), $held, 'nothing is held of which nobody would know');
-is($lab->run('hebei', 'ls', "$state/held"), "fill\n", 'and nothing half-written is there');
+is($lab->run('hebei', 'ls', "$state/held"), "fill\nnew\n", 'and nothing half-written is there');
 is(outcome(), 'passes', 'other mail flows');
 $lab->run('hebei', 'rm', "$state/held/fill");
 is(outcome(text => "Subject: confidential\n\nx\n"), 'words', 'room again: it is held');
@@ -253,5 +253,5 @@ cmp_ok(scalar @accepted, '>=', 20, scalar(@accepted) . " accepted while the milt
 is_deeply([ grep { !$known->{$_} || !$queue->{$_} } @accepted ], [], 'each is held, and known');
 is_deeply([ grep { !$known->{$_} && !$earlier->{$_} } keys %$queue ], [], 'nothing is held of which nobody knows');
 unlike(substr($lab->log_text('hebei'), $so_far), qr/to=<\Q$lina\E>.*status=sent/, 'and none went through');
-is_deeply([ glob "$root$state/held/*.new" ], [], 'nothing half-written is left') or diag('from a kill');
+is_deeply([ glob "$root$state/held/{,new/}*.new" ], [], 'nothing half-written is left') or diag('from a kill');
 done_testing();

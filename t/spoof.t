@@ -176,7 +176,7 @@ $lab->wait_for('the policy is known', 30, sub { from($guest, {}, "From: $alice")
 my ($queue) = from($guest, {}, "From: $alice") =~ /queued as (\w+)/;
 my ($waits) = grep { $_->{queue_id} eq $queue } map { decode_json($_) } split /\n/, $lab->run('hebei', qw(postqueue -j));
 is($waits->{queue_name}, 'hold', 'quarantine: it waits in the hold queue');
-my ($record) = map { decode_json(Inside::slurp($_)) } glob "$root/var/lib/postroad/held/*-$queue.json";
+my ($record) = map { decode_json(Inside::slurp($_)) } glob "$root/var/lib/postroad/held/{,new/}*-$queue.json";
 is("$record->{rule} $record->{target} $record->{sender}", "spoof $lina $guest", 'with a record for who may approve it');
 policy('corp.example', 'off');
 $lab->wait_for('the policy is known', 30, sub { from($guest, {}, "From: $alice") =~ /^250/ && marks() eq '' });

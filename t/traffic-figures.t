@@ -21,7 +21,7 @@ my $lab = Lab->up;
 my $root = $lab->root('hebei');
 my ($alice, $lina, $bob, $guest) = ('alice@corp.example', 'lina@corp.example', 'bob@corp.example', 'guest@outside.example');
 my $milter = 'unix:postroad/milter,connect_timeout=5s,command_timeout=30s,default_action=tempfail';
-my $file = "$root/var/lib/postroad/milter-figures";
+my $file = "$root/var/lib/postroad/milter/figures";
 
 sub status { return decode_json($lab->run('hebei', qw(postroad status --json))) }
 
@@ -80,7 +80,7 @@ $lab->run('hebei', qw(postfix reload));
 $lab->wait_for('the milter counts', 20, sub { status()->{flow}{known} });
 is_deeply(shown('total'), {}, 'nothing yet');
 is(metrics()->{'postroad_messages_total{direction="local",site="hebei"}'}, 0, 'which is known to be nothing');
-is((stat $file)[2] & 07777, 0640, 'the figures are nobody else\'s to read');
+is((stat $file =~ s{/figures$}{}r)[2] & 07777, 0750, 'the figures are nobody else\'s to read');
 
 my $sent = 0;
 $sent += post(login => $alice, to => [ $lina, $bob, $guest, 'news@outside.example' ]) for 1 .. 3;
