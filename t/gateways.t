@@ -29,6 +29,8 @@ my $mx = 'mx1.hebei.example:25';
 my $examples = "$FindBin::Bin/../examples/gateways";
 sub put { my ($file, $text) = @_; open my $out, '|-', $lab->at('hebei', 'sh', '-c', "cat >>$file") or die "$file: $!\n"; print $out $text; close $out or die "$file\n" }
 put("/etc/postfix/$_", Inside::slurp("$examples/$_.lines")) for qw(main.cf master.cf);
+put('/etc/postfix/forged-results', Inside::slurp("$examples/forged-results"));
+$lab->run('hebei', qw(postconf -e header_checks=)); # first what opendkim does by itself
 $lab->run('hebei', qw(install -d -o opendkim /etc/opendkim));
 $lab->run('hebei', 'sh', '-c', 'cd /etc/opendkim && openssl genrsa -out road.private 2048 2>/dev/null && chmod 600 road.private && chown opendkim: road.private'
       . ' && echo "road._domainkey.corp.example v=DKIM1; k=rsa; p=$(openssl rsa -in road.private -pubout 2>/dev/null | sed "/^-/d" | tr -d "\n")" >public');
@@ -38,7 +40,8 @@ put('/etc/opendkim.conf', Inside::slurp("$examples/opendkim.conf") . "TestPublic
 $lab->run('hebei', qw(install -d -o opendkim -g postfix -m 2750 /var/spool/postfix/opendkim));
 $lab->run('hebei', qw(opendkim -x /etc/opendkim.conf));
 $lab->run('hebei', 'sh', '-c', 'setsid filter >/var/log/filter.log 2>&1 </dev/null &');
-put('/etc/postroad/postroad.conf', qq(milter: { journal = [ "corp.example/hr=zhangwei\@corp.example", "$bob=no-journal\@outside.example" ]; moderate = [ "words: subject=top-secret" ]; };\n));
+put('/etc/postroad/postroad.conf', qq(milter: { journal = [ "corp.example/hr=zhangwei\@corp.example", "$bob=no-journal\@outside.example" ]; moderate = [ "words: subject=top-secret" ]; };\n)
+      . qq(spoof: { action = "off"; authserv_id = "mx.corp.example"; };\n));
 $lab->daemon('start', 'hebei', 'milter');
 $lab->run('hebei', qw(postfix reload));
 $lab->await_directory('hebei');
@@ -73,12 +76,66 @@ sub verified {
 is(verified($text), 'succeeded', 'the signature holds with our trace');
 is(verified($text =~ s/carries/buries/r), 'failed', 'and would not if anything else were changed');
 
+# --- what comes back from outside in our name, as opendkim finds it ---
+# What we have signed, header and body; then changed.
+my @signed = grep { /^(?:DKIM-Signature|From|To|Subject|Date|Message-ID|MIME-Version|Content-Type):/i } fields($text);
+my @unsigned = grep { !/^DKIM/ } @signed;
+my ($content) = $text =~ /\r?\n\r?\n(.*?)\s*\z/s;
+my ($said, $back) = ('', 0);
+
+# Sent from outside by the envelope's sender: what is said of it; $back is its number.
+sub comes_back {
+    my ($sender, $body, @header) = @_;
+    my $smtp = Lab::Smtp->new($lab, 'outside', $mx);
+    $smtp->envelope($sender, $lina);
+    $back++;
+    return $said = $smtp->say(join '', map { "$_\r\n" } @header, "X-Back: back-$back", '', split(/\r?\n/, $body), '.');
+}
+
+# As it arrived: what is written into its header by opendkim and by us.
+sub found {
+    my $got;
+    $lab->wait_for("back-$back arrives", 60, sub { ($got) = $lab->mailbox('hebei', $lina, "back-$back\n") });
+    return join ' ', map { /^Authentication-Results: *(\S+);\s*(dkim=\w+)/ ? "$1 $2" : /^(Authentication-Results:.*)/ ? $1 : /^Postroad-Spoof:.*(rule=\d+)/ ? $1 : () } fields($got);
+}
+sub says { my ($word) = @_; $lab->modify('hebei', "dn: dc=corp.example,ou=domains,o=corp\nchangetype: modify\nreplace: postroadSpoof\npostroadSpoof: $word\n"); return }
+says('reject');
+$lab->wait_for('the policy is known', 30, sub { comes_back($guest, $content, @unsigned) =~ /^550 5\.7\.1 .*rule spoof 3, corp\.example in From/ });
+pass('unsigned, in our name: refused, as the domain says');
+like(comes_back($guest, $content, @signed), qr/^250 /, 'forwarded as we have signed it: let pass');
+is(found(), 'mx.corp.example dkim=pass', 'by what opendkim has found');
+like(comes_back($alice, $content, @signed), qr/^250 /, 'with our sender in the envelope, too');
+like(comes_back($guest, "$content\r\nBuy this.", @signed), qr/^550 5\.7\.1 .*rule spoof 3/, 'changed on its way: refused');
+like(comes_back($alice, $content, "Authentication-Results: $_", @unsigned), qr/^550 5\.7\.1 .*rule spoof 3/, 'who vouches for himself is refused: ' . $_ =~ s/\s+/ /gr)
+  for map({ "mx.corp.example; $_" } 'dkim=pass header.d=corp.example', 'dmarc=pass header.from=corp.example', 'spf=pass smtp.mailfrom=corp.example; dkim=pass header.d=corp.example', "\r\n\tdmarc=pass\r\n\theader.from=corp.example"),
+  '"MX.corp.example" (x) 1; dmarc=pass header.from=corp.example';
+like(comes_back($alice, "$content\r\nx", ('Authentication-Results: mx.corp.example; dmarc=pass header.from=corp.example') x 3, @signed), qr/^550 /, 'thrice, and with a broken signature');
+like(comes_back($guest, $content, 'Authentication-Results: mx.corp.example; dmarc=pass header.from=corp.example', 'From: guest@outside.example'), qr/^250 /, 'who says so of his own mail');
+is(found(), 'mx.corp.example dkim=none', 'has it taken away');
+like(comes_back($guest, $content, 'Authentication-Results: mx.outside.example; dkim=pass header.d=outside.example', 'From: guest@outside.example'), qr/^250 /, 'what others have found');
+is(found(), 'mx.corp.example dkim=none mx.outside.example dkim=pass', 'stands below it');
+says('quarantine');
+$lab->wait_for('the policy is known', 30, sub { comes_back($guest, "$content\r\nx", @signed) =~ /^250 / });
+my $spoofed = queue_of($said);
+$lab->wait_for('changed, quarantine: it is held', 60, sub { $lab->run('hebei', qw(postqueue -j)) =~ /"queue_name": "hold", "queue_id": "$spoofed"/ });
+is_deeply(counted($spoofed), ["inbound $lina 1"], 'changed, quarantine: held, and counted once');
+$lab->run('hebei', qw(postsuper -H), $spoofed);
+is(found(), 'rule=4 mx.corp.example dkim=fail', 'marked above what opendkim has found, when it is let go');
+says('tag');
+$lab->wait_for('the policy is known', 30, sub { comes_back($guest, "$content\r\nx", @signed) =~ /^250 / && found() =~ /rule=8/ });
+is(found(), 'rule=8 mx.corp.example dkim=fail', 'changed, tag: marked');
+$lab->run('hebei', 'postconf', '-e', 'header_checks=regexp:/etc/postfix/forged-results');
+$lab->run('hebei', 'sh', '-c', 'sed -i "s/^On-BadSignature.*/On-BadSignature reject/" /etc/opendkim.conf && kill $(pidof opendkim)');
+$lab->wait_for('opendkim has ended', 30, sub { !$lab->try('hebei', qw(pidof opendkim)) });
+$lab->run('hebei', qw(opendkim -x /etc/opendkim.conf));
+$lab->run('hebei', qw(postfix reload));
+
 # --- in ---
+$lab->wait_for('opendkim refuses', 30, sub { comes_back($guest, 'x', @signed) =~ /^550 5\.7\.0/ });
 my @before = records();
 my $smtp = Lab::Smtp->new($lab, 'outside', $mx);
 $smtp->envelope($guest, $lina);
-my ($signature) = grep { /^DKIM-Signature:/ } fields($text);
-like($smtp->say("$signature\r\n" . join('', map { "$_\r\n" } grep { /^(From|To|Subject|Date|Message-ID|MIME-Version|Content-Type):/i } fields($text)) . "\r\nForged.\r\n."),
+like($smtp->say(join('', map { "$_\r\n" } @signed) . "\r\nForged.\r\n."),
     qr/^550 5\.7\.0 bad DKIM signature data/, 'what opendkim refuses, the client is told');
 is(scalar(records()), scalar(@before), 'and it is not counted');
 $smtp->say('RSET');

@@ -37,14 +37,14 @@ sub policy {
     return;
 }
 
-# By SMTP from outside; the server's last answer. From: the envelope, o{client}: who it says it is;
-# the rest is the header, line by line.
+# By SMTP from outside; the server's last answer. From: the envelope, o{client}: who it says it is; o{at}: from
+# which site, o{to}: to which address of ours, o{as}: from which of its own; the rest is the header, line by line.
 sub from {
     my ($sender, $o, @header) = @_;
     my @xclient = $o->{client} ? ("XCLIENT ADDR=$o->{client} NAME=[UNAVAILABLE]", 'EHLO x.example') : ();
     $mark++;
     my $text = join '', map { "$_\r\n" } 'EHLO x.example', @xclient, "MAIL FROM:<$sender>", "RCPT TO:<$lina>", 'DATA';
-    my $script = 'use IO::Socket::INET; my $s = IO::Socket::INET->new("mx1.hebei.example:25") or die; ' . 'my ($text) = @ARGV; <$s>;'
+    my $script = 'use IO::Socket::IP; my ($text, $to, $as) = @ARGV; my $s = IO::Socket::IP->new(PeerHost => $to, PeerPort => 25, $as ? (LocalHost => $as) : ()) or die "$to: $!"; <$s>;'
       . ' my $say = sub { print $s "$_[0]\r\n"; my $l; do { $l = <$s> } while $l =~ /^\d+-/; $l };'
       . ' $say->($_) for split /\r\n/, $text; my $message = do { local $/; <STDIN> };'
       . ' $s->print("$message\r\n.\r\n"); print scalar <$s>;';
@@ -52,7 +52,7 @@ sub from {
     binmode $file;
     print {$file} join "\r\n", @header, "Subject: spoof-$mark", 'To: list:;', '', 'text';
     close $file;
-    open my $out, '-|', 'sh', '-c', '"$@" <"$0"', "$root/tmp/message", $lab->at('outside', 'perl', '-e', $script, $text) or die "sh: $!\n";
+    open my $out, '-|', 'sh', '-c', '"$@" <"$0"', "$root/tmp/message", $lab->at($o->{at} // 'outside', 'perl', '-e', $script, $text, $o->{to} // '192.0.2.10', $o->{as} // '') or die "sh: $!\n";
     my $reply = do { local $/; <$out> } // '';
     close $out;
     return $reply =~ s/\s+\z//r;
@@ -70,7 +70,9 @@ $lab->daemon('start', 'hebei', 'milter');
 $lab->run('hebei', 'postconf', '-e', "smtpd_milters={$milter}", 'non_smtpd_milters=$smtpd_milters', 'smtpd_authorized_xclient_hosts=0.0.0.0/0',
     'smtpd_soft_error_limit=100000', 'smtpd_hard_error_limit=100000');
 $lab->run('hebei', 'postconf', '-P', '2525/inet/milter_macro_daemon_name=handoff');
-$lab->run('hebei', qw(postfix reload));
+$lab->run('hebei', qw(postconf -e inet_protocols=all));
+$lab->run(@$_, 'nodad') for [ 'hebei', qw(ip -6 addr add fd00:77::10/48 dev wan) ], map { [ 'outside', qw(ip -6 addr add), "$_/48", qw(dev hebei) ] } qw(fd00:77::1 fd00:77:0:f::1 fd00:77:0:a::1);
+$lab->daemon($_, 'hebei', 'postfix') for 'stop', 'start';
 
 # --- nothing is asked for: nothing is done ---
 like(from($alice, {}, "From: $alice"), qr/^250 /, 'without a policy mail in our name passes');
@@ -78,7 +80,7 @@ is(marks(), '', 'unmarked');
 
 # --- by domain ---
 policy('corp.example', 'reject');
-restart('spoof: { action = "tag"; trusted_forwarders = [ "192.0.2.64/28", "2001:db8:7::/48" ]; authserv_id = "mx.corp.example"; arc_sealers = [ "lists.example" ]; };');
+restart('spoof: { action = "tag"; trusted_forwarders = [ "192.0.2.64/28", "2001:db8:7::/48", "fd00:77:0:f::/64" ]; authserv_id = "mx.corp.example"; arc_sealers = [ "lists.example" ]; }; inside_networks = [ "fd00:77:0:a::/64" ];');
 $lab->wait_for('the policy is known', 30, sub { from($guest, {}, "From: $alice") =~ /^550/ });
 my $said = from($guest, { client => '192.0.2.9' }, "From: Alice <$alice>");
 is($said, '550 5.7.1 from outside, in the name of one of our domains (rule spoof 3, corp.example in From). Ask your mail administrator.', 'reject: refused, and told why');
@@ -115,6 +117,22 @@ pass('who sits on the machine');
 $lab->send(site => 'shandong', from => 'bob@corp.example', to => $lina, login => 'bob@corp.example', password => 'sample-bob', mark => 'from-bob');
 $lab->wait_for('mail of another site', 30, sub { $lab->mailbox('hebei', $lina, 'from-bob') });
 unlike(join('', $lab->mailbox('hebei', $lina, 'from-bob')), qr/^Postroad-Spoof/mi, 'another site hands over');
+
+# --- by IPv6 ---
+sub by6 { my ($as, @more) = @_; return from($alice, { to => 'fd00:77::10', as => $as, @more }, "From: $alice") }
+like(by6('fd00:77::1'), qr/^550 5\.7\.1 .*rule spoof 3, corp\.example in From/, 'by IPv6: refused');
+like(milter_log(), qr/where=From client=fd00:77::1 queue=\w+ skipped=0 sender=alice\@corp\.example$/m, 'the log has the address');
+like(by6('fd00:77:0:f::1'), qr/^250 /, 'a trusted forwarder');
+is(marks(), '', 'passes unmarked');
+like(by6('fd00:77:0:a::1'), qr/^250 /, 'one of inside_networks');
+is(marks(), '', 'likewise');
+like(by6('fd00:77::10', at => 'hebei'), qr/^550 /, 'this machine by another of its addresses: it is not named as inside');
+like(from($alice, { at => 'hebei', to => '::1' }, "From: $alice"), qr/^250 /, 'this machine');
+is(marks(), '', 'passes unmarked');
+like(from($alice, { client => 'IPV6:2001:db8:7::5' }, "From: $alice"), qr/^250 /, 'a forwarder that a proxy tells of (XCLIENT)');
+like(from($alice, { client => 'IPV6:2001:db8:8::5' }, "From: $alice"), qr/^550 /, 'and one beside it');
+like(from($alice, { client => 'IPV6:::ffff:192.0.2.70' }, "From: $alice"), qr/^250 /, 'IPv4 written as IPv6: a trusted forwarder');
+is(marks(), '', 'passes unmarked');
 
 # --- who is vouched for ---
 my $by = 'Authentication-Results: mx.corp.example;';
