@@ -299,9 +299,10 @@ print_ldif(const struct ldap_request *r, FILE *out)
     if (!database)
         database = "olcDatabase={1}mdb,cn=config";
     print_modify(r, OLC_MODULE, "cn=module{0},cn=config", out);
-    print_modify(r, OLC_GLOBAL, "cn=config", out);
     print_overlays(r, database, out);
     print_modify(r, OLC_DATABASE, database, out);
+    print_modify(r, OLC_GLOBAL, "cn=config", out);
+    print_modify(r, OLC_REPLICATION, database, out);
 }
 
 /* What goes to out is printed, or with --json becomes a member of one object. */

@@ -4,7 +4,9 @@
  * access.in to be in effect, and how to take it back.
  *
  * Promises: an overlay's module is loaded only where modules are, and are not loaded yet. A session
- * log beside several providers loses changes: it goes. Must not change anything.
+ * log beside several providers loses changes: it goes. Nobody is known by a new name before the rules
+ * are there that say what he sees, and we replicate from others last: a copy made through the wrong
+ * rules lacks what they hide, and others take it for what was meant. Must not change anything.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -231,12 +233,14 @@ ldap_diff(struct dir *d, const struct ldap_request *r, struct ldap_change **firs
 
     *first_r = NULL;
     code = find_database(&s);
-    if (code == CTL_DONE)
-        code = diff_global(&s);
     for (size_t i = 0; i < r->values.n && code == CTL_DONE; i++)
         if (r->values.v[i].where == OLC_OVERLAY && !r->values.v[i].attr)
             code = diff_overlay(&s, r->values.v[i].text);
     if (code == CTL_DONE && change_entry(&s, s.database, OLC_DATABASE, "") < 0)
+        code = no_memory(&s);
+    if (code == CTL_DONE)
+        code = diff_global(&s);
+    if (code == CTL_DONE && change_entry(&s, s.database, OLC_REPLICATION, "") < 0)
         code = no_memory(&s);
     dir_entry_free(&s.database);
     return code;

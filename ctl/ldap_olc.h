@@ -10,7 +10,8 @@
 
 #include "ldap_template.h"
 
-enum olc_where { OLC_GLOBAL, OLC_MODULE, OLC_DATABASE, OLC_OVERLAY };
+/* Of the database, what has it replicate is a place of its own: it comes last. */
+enum olc_where { OLC_GLOBAL, OLC_MODULE, OLC_DATABASE, OLC_OVERLAY, OLC_REPLICATION };
 enum olc_style {
     OLC_RULES,   /* a list whose order counts: olcAccess */
     OLC_EACH,    /* each value must be there */
