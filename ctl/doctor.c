@@ -111,6 +111,7 @@ verb_doctor(struct ctl *ctl)
     doctor_mail(&d);
     doctor_postfix(&d);
     doctor_milter(&d);
+    doctor_apart(&d);
     doctor_certificates(&d);
     doctor_held(&d);
     doctor_directory(&d);

@@ -42,6 +42,8 @@ void doctor_postfix(struct doctor *d);
 int doctor_parameter(const char *name, char *out, size_t cap);
 /* doctor_milter.c: what is beside postroad-milter. */
 void doctor_milter(struct doctor *d);
+/* doctor_apart.c: its user, who may nothing of the daemon's. */
+void doctor_apart(struct doctor *d);
 /* doctor_cert.c: certificates, ours and Postfix's. */
 void doctor_certificates(struct doctor *d);
 /* One file: until when it is valid; with hand_off also whether the directory has its fingerprint. */

@@ -77,8 +77,9 @@ my $unit = slurp($root . var('unitdir') . '/postroad-policyd.service');
 like($unit, qr{^ExecStart=\Q$sbin\E -c \Q$confdir\E/postroad\.conf$}m, 'the unit starts what was installed');
 SKIP: {
     my $verb = 'security --offline=yes --threshold=20 --no-pager';
-    skip 'no systemd-analyze that reads files here', 3 if system("systemd-analyze --help 2>&1 | grep -q -e --offline");
-    my $words = `systemd-analyze --root='$root' verify postroad-policyd.service postroad-policyd.socket postroad-access.socket 2>&1`;
+    my $milter = -e $root . var('unitdir') . '/postroad-milter.service' ? 'postroad-milter.service' : '';
+    skip 'no systemd-analyze that reads files here', 4 if system("systemd-analyze --help 2>&1 | grep -q -e --offline");
+    my $words = `systemd-analyze --root='$root' verify postroad-policyd.service postroad-policyd.socket postroad-access.socket $milter 2>&1`;
     unlike($words, qr/Unknown|Invalid|parse|ignoring/i, 'systemd knows all words of the units');
     my $more = $root . var('unitdir') . '/postroad-policyd.service.d';
     mkdir $more;
@@ -89,6 +90,8 @@ SKIP: {
     rmdir $more;
     my $verdict = `systemd-analyze --root='$root' $verb postroad-policyd.service 2>&1`;
     is($?, 0, 'and finds the service well locked in') or diag($verdict);
+    $verdict = $milter ? `systemd-analyze --root='$root' $verb $milter 2>&1` : '';
+    ok(!$milter || $? == 0, 'the milter, too') or diag($verdict);
 }
 is(slurp("$root$confdir/postroad.conf"), "# mine\n", "the administrator's postroad.conf is left alone");
 
