@@ -92,6 +92,7 @@ struct conf {
         char *bind_dn, *password_file, *sasl_mech, *submit;
         int timeout, keep; /* seconds */
         int notify;        /* bool */
+        int notices;       /* in an hour, singly */
     } held;
     struct {
         char *admins, *domains; /* DNs; "": see rights_places */

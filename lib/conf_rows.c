@@ -322,6 +322,9 @@ const struct conf_row conf_rows[] = {
     BOOL("held.notify", held.notify, "true",
          "Whether senders who have an account here are told that their mail is held, and when it "
          "is rejected or its time is over."),
+    INT("held.notices", held.notices, "10", 1, 1000,
+        "Notices of one kind, that mail is held or that it was not sent, which a sender gets in an "
+        "hour for a message each. What comes beyond is told in one notice about all of it."),
     INT("held.keep", held.keep, "2592000", 0, 31536000,
         "Seconds for which it is remembered what became of a held message."),
 

@@ -170,6 +170,9 @@ open_all(struct held *h)
     if (!h->access || held_queue_open(h, h->env->nlisten > 1 ? h->env->listen_fd[1] : -1) < 0 ||
         held_ldap_open(h) < 0 || held_mail_open(h) < 0)
         return -1;
+    h->limit = held_limit_new((unsigned)h->env->conf->held.notices);
+    if (!h->limit)
+        return -1;
     if (held_scan_start(h) < 0)
         return 1;
     return watch(h);
@@ -179,6 +182,7 @@ static void
 close_all(struct held *h)
 {
     held_mail_close(h);
+    held_limit_free(&h->limit);
     held_ldap_close(h);
     held_queue_close(h);
     access_client_free(&h->access);

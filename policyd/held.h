@@ -12,6 +12,7 @@
 
 #include "held_clock.h"
 #include "held_index.h"
+#include "held_limit.h"
 #include "log.h"
 #include "maps.h"
 #include "rights_ask.h"
@@ -48,7 +49,8 @@ struct held {
     struct held_asked *asked;   /* what it was asked and has not answered */
     struct held_ldap *ldap;     /* NULL: no directory is told */
     struct held_mailer *mailer; /* NULL: nobody is told */
-    struct held_record record;  /* the one at hand */
+    struct held_limit *limit;
+    struct held_record record; /* the one at hand */
     struct log_limit store_limit, queue_limit, ldap_limit, mail_limit, audit_limit, verdict_limit,
         take_limit;
 };
@@ -146,10 +148,18 @@ int held_ldap_publish(struct held *h);
 int held_ldap_show(struct held *h);
 int held_ldap_remove(struct held *h, const char *id);
 
-/* held_mail.c: tell h->record's sender that it is held, or (end) what became of it, if there is room. */
+/*
+ * held_tell.c: tell h->record's sender that it is held, or (end) what became of it, singly or with others; 0,
+ * -1: not now. untold: that was not taken. told: a process before this one did.
+ */
+int held_tell(struct held *h, struct held_item *item, int end);
+void held_untold(struct held *h, const char *id, int end, unsigned more);
+void held_told(struct held *h);
+
+/* held_mail.c: a notice about h->record and others (more: how many in all, else 0), if there is room. */
 int held_mail_open(struct held *h);
 void held_mail_close(struct held *h);
 int held_mail_room(const struct held *h);
-void held_mail_send(struct held *h, int end);
+void held_mail_send(struct held *h, int end, unsigned more);
 
 #endif

@@ -22,26 +22,27 @@ facts_of(struct held *h, const struct held_item *item, int64_t now, struct held_
 {
     const struct conf *conf = h->env->conf;
 
-    *f = (struct held_facts){.state = (enum held_state)item->state,
-                             .on_expire = (enum held_on_expire)item->on_expire,
-                             .seen = item->seen,
-                             .audited = item->audited,
-                             .done = item->done,
-                             .noticed = item->noticed,
-                             .end_noticed = item->end_noticed,
-                             .published = item->published,
-                             .shown = item->shown,
-                             .recheck = now >= item->look_ms,
-                             .waiting = item->heard_ms && now - item->heard_ms < HEARD_MS,
-                             .time_ms = item->time_ms,
-                             .expires_ms = item->expires_ms,
-                             .decided_ms = item->decided_ms,
-                             .now_ms = h->clock.at_ms,
-                             .grace_ms = HELD_GRACE_MS,
-                             .keep_ms = (int64_t)conf->held.keep * 1000,
-                             .queue = (enum held_queue)item->queue,
-                             .directory = held_ldap_state(h),
-                             .notify = h->mailer ? item->notify : 0};
+    *f = (struct held_facts){
+        .state = (enum held_state)item->state,
+        .on_expire = (enum held_on_expire)item->on_expire,
+        .seen = item->seen,
+        .audited = item->audited,
+        .done = item->done,
+        .noticed = item->noticed,
+        .end_noticed = item->end_noticed,
+        .published = item->published,
+        .shown = item->shown,
+        .recheck = now >= item->look_ms,
+        .waiting = item->heard_ms && now - item->heard_ms < HEARD_MS,
+        .time_ms = item->time_ms,
+        .expires_ms = item->expires_ms,
+        .decided_ms = item->decided_ms,
+        .now_ms = h->clock.at_ms,
+        .grace_ms = HELD_GRACE_MS,
+        .keep_ms = (int64_t)conf->held.keep * 1000,
+        .queue = (enum held_queue)item->queue,
+        .directory = held_ldap_state(h),
+        .notify = h->mailer && now >= item->later_ms[item->state != HELD_HELD] ? item->notify : 0};
 }
 
 static void
@@ -94,22 +95,6 @@ mark_done(struct held *h, struct held_item *item, const char *why)
     log_notice("held message done with what=%s id=%s state=%s by=\"%s\" why=\"%s\"",
                held_lets_go(h->record.state, h->record.on_expire) ? "released" : "deleted",
                item->id, held_state_word(h->record.state), h->record.by, why);
-    return 0;
-}
-
-/* The flag first: a notice is rather lost than sent twice. */
-static int
-notice(struct held *h, struct held_item *item, int end)
-{
-    if (!held_mail_room(h))
-        return -1;
-    if (end)
-        h->record.end_noticed = 1;
-    else
-        h->record.noticed = 1;
-    if (held_save(h, item) < 0)
-        return -1;
-    held_mail_send(h, end);
     return 0;
 }
 
@@ -187,7 +172,7 @@ act(struct held *h, struct held_item *item, const struct held_next *n)
         return publish(h, item);
     case HELD_NOTICE:
     case HELD_END_NOTICE:
-        return notice(h, item, n->what == HELD_END_NOTICE);
+        return held_tell(h, item, n->what == HELD_END_NOTICE);
     case HELD_AUDIT:
         return wait_for(h, item, held_audit(h, item));
     case HELD_RELEASE:

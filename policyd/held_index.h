@@ -14,18 +14,20 @@
 
 struct held_item {
     int64_t time_ms, expires_ms, decided_ms;
-    int64_t due_ms;   /* monotonic: nothing is done before */
-    int64_t look_ms;  /* monotonic: Postfix is asked for it again then */
-    int64_t heard_ms; /* monotonic: a verdict was seen that could not be taken; 0 never */
-    int64_t first_ms; /* monotonic: since when it is seen */
-    unsigned pass;    /* of the scan that saw its file last */
+    int64_t due_ms;      /* monotonic: nothing is done before */
+    int64_t look_ms;     /* monotonic: Postfix is asked for it again then */
+    int64_t heard_ms;    /* monotonic: a verdict was seen that could not be taken; 0 never */
+    int64_t first_ms;    /* monotonic: since when it is seen */
+    int64_t later_ms[2]; /* monotonic: its sender is not told before that it is held; of its end */
+    unsigned pass;       /* of the scan that saw its file last */
     unsigned char state, on_expire;                                            /* the enums */
     unsigned char seen, audited, done, published, shown, noticed, end_noticed; /* as on disk */
-    unsigned char queue;                                                       /* enum held_queue */
-    unsigned char listed; /* the directory was found to have it */
-    unsigned char busy;   /* an answer is waited for */
-    unsigned char tries;  /* that failed in a row */
-    signed char notify;   /* see held_facts; -1: not looked at yet */
+    unsigned char gathered, end_gathered; /* see held_limit.h */
+    unsigned char queue;                  /* enum held_queue */
+    unsigned char listed;                 /* the directory was found to have it */
+    unsigned char busy;                   /* an answer is waited for */
+    unsigned char tries;                  /* that failed in a row */
+    signed char notify;                   /* see held_facts; -1: not looked at yet */
     char id[];
 };
 

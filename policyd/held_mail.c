@@ -16,7 +16,6 @@
 
 #define MAILS_MAX 8 /* at once */
 #define TIMEOUT_S 20
-#define AGAIN_MS  60000
 
 struct held_mailer {
     struct transfers *transfers;
@@ -28,6 +27,7 @@ struct mail {
     struct curl_slist *to;
     size_t n, sent;
     int end;
+    unsigned more; /* messages it is about, 0: one */
     char id[HELD_ID_MAX + 1], error[CURL_ERROR_SIZE], text[HELD_NOTICE_MAX];
 };
 
@@ -43,22 +43,6 @@ give(char *out, size_t size, size_t count, void *ctx)
 }
 
 /* --- what became of it --- */
-
-/* It was certainly not taken: it may be sent later. */
-static void
-send_again(struct held *h, const struct mail *m)
-{
-    struct held_item *item = held_index_find(&h->index, m->id);
-
-    if (!item || held_load(h, item) < 0)
-        return;
-    if (m->end)
-        h->record.end_noticed = 0;
-    else
-        h->record.noticed = 0;
-    if (held_save(h, item) == 0 && !item->busy)
-        item->due_ms = (int64_t)board_now_ms() + AGAIN_MS;
-}
 
 static void
 mail_free(struct mail *m)
@@ -96,11 +80,12 @@ on_ended(void *ctx, void *request, CURLcode code, long status)
     board_add(&h->env->board, code == CURLE_OK ? BOARD_HELD_NOTICES : BOARD_HELD_NOTICES_LOST,
               !again);
     if (code == CURLE_OK)
-        log_info("held message, its sender was told id=%s what=%s", m->id, m->end ? "end" : "held");
+        log_info("held message, its sender was told id=%s what=%s messages=%u", m->id,
+                 m->end ? "end" : "held", m->more ? m->more : 1);
     else
         log_lost(h, m, code, status, again);
     if (again)
-        send_again(h, m);
+        held_untold(h, m->id, m->end, m->more); /* it may be sent later */
     mail_free(m);
     h->mailer->n--;
 }
@@ -108,16 +93,17 @@ on_ended(void *ctx, void *request, CURLcode code, long status)
 /* --- sending --- */
 
 static struct mail *
-mail_new(struct held *h, int end)
+mail_new(struct held *h, int end, unsigned more)
 {
     struct mail *m = calloc(1, sizeof *m);
 
     if (!m)
         return NULL;
     m->end = end;
+    m->more = more;
     memcpy(m->id, h->record.id, sizeof m->id);
-    m->n =
-        held_notice_write(m->text, &h->record, end, h->env->conf->sending.contact, held_wall_ms());
+    m->n = held_notice_write(m->text, &h->record, end, more, h->env->conf->sending.contact,
+                             held_wall_ms());
     m->to = curl_slist_append(NULL, h->record.sender);
     return m;
 }
@@ -143,9 +129,9 @@ held_mail_room(const struct held *h)
 }
 
 void
-held_mail_send(struct held *h, int end)
+held_mail_send(struct held *h, int end, unsigned more)
 {
-    struct mail *m = mail_new(h, end);
+    struct mail *m = mail_new(h, end, more);
     CURL *easy = m && m->to ? curl_easy_init() : NULL;
 
     if (m && m->n == 0)

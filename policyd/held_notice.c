@@ -100,6 +100,49 @@ say_end(struct text *t, const struct held_record *r)
         "what you send.\r\n");
 }
 
+/* --- about several --- */
+
+static void
+say_held_many(struct text *t, const struct held_record *r, unsigned more)
+{
+    say(t,
+        "%u more messages of yours were held until a moderator has approved them. One of them "
+        "is:\r\n\r\n",
+        more);
+    say_message(t, r);
+    say(t, "None of them is lost, and you need not do anything. Do not send them again: they would "
+           "be held again. So many in an hour are told of in one notice.\r\n\r\n"
+           "If you have not sent them, a program may send in your name: tell your "
+           "administrators.\r\n");
+}
+
+static void
+say_end_many(struct text *t, const struct held_record *r, unsigned more)
+{
+    say(t,
+        "%u more messages of yours, which were held, were not sent: a moderator has rejected "
+        "them, or nobody decided in time. One of them is:\r\n\r\n",
+        more);
+    say_message(t, r);
+    if (r->state != HELD_EXPIRED && *r->reason)
+        say(t, "The reason given for this one is:\r\n\r\n    %s\r\n\r\n", r->reason);
+    say(t, "Nobody has received them, and nobody will. Your own copies are where your mail program "
+           "keeps what you send.\r\n");
+}
+
+static void
+say_body(struct text *t, const struct held_record *r, int end, unsigned more)
+{
+    if (more > 1 && end)
+        say_end_many(t, r, more);
+    else if (more > 1)
+        say_held_many(t, r, more);
+    else if (end)
+        say_end(t, r);
+    else
+        say_held(t, r);
+}
+
 /* --- the message --- */
 
 static void
@@ -112,29 +155,36 @@ say_base64(struct text *t, const char *p, size_t n)
 }
 
 static const char *
-subject_of(const struct held_record *r, int end)
+subject_of(const struct held_record *r, int end, unsigned more)
 {
+    if (more > 1)
+        return end ? "More messages of yours were not sent"
+                   : "More messages of yours wait for approval";
     return !end                       ? "Your message waits for approval"
            : r->state == HELD_EXPIRED ? "Your message was not approved in time"
                                       : "Your message was rejected";
 }
 
 static void
-say_headers(struct text *t, const struct held_record *r, int end, const char *domain,
+say_headers(struct text *t, const struct held_record *r, int end, unsigned more, const char *domain,
             int64_t now_ms)
 {
     say(t, "From: Mail moderation <postmaster%s>\r\nTo: <%s>\r\nSubject: %s\r\nDate: ", domain,
-        r->sender, subject_of(r, end));
+        r->sender, subject_of(r, end, more));
     say_time(t, now_ms, "%a, %d %b %Y %H:%M:%S +0000");
     say(t,
         "\r\nMessage-ID: <held.%s.%s%s>\r\nAuto-Submitted: auto-replied\r\n"
         "MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n"
         "Content-Transfer-Encoding: base64\r\n\r\n",
-        r->id, end ? "end" : "begin", domain);
+        r->id,
+        more > 1 ? (end ? "ends" : "begins")
+        : end    ? "end"
+                 : "begin",
+        domain);
 }
 
 size_t
-held_notice_write(char out[HELD_NOTICE_MAX], const struct held_record *r, int end,
+held_notice_write(char out[HELD_NOTICE_MAX], const struct held_record *r, int end, unsigned more,
                   const char *contact, int64_t now_ms)
 {
     char body[BODY_MAX];
@@ -144,13 +194,10 @@ held_notice_write(char out[HELD_NOTICE_MAX], const struct held_record *r, int en
     if (!domain || !domain[1] || strpbrk(r->sender, " \t<>\"\\,;:()[]"))
         return 0;
     say(&text, "Hello,\r\n\r\n");
-    if (end)
-        say_end(&text, r);
-    else
-        say_held(&text, r);
+    say_body(&text, r, end, more);
     if (*contact)
         say(&text, "\r\nQuestions? %s\r\n", contact);
-    say_headers(&whole, r, end, domain, now_ms);
+    say_headers(&whole, r, end, more, domain, now_ms);
     say_base64(&whole, body, text.n);
     return whole.n;
 }

@@ -11,10 +11,11 @@
 #define HELD_NOTICE_MAX 32768
 
 /*
- * end: what became of it (rejected, or expired), else that it is held. contact: a sentence, "" for none.
+ * end: what became of it (rejected, or expired), else that it is held. more: it is one of so many, of which
+ * nothing was said yet; 0 or 1: it is about this one. contact: a sentence, "" for none.
  * Into out (HELD_NOTICE_MAX); its length, 0: the sender's address can't be written to.
  */
 size_t held_notice_write(char out[HELD_NOTICE_MAX], const struct held_record *r, int end,
-                         const char *contact, int64_t now_ms);
+                         unsigned more, const char *contact, int64_t now_ms);
 
 #endif

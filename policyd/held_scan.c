@@ -68,6 +68,7 @@ take(struct held *h, const char *id)
     if (!item)
         return;
     held_item_take(item, &h->record);
+    held_told(h);
     item->pass = h->pass;
     item->notify = -1;
     if (h->index.n > RECHECK_AT_ONCE)

@@ -20,7 +20,7 @@ sub orders { my ($id) = @_; my ($queue) = $id =~ /-(\w+)\z/; return join ' ', ma
 
 my $port = sink_start();
 my $queue = queue_settings();
-sub settings { my (%o) = @_; my $more = join ' ', map { "$_ = $o{$_};" } sort keys %o; return $queue . qq(held: { submit = "smtp://127.0.0.1:$port"; $more };\n) }
+sub settings { my (%o) = @_; my $more = join ' ', map { "$_ = $o{$_};" } sort keys %o; return $queue . qq(held: { submit = "smtp://127.0.0.1:$port"; @{[ $o{notices} ? q{} : q{notices = 1000;} ]} $more };\n) }
 my $directory = qq(ldif = "$top/ldap-schema/two-sites.ldif"; base = "o=corp";);
 
 my $first = record('3F2A9');
@@ -211,9 +211,19 @@ ok(wait_for(30, sub {
 cmp_ok($pages, '>', 2, 'of which there are some');
 ok(!grep({ $_ > 1 } values %seen), 'none twice');
 is(policyd_stop(), 0, 'policyd ends');
-ok(policyd_start($directory, settings(keep => 0)), 'and starts anew, with no wish to remember');
+my %lina = (sender => 'lina@corp.example', target => 'lina@corp.example');
+hold(%lina, age => 3570, seen => JSON::PP::true, noticed => JSON::PP::true) for 1 .. 2;
+ok(policyd_start($directory, settings(keep => 0, notices => 2)), 'and starts anew, with no wish to remember');
 ok(wait_for(30, sub { !-e "$held/$good.json" && !-e "$held/$bad.json" }), 'what is done is forgotten');
 ok(wait_for(30, sub { grep({ /-B\d{4}$/ } map { $_->{id} } list()) > 20 }), 'what waits is there');
+unlink glob "$held/*-B[0-9][0-9]*.json";
+my @many = map { hold(%lina) } 1 .. 5;
+my $summary = sub { my ($sum) = grep { notices($_, 'begins') } @many; return $sum ? (notices($sum, 'begins'))[0] : undef };
+ok(wait_for(40, $summary), 'who had two notices in the last hour hears of five messages more when it is over') or diag(policyd_log());
+like($summary->()->{body}, qr/^5 more messages of yours were held/m, 'in one notice');
+ok(wait_for(20, sub { 5 == grep { on_disk($_)->{noticed} } @many }) && rounds_pass(3), 'that counts for all of them');
+is(scalar(grep { notices($_, 'begin') } @many), 0, 'and is the only one');
+is(scalar(map { notices($_, 'begins') } @many), 1, 'once');
 is(policyd_stop(), 0, 'policyd ends');
 unlink glob "$held/*-B????.json";
 spew("$held/clock", int((time - 3600) * 1000) . "\n");

@@ -28,7 +28,7 @@ spew("$dir/held.secret", "sample-moderation\n");
 (my $path = "$dir/a/sock") =~ s{/}{%2F}g;
 my $port = sink_start();
 my $directory = qq(uri = "ldapi://$path"; base = "o=corp"; bind_dn = "cn=policyd,cn=services,o=corp"; password_file = "$dir/mirror.secret"; retry_max = 1; heartbeat = 1;);
-my $settings = queue_settings() . qq(held: { submit = "smtp://127.0.0.1:$port"; bind_dn = "cn=moderation,cn=services,o=corp"; password_file = "$dir/held.secret"; timeout = 1; };\n);
+my $settings = queue_settings() . qq(held: { submit = "smtp://127.0.0.1:$port"; bind_dn = "cn=moderation,cn=services,o=corp"; password_file = "$dir/held.secret"; timeout = 1; notices = 1000; };\n);
 
 sub entry { my ($id) = @_; return ldap_search('a', '-b', "postroadHeldId=$id,cn=held,o=corp", '-s', 'base', '*') }
 sub entries { return scalar(() = ldap_search('a', '-b', 'cn=held,o=corp', '-s', 'one', '1.1') =~ /^dn:/mg) }
