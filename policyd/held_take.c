@@ -46,7 +46,7 @@ wrong(const struct held *h, const struct held_record *r, int64_t changed_ms)
     if (r->time_ms > changed_ms + SLACK_MS)
         return "its time is ahead";
     if (r->state != HELD_HELD || *r->by || *r->reason || r->decided_ms || r->seen || r->audited ||
-        r->done || r->published || r->shown || r->noticed || r->end_noticed)
+        r->done || r->published || r->shown || r->noticed || r->end_noticed || *r->target_uuid)
         return "it says what became of it";
     return NULL;
 }
