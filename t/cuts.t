@@ -40,7 +40,7 @@ sub cut_off {
 
 sub heal {
     $lab->heal;
-    $lab->await_directory($_) for keys %other;
+    $lab->await_directory(keys %other);
     return;
 }
 
@@ -74,7 +74,7 @@ sub lookup {
 # Both sites know the address, or neither does.
 sub both_say {
     my ($map, $address, %like) = @_;
-    return map { says($_, $map, $address, $like{$_} // $like{both}) } sort keys %other;
+    return $lab->at_once(sub { says($_[0], $map, $address, $like{ $_[0] } // $like{both}) }, sort keys %other);
 }
 
 my $known = qr/^OK/;
@@ -99,7 +99,7 @@ sub deferred {
 case 'slapd hangs: known addresses are served, unknown ones may wait', sub {
     my ($pid) = $lab->processes_at('hebei', qr/^slapd /);
     $lab->run('hebei', 'kill', '-STOP', $pid);
-    my @happened = afterwards(sub { $lab->run('hebei', 'kill', '-CONT', $pid); $lab->await_directory($_) for keys %other }, sub {
+    my @happened = afterwards(sub { $lab->run('hebei', 'kill', '-CONT', $pid); $lab->await_directory(keys %other) }, sub {
         $lab->wait_for('it is noticed', 30, sub { lookup('hebei', 'mailbox', 'nobody@corp.example') =~ /exit 75/ });
         return (
             $lab->found_in(post_outside($lab, 'alice@corp.example', $mx{hebei}), 'hebei alice@corp.example'),
@@ -242,7 +242,7 @@ for my $end ('shandong') {
 case 'line that lets through one way only: mail waits, and arrives', sub {
     my %mark;
     $lab->run('hebei', qw(ip route add blackhole 10.77.0.2/32));
-    my $undo = sub { $lab->run('hebei', qw(ip route del blackhole 10.77.0.2/32)); $lab->await_directory($_) for keys %other };
+    my $undo = sub { $lab->run('hebei', qw(ip route del blackhole 10.77.0.2/32)); $lab->await_directory(keys %other) };
     my @happened = afterwards($undo, sub {
         $mark{bob} = post_outside($lab, 'bob@corp.example', $mx{hebei});
         $mark{alice} = post_outside($lab, 'alice@corp.example', $mx{shandong});
@@ -277,7 +277,7 @@ my @all = qw(postfix policyd slapd dovecot);
 sub site_back {
     my ($site) = @_;
     $lab->daemon('start', $site, qw(slapd postfix dovecot policyd));
-    $lab->await_directory($_) for keys %other;
+    $lab->await_directory(keys %other);
     return;
 }
 

@@ -115,7 +115,7 @@ sub replication {
         $lab->run($site, 'sed', '-i', "s,provider=$from\$,provider=$to,", '/etc/ldap/slapd.conf');
         $lab->daemon('start', $site, 'slapd');
     }
-    $lab->await_directory($_) for @sites;
+    $lab->await_directory(@sites);
     return;
 }
 

@@ -41,7 +41,7 @@ sub records {
     return $lab->run($site, 'sh', '-c', 'cat /var/lib/postroad/audit/*.jsonl');
 }
 
-$lab->await_directory($_) for qw(hebei shandong);
+$lab->await_directory(qw(hebei shandong));
 my ($alice, $bob, $lina, $zhang) = map { "$_\@corp.example" } qw(alice bob lina zhangwei);
 
 like(sign_in('hebei', 'imap', $alice, 'sample-alice', 'CREATE Kept', 'SELECT INBOX'), qr/READ-WRITE/, 'alice opens her mailbox');

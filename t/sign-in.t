@@ -82,7 +82,7 @@ sub change {
     return;
 }
 
-$lab->await_directory($_) for qw(hebei shandong);
+$lab->await_directory(qw(hebei shandong));
 await_line('hebei', 'bob@corp.example', qr/hostip=10\.77\.0\.2/);
 await_line('shandong', 'alice@corp.example', qr/hostip=10\.77\.0\.1/);
 

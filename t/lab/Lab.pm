@@ -206,12 +206,36 @@ sub modify {
     return;
 }
 
-# Wait until policyd there has heard all of its directory: then it says no where it means no.
+# Wait until policyd at these sites has heard all of its directory: then it says no where it means no.
 sub await_directory {
-    my ($self, $site) = @_;
+    my ($self, @sites) = @_;
     my @ask = ('sh', '-c', 'postroad lookup mailbox nobody@corp.example; test $? = 1');
-    Inside::wait_for("policyd at $site has its directory", 60, sub { $self->try($site, @ask) });
+    $self->at_once(sub {
+        my ($site) = @_;
+        Inside::wait_for("policyd at $site has its directory", 60, sub { $self->try($site, @ask) });
+    }, @sites);
     return;
+}
+
+# Do something for each of these at the same time, as waiting for one after the other takes longer; what
+# it returned, one line each. Dies when one of them did.
+sub at_once {
+    my ($self, $do, @each) = @_;
+    my @from = map {
+        my $one = $_;
+        my $pid = open(my $from, '-|') // die "fork: $!\n";
+        if (!$pid) {
+            $| = 1;
+            my $said = eval { $do->($one) };
+            print $@ || '=' . ($said // '');
+            POSIX::_exit(0);
+        }
+        $from;
+    } @each;
+    my @said = map { local $/; scalar readline($_) // '' } @from;
+    close $_ for @from;
+    s/\A=// or die $_ || "nothing came back\n" for @said;
+    return @said;
 }
 
 sub wait_for {

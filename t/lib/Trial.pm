@@ -70,13 +70,19 @@ sub needs {
     plan(skip_all => "not found: @missing") if @missing;
 }
 
-# Until $what->() is true, at most $seconds; returns its last value.
+# Until $what->() is true, at most $seconds; returns its last value. Rests as long as a look took, within
+# bounds, so that many who wait leave the machine to what they wait for.
 sub wait_for {
     my ($seconds, $what) = @_;
     my $end = time + $seconds;
-    my $got;
-    sleep 0.02 until ($got = $what->()) || time > $end;
-    return $got;
+    for (;;) {
+        my $began = time;
+        my $got = $what->();
+        my $now = time;
+        return $got if $got || $now > $end;
+        my $took = $now - $began;
+        sleep($took < 0.02 ? 0.02 : $took > 0.1 ? 0.1 : $took);
+    }
 }
 
 # Run a function in a process of its own, until stop_pid.
@@ -105,7 +111,7 @@ sub spawn {
     return $pid;
 }
 
-# End one of ours and wait for it, at most ten seconds; its exit status, undef when it had to be killed.
+# End one of ours and wait for it, at most thirty seconds; its exit status, undef when it had to be killed.
 sub stop_pid {
     my ($pid, $signal) = @_;
     return undef unless delete $children{$pid};
@@ -162,24 +168,24 @@ sub policyd_pid { return $policyd }
 
 sub policyd_log { return slurp("$dir/policyd.log") }
 
-# A connection; undef when nobody takes it for five seconds, as when a queue is full before one who hangs.
+# A connection; undef when nobody takes it for twenty seconds, as when a queue is full before one who hangs.
 sub connected {
     my ($path) = @_;
     my $s = eval {
         local $SIG{ALRM} = sub { die "nobody takes it\n" };
-        alarm 5;
+        alarm 20;
         IO::Socket::UNIX->new(Type => SOCK_STREAM, Peer => $path);
     };
     alarm 0;
     return $s;
 }
 
-# Bytes until $done matches, at most five seconds.
+# Bytes until $done matches, at most thirty seconds: more than any question may wait for its answer.
 sub ask {
     my ($path, $request, $done) = @_;
     my $s = connected($path) or return '';
     my $got = '';
-    my $end = time + 5;
+    my $end = time + 30;
     syswrite $s, $request;
     while ($got !~ $done && time < $end) {
         next unless IO::Select->new($s)->can_read(0.5);

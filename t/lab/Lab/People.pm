@@ -197,7 +197,7 @@ sub agree {
     my ($self) = @_;
     my $when = time;
     $self->{jot}->('the sites agree ...');
-    $self->{lab}->await_directory($_) for @sites;
+    $self->{lab}->await_directory(@sites);
     $self->compare;
     $self->{truth}->agreed($when, time);
     $self->{jot}->('... by now');

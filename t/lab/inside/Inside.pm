@@ -53,15 +53,19 @@ sub spawn {
     POSIX::_exit(127);
 }
 
-# Until the condition holds; dies when it does not within so many seconds.
+# Until the condition holds; dies when it does not within so many seconds. Rests as long as a look took,
+# within bounds, so that many who wait leave the machine to what they wait for.
 sub wait_for {
     my ($what, $seconds, $condition) = @_;
     my $end = time + $seconds;
     for (;;) {
+        my $began = time;
         my $got = eval { $condition->() };
         return $got if $got;
-        die "waited $seconds s in vain until $what\n" if time > $end;
-        sleep 0.01;
+        my $now = time;
+        die "waited $seconds s in vain until $what\n" if $now > $end;
+        my $took = $now - $began;
+        sleep($took < 0.01 ? 0.01 : $took > 0.1 ? 0.1 : $took);
     }
 }
 
