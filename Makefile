@@ -112,7 +112,7 @@ milter/postroad-milter: $(MILTER_SRCS:.c=.o) lib/libpostroad.a
 PLUGIN_CFLAGS = $(filter-out -fsanitize% -fno-sanitize%,$(CFLAGS))
 PLUGIN_CCALL = $(CC) $(WARN) -std=gnu11 $(WERROR) -DHAVE_CONFIG_H -isystem $(DOVECOT_INCLUDE) \
 	$(HARDEN_CFLAGS) $(CPPFLAGS) $(PLUGIN_CFLAGS) -fPIC
-PLUGIN_LINK = $(CC) $(PLUGIN_CFLAGS) -shared $(filter-out -pie,$(HARDEN_LDFLAGS)) $(LDFLAGS)
+PLUGIN_LINK = $(CC) $(PLUGIN_CFLAGS) -shared -Wl,-Bsymbolic $(filter-out -pie,$(HARDEN_LDFLAGS)) $(LDFLAGS)
 plugin_objs = $(addprefix dovecot-plugin/,$(addsuffix .o,$1))
 SETTINGS_OBJS = $(call plugin_objs,$(if $(filter 2.4,$(DOVECOT_SERIES)),settings-2.4))
 PUSH_SETTINGS_OBJS = $(call plugin_objs,$(if $(filter 2.4,$(DOVECOT_SERIES)),push-settings-2.4))
