@@ -27,10 +27,6 @@ const char *imap_postroad_plugin_version = DOVECOT_ABI_VERSION;
 const char imap_postroad_plugin_binary_dependency[] = "imap";
 const char *imap_postroad_plugin_dependencies[] = {"postroad", NULL};
 
-struct wrapped {
-    struct command original;
-};
-static ARRAY(struct wrapped) all_wrapped;
 static imap_client_created_func_t *next_client_created;
 
 static const struct {
@@ -48,42 +44,53 @@ static const struct {
     {"DELETEACL", imap_cmd_share},    {"SETQUOTA", imap_cmd_setquota},
 };
 
-void
-imap_wrap(const char *name, command_func_t *ours)
+static command_func_t *originals[N_ELEMENTS(wrappers)]; /* NULL: there is no such command */
+
+/*
+ * Its place in Dovecot's own table, which stays in order so: had each command been taken out and put
+ * in again, all would be sorted anew for the next one, and every login waits for that.
+ */
+static struct command *
+place_of(const char *name)
 {
     const struct command *found = command_find(name);
-    struct wrapped *w;
 
-    if (found == NULL)
-        return;
-    w = array_append_space(&all_wrapped);
-    w->original = *found;
-    command_unregister(name);
-    command_register(w->original.name, ours, w->original.flags);
+    return found == NULL
+               ? NULL
+               : array_idx_modifiable(&imap_commands, array_ptr_to_idx(&imap_commands, found));
 }
 
-void
-imap_unwrap_all(void)
+/* Puts ours in front of the commands there are. */
+static void
+wrap_all(void)
 {
-    const struct wrapped *w;
+    for (unsigned int i = 0; i < N_ELEMENTS(wrappers); i++) {
+        struct command *c = place_of(wrappers[i].name);
 
-    array_foreach(&all_wrapped, w)
-    {
-        command_unregister(w->original.name);
-        command_register(w->original.name, w->original.func, w->original.flags);
+        originals[i] = c == NULL ? NULL : c->func;
+        if (c != NULL)
+            c->func = wrappers[i].ours;
     }
-    array_free(&all_wrapped);
+}
+
+/* What somebody else has put in front of ours meanwhile is not ours to take away. */
+static void
+unwrap_all(void)
+{
+    for (unsigned int i = 0; i < N_ELEMENTS(wrappers); i++) {
+        struct command *c = originals[i] == NULL ? NULL : place_of(wrappers[i].name);
+
+        if (c != NULL && c->func == wrappers[i].ours)
+            c->func = originals[i];
+    }
 }
 
 bool
 imap_unwrapped(struct client_command_context *cmd)
 {
-    const struct wrapped *w;
-
-    array_foreach(&all_wrapped, w)
-    {
-        if (strcasecmp(w->original.name, cmd->name) == 0) {
-            cmd->func = w->original.func;
+    for (unsigned int i = 0; i < N_ELEMENTS(wrappers); i++) {
+        if (originals[i] != NULL && strcasecmp(wrappers[i].name, cmd->name) == 0) {
+            cmd->func = originals[i];
             return cmd->func(cmd);
         }
     }
@@ -129,9 +136,7 @@ client_created(struct client **client)
 void
 imap_postroad_plugin_init(struct module *module ATTR_UNUSED)
 {
-    i_array_init(&all_wrapped, N_ELEMENTS(wrappers));
-    for (unsigned int i = 0; i < N_ELEMENTS(wrappers); i++)
-        imap_wrap(wrappers[i].name, wrappers[i].ours);
+    wrap_all();
     next_client_created = imap_client_created_hook_set(client_created);
     postroad_says_goodbye = TRUE;
 }
@@ -141,5 +146,5 @@ imap_postroad_plugin_deinit(void)
 {
     postroad_says_goodbye = FALSE;
     imap_client_created_hook_set(next_client_created);
-    imap_unwrap_all();
+    unwrap_all();
 }

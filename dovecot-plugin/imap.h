@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * imap: what the files of lib96_imap_postroad_plugin share: how a command of Dovecot's is taken
- * over and given back, and the commands that stand in front of Dovecot's.
+ * imap: what the files of lib96_imap_postroad_plugin share: the commands that stand in front of
+ * Dovecot's, and how these are gone on with.
  */
 #ifndef POSTROAD_IMAP_H
 #define POSTROAD_IMAP_H
@@ -9,9 +9,6 @@
 struct client_command_context;
 struct session;
 
-/* Puts ours in front of a command of this name; does nothing when there is none. */
-void imap_wrap(const char *name, command_func_t *ours);
-void imap_unwrap_all(void);
 /* Goes on with the command as Dovecot has it. */
 bool imap_unwrapped(struct client_command_context *cmd);
 /* Reads all arguments. FALSE: wait for more. */
