@@ -19,6 +19,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 /* What an idle client is watched for. */
@@ -199,7 +200,7 @@ passes(int error)
 static int
 send_replies(struct conn *c, const char *out, size_t n)
 {
-    ssize_t sent = n > 0 ? write(event_get_fd(&c->ev), out, n) : 0;
+    ssize_t sent = n > 0 ? send(event_get_fd(&c->ev), out, n, MSG_NOSIGNAL) : 0;
 
     if (sent == (ssize_t)n)
         return 1;
@@ -283,7 +284,7 @@ on_readable(struct conn *c, int fd, int ended)
 
     if (have > 0)
         memcpy(w->in, c->in, have);
-    n = read(fd, w->in + have, room);
+    n = recv(fd, w->in + have, room, 0);
     if (n < 0 && passes(errno)) {
         if (errno != EAGAIN)
             look_again(c);
@@ -306,7 +307,7 @@ static void
 on_writable(struct conn *c, int fd)
 {
     struct worker *w = c->worker;
-    ssize_t n = write(fd, c->out + c->out_pos, c->out_n - c->out_pos);
+    ssize_t n = send(fd, c->out + c->out_pos, c->out_n - c->out_pos, MSG_NOSIGNAL);
 
     if (n < 0 && passes(errno))
         return;
