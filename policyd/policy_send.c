@@ -14,14 +14,11 @@
 #include <time.h>
 
 #include "cidr.h"
-#include "fnv.h"
 #include "routed.h"
 #include "send.h"
 #include "serve.h"
 #include "tabline.h"
 #include "traffic.h"
-
-#define KEPT 61 /* people who send right now */
 
 enum stage { STAGE_RCPT, STAGE_DATA, STAGE_END };
 
@@ -109,42 +106,13 @@ number_of(struct span text)
     return n;
 }
 
-/*
- * Who has logged in asks for each recipient and each stage of his message: kept for as long as
- * nothing in the mirror has changed. Only who was found; doubt is looked at each time.
- */
-static const struct send_entry *
-find_kept(struct worker *w, struct span login)
-{
-    static struct {
-        uint32_t era;
-        char login[ADDR_MAX + 1];
-        struct send_entry e;
-    } kept[KEPT], *k;
-    const char *why;
-    struct mirror *m = maps_mirror(w->maps, &why);
-    uint32_t era = m ? send_era(w, m) : 0;
-
-    k = &kept[fnv32(FNV32, login.p, login.n) % KEPT];
-    if (era == 0 || k->era != era || !span_same(login, span_of(k->login))) {
-        k->era = 0;
-        send_find(w, login, 1, &k->e);
-        if (k->e.found == 1 && login.n <= ADDR_MAX) {
-            memcpy(k->login, login.p, login.n);
-            k->login[login.n] = '\0';
-            k->era = era;
-        }
-    }
-    return &k->e;
-}
-
 static void
 find_login(struct worker *w, struct question *q)
 {
     static const enum guard_login logins[] = {
         [0] = LOGIN_UNSURE, [1] = LOGIN_STRANGER, [2] = LOGIN_ACCOUNT};
 
-    q->login = find_kept(w, q->req->sasl_username);
+    q->login = send_login(w, q->req->sasl_username);
     q->in.login = logins[q->login->found + 1];
     if (q->login->found == 1 && q->login->kind != KIND_ACCOUNT)
         q->in.login = LOGIN_STRANGER;
@@ -512,7 +480,7 @@ static struct span
 login_of(struct worker *w, struct span sender, char out[ADDR_MAX + 1])
 {
     const struct span nobody = {"", 0};
-    const struct send_entry *e = find_kept(w, sender);
+    const struct send_entry *e = send_login(w, sender);
     struct addr a;
     int n;
 
@@ -521,7 +489,7 @@ login_of(struct worker *w, struct span sender, char out[ADDR_MAX + 1])
     if (addr_parse(&a, sender.p, sender.n, w->env->conf->recipient_delimiter) != 1 ||
         a.base == a.at || (n = addr_rewrite(&a, 0, NULL, out)) < 0)
         return nobody;
-    e = find_kept(w, (struct span){out, (size_t)n});
+    e = send_login(w, (struct span){out, (size_t)n});
     return e->found == 1 && e->kind == KIND_ACCOUNT ? (struct span){out, (size_t)n} : nobody;
 }
 

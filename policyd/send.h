@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * send: what guard_send() wants to know, out of the mirror and the counters. send_find.c
- * finds people, send_above.c what holds for them, send_list.c says who may write to a list,
- * policy_send.c puts it together for smtpd.
+ * finds people, send_login.c those who have logged in, send_above.c what holds for them,
+ * send_list.c says who may write to a list, policy_send.c puts it together for smtpd.
  *
  * All of it between maps_begin and maps_end; spans and records are good until then.
  */
@@ -32,23 +32,29 @@ struct send_entry {
     int found; /* 1; 0 there is none, and that is a fact; -1 can't tell */
     int ours;  /* 1 an address of our domains; 0 not; -1 */
     unsigned char uuid[UUID_LEN];
-    struct record record;
+    struct record record; /* of lists; of people see send_record */
     enum record_kind kind;
     enum record_state state;
+    struct limits limits;
+    unsigned ntotals, nabove;
     char domain[ADDR_DOMAIN_MAX + 1];           /* primary name of the domain it is in; "" */
     char withheld[SEND_FUNCTIONS][SEND_AT_MAX]; /* by which entry; "" not withheld */
-    struct limits limits;
-    char limit_at[LIMIT_KIND_N][SEND_AT_MAX]; /* which entry says it */
+    char limit_at[LIMIT_KIND_N][SEND_AT_MAX];   /* which entry says it, of limits that are set */
     struct send_total totals[SEND_TOTALS];
-    unsigned ntotals;
     uint32_t above[SEND_LEVELS]; /* numbers of the entries above, nearest first, see mirror_org */
-    unsigned nabove;
 };
 
 /* login: exactly this address, without an extension, and no catch-all. */
 void send_find(struct worker *w, struct span address, int login, struct send_entry *e);
 /* The same of a recipient, of whom only lists are read: of others found, ours, kind and uuid are set. */
 void send_find_list(struct worker *w, struct span address, struct send_entry *e);
+
+/* Who has logged in by that name, as send_find; valid until the next call. */
+const struct send_entry *send_login(struct worker *w, struct span login);
+/* Nothing known yet. */
+void send_begin(struct send_entry *e);
+/* What the directory says of who was found, to be read when it is needed. 0; -1 it can't be. */
+int send_record(struct worker *w, const struct send_entry *e, struct record *r);
 
 /*
  * Another number as soon as anything may differ that was read before, for what is kept; 0: can't be
@@ -57,6 +63,8 @@ void send_find_list(struct worker *w, struct span address, struct send_entry *e)
 uint32_t send_era(struct worker *w, struct mirror *m);
 /* What the entry says of functions and limits, unless something nearer did. 0, or -1: it can't be held. */
 int send_take(struct send_entry *e, const struct record *r, const unsigned char uuid[UUID_LEN]);
+/* Whether send_take() would find nothing there. */
+int send_says_nothing(const struct record *r);
 /* And what it inherits from the container of that number and all above it. 0, or -1: can't be told. */
 int send_inherit(struct worker *w, struct mirror *m, struct send_entry *e, uint32_t number);
 

@@ -120,6 +120,14 @@ send_take(struct send_entry *e, const struct record *r, const unsigned char uuid
     return 0;
 }
 
+int
+send_says_nothing(const struct record *r)
+{
+    struct span v;
+
+    return !record_find(r, TAG_DENY, &v) && !record_find(r, TAG_LIMIT, &v);
+}
+
 /* --- the containers above --- */
 
 /* As rights do it: only the base may be hidden from us; a file holds all there is. */
@@ -173,14 +181,6 @@ kept_of(struct worker *w, struct mirror *m, uint32_t era, uint32_t number)
     return &kept[i].e;
 }
 
-static int
-says_nothing(const struct record *r)
-{
-    struct span v;
-
-    return !record_find(r, TAG_DENY, &v) && !record_find(r, TAG_LIMIT, &v);
-}
-
 /* The parent of a container that hands on what comes from above and adds nothing; 0: it isn't one. */
 static uint32_t
 plain_parent(struct mirror *m, uint32_t era, uint32_t number)
@@ -196,7 +196,7 @@ plain_parent(struct mirror *m, uint32_t era, uint32_t number)
         return plain[i].parent;
     if (mirror_org(m, number, &org) != 1)
         return 0;
-    if (org.kind == KIND_DOMAIN || mirror_entry(m, org.uuid, &r) != 1 || !says_nothing(&r))
+    if (org.kind == KIND_DOMAIN || mirror_entry(m, org.uuid, &r) != 1 || !send_says_nothing(&r))
         org.parent = 0;
     plain[i].era = era;
     plain[i].number = number;

@@ -10,6 +10,26 @@
 #include "send.h"
 #include "serve.h"
 
+void
+send_begin(struct send_entry *e)
+{
+    memset(e, 0, offsetof(struct send_entry, domain));
+    e->found = e->ours = -1;
+    e->domain[0] = '\0';
+    for (int f = 0; f < SEND_FUNCTIONS; f++)
+        e->withheld[f][0] = '\0';
+}
+
+int
+send_record(struct worker *w, const struct send_entry *e, struct record *r)
+{
+    const char *why;
+    struct mirror *m = maps_mirror(w->maps, &why);
+
+    *r = e->record;
+    return r->p || (m && mirror_entry(m, e->uuid, r) == 1) ? 0 : -1;
+}
+
 static int
 take_entry(struct worker *w, const struct mirror_claim *claim, struct send_entry *e)
 {
@@ -40,9 +60,7 @@ static int
 find_claim(struct worker *w, struct span address, int login, struct send_entry *e,
            struct maps_who *who)
 {
-    memset(e, 0, offsetof(struct send_entry, totals));
-    e->ntotals = e->nabove = 0;
-    e->found = e->ours = -1;
+    send_begin(e);
     maps_asked(w->maps, MAPS_CANT_WAIT);
     if (maps_who(w->maps, address, who) < 0)
         return 0;
@@ -95,11 +113,14 @@ enum guard_known
 send_owns(struct worker *w, const struct send_entry *e, struct span login, struct span sender)
 {
     struct span all, mail;
+    struct record r;
     size_t n = 0;
 
     if (sender.n == 0 || is_login(login, sender))
         return GUARD_YES;
-    if (!record_find(&e->record, TAG_MAIL, &mail))
+    if (send_record(w, e, &r) < 0)
+        return GUARD_UNSURE;
+    if (!record_find(&r, TAG_MAIL, &mail))
         return GUARD_NO;
     maps_asked(w->maps, MAPS_CANT_WAIT);
     switch (maps_lookup(w->maps, MAP_SENDER, sender, w->data, sizeof(w->data), &n, NULL)) {

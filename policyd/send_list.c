@@ -86,20 +86,23 @@ shares_parent(const struct send_entry *list, const struct send_entry *who)
     return GUARD_NO;
 }
 
-static int
-has_address(const struct send_entry *who, struct span address)
+static enum guard_known
+has_address(struct worker *w, const struct send_entry *who, struct span address)
 {
     enum record_tag tag;
+    struct record r;
     struct addr a;
     struct span v;
     size_t pos = 0;
 
     if (addr_parse(&a, address.p, address.n, "") != 1)
-        return 0;
-    while (record_next(&who->record, &pos, &tag, &v))
+        return GUARD_NO;
+    if (send_record(w, who, &r) < 0)
+        return GUARD_UNSURE;
+    while (record_next(&r, &pos, &tag, &v))
         if ((tag == TAG_MAIL || tag == TAG_ALIAS) && span_same(v, (struct span){a.text, a.len}))
-            return 1;
-    return 0;
+            return GUARD_YES;
+    return GUARD_NO;
 }
 
 static int
@@ -122,7 +125,7 @@ by_word(struct asking *a, const struct send_entry *list, const struct send_entry
         return shares_parent(list, who);
     if (span_same(word, span_of("members")))
         return is_member(a, &list->record, 0);
-    return has_address(who, word) ? GUARD_YES : GUARD_NO;
+    return has_address(a->w, who, word);
 }
 
 /* And for anybody else: his address counts when it can't be one of ours. */

@@ -29,7 +29,7 @@ sub department {
     return entry("ou=$ou,$above", 'objectClass: organizationalUnit', 'objectClass: postroadDepartment', "ou: $ou", @says);
 }
 
-# One account in each team; says: what departments say, by name.
+# One account in each team; says: what departments say, by name, and accounts, by "uid=name".
 sub directory {
     my (%says) = @_;
     my $domain = 'dc=a.example,o=t';
@@ -41,7 +41,8 @@ sub directory {
         for my $team (1 .. $TEAMS) {
             my $name = "d${division}t$team";
             $text .= department($name, $above, @{ $says{$name} // [] })
-                . entry("uid=$name,ou=$name,$above", 'objectClass: inetOrgPerson', 'objectClass: postroadAccount', "uid: $name", "mail: $name\@a.example");
+                . entry("uid=$name,ou=$name,$above", 'objectClass: inetOrgPerson', 'objectClass: postroadAccount', "uid: $name", "mail: $name\@a.example",
+                    "postroadAlias: alias.$name\@a.example", @{ $says{"uid=$name"} // [] });
         }
     }
     return $text;
@@ -51,9 +52,10 @@ sub set_directory { Policyd::spew($ldif, directory(@_)); return }
 
 my $fh;
 sub asked {
-    my ($who) = @_;
+    my ($who, $sender) = @_;
+    $sender //= $who;
     $fh ||= $d->connection($socket) or die "connect: $!\n";
-    syswrite $fh, "request=smtpd_access_policy\nprotocol_state=RCPT\nclient_address=192.0.2.77\nsender=$who\@a.example\n"
+    syswrite $fh, "request=smtpd_access_policy\nprotocol_state=RCPT\nclient_address=192.0.2.77\nsender=$sender\@a.example\n"
         . "recipient=bob\@else.example\nrecipient_count=0\nsize=5\nsasl_username=$who\@a.example\npolicy_context=\n\n";
     my ($buf, $end) = ('', time + 15);
     while ($buf !~ /\n\n/ && (my $left = $end - time) > 0) {
@@ -106,10 +108,17 @@ sub holds_soon {
 }
 
 is(barred('d5t7'), '', 'a department with nothing above it');
+is(asked('d5t7', 'alias.d5t7'), 'DUNNO', 'one of his own addresses');
+barred("d6t$_") for 1 .. $TEAMS; # so that nearly all is forgotten of the one before
+is(asked('d5t7', 'alias.d5t7'), 'DUNNO', 'and so it is after many others');
+like(asked('d5t7', 'd5t9'), qr/^5/, 'and somebody else\'s is not');
 set_directory(%says, d5 => [$NO]);
 holds_soon('the one above it says something now', d5t7 => 'd5', d5t8 => 'd5t8', d6t7 => '');
 set_directory(%says, d5 => [$NO], d5t7 => [$NO]);
 holds_soon('so does it itself', d5t7 => 'd5t7', d5t9 => 'd5');
+set_directory(%says, 'uid=d5t9' => [$NO], 'uid=d5t11' => ['postroadState: suspended']);
+ok(Policyd::wait_for(sub { asked('d5t9') =~ /^550 .*set at uid=d5t9/ }), 'somebody himself') or diag asked('d5t9');
+like(asked('d5t11'), qr/^5/, 'and one who is suspended');
 set_directory(%says, d2 => ['postroadLimit: messages/day 5000']);
 holds_soon('another one says something else', d2t1 => '', d2t2 => 'd2t2', d5t7 => '');
 set_directory(%says);
