@@ -10,19 +10,15 @@
  */
 #include "access.h"
 
-#include <errno.h>
 #include <grp.h>
-#include <signal.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "beat.h"
 #include "edit_ask.h"
 #include "milter_user.h"
 
-#define TICK_MS     500
-#define SPARE_FILES 64 /* descriptors for other things than clients */
+#define TICK_MS 500
 
 static uid_t milter_uid = (uid_t)-1; /* found while names can still be looked up */
 
@@ -66,31 +62,17 @@ on_tick(evutil_socket_t fd, short what, void *ctx)
 }
 
 static void
-on_end(evutil_socket_t fd, short what, void *ctx)
+on_end(void *ctx, int alone)
 {
     struct access *a = ctx;
 
-    (void)fd;
-    (void)what;
+    (void)alone;
     a->ending = 1;
     event_del(a->listener);
     event_base_loopbreak(a->base);
 }
 
-/* The parent says nothing to us; what can be read is its end. */
-static void
-on_parent(evutil_socket_t fd, short what, void *ctx)
-{
-    char buf[ROLE_MESSAGE_MAX];
-    ssize_t n = read(fd, buf, sizeof buf);
-
-    if (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR)))
-        return;
-    log_notice("the parent is gone, so access ends");
-    on_end(fd, what, ctx);
-}
-
-enum { EV_LISTEN, EV_TICK, EV_PARENT, EV_TERM, EV_INT, EV_N };
+enum { EV_LISTEN, EV_TICK, EV_N };
 
 static int
 events_add(struct access *a, struct event *ev[EV_N])
@@ -99,28 +81,22 @@ events_add(struct access *a, struct event *ev[EV_N])
 
     ev[EV_LISTEN] = event_new(a->base, a->env->listen_fd[0], EV_READ | EV_PERSIST, on_client, a);
     ev[EV_TICK] = event_new(a->base, -1, EV_PERSIST, on_tick, a);
-    ev[EV_PARENT] = event_new(a->base, a->env->parent_fd, EV_READ | EV_PERSIST, on_parent, a);
-    ev[EV_TERM] = evsignal_new(a->base, SIGTERM, on_end, a);
-    ev[EV_INT] = evsignal_new(a->base, SIGINT, on_end, a);
     a->listener = ev[EV_LISTEN];
     for (int i = 0; i < EV_N; i++)
         if (!ev[i] || event_add(ev[i], i == EV_TICK ? &tick : NULL) < 0)
             return -1;
-    return 0;
+    return role_end_open(&a->end, a->base, a->env->parent_fd, "access", on_end, a);
 }
 
 static unsigned
 room_for_clients(const struct conf *conf)
 {
-    unsigned max = (unsigned)conf->access.max_connections;
-    struct rlimit rl;
+    unsigned room = role_room_for_clients(conf->access.max_connections);
 
-    if (getrlimit(RLIMIT_NOFILE, &rl) < 0 || rl.rlim_cur == RLIM_INFINITY ||
-        rl.rlim_cur >= (rlim_t)max + SPARE_FILES)
-        return max;
-    max = rl.rlim_cur > 2 * SPARE_FILES ? (unsigned)rl.rlim_cur - SPARE_FILES : SPARE_FILES;
-    log_warning("access.max_connections is more than the limit of open files allows using=%u", max);
-    return max;
+    if (room < (unsigned)conf->access.max_connections)
+        log_warning("access.max_connections is more than the limit of open files allows using=%u",
+                    room);
+    return room;
 }
 
 static struct access *
@@ -190,6 +166,8 @@ access_run(struct role_env *env)
     for (int i = 0; i < EV_N; i++)
         if (ev[i])
             event_free(ev[i]);
+    if (a)
+        role_end_close(&a->end);
     access_free(a);
     return rc;
 }

@@ -19,6 +19,7 @@
 #include "log.h"
 #include "maps.h"
 #include "role.h"
+#include "role_end.h"
 #include "tabline.h"
 
 #define ACCESS_IN_MAX   (2 * TABLINE_MAX)
@@ -55,6 +56,7 @@ struct access {
     struct board *board;
     struct event_base *base;
     struct event *listener;
+    struct role_end end;
     struct maps *maps;
     struct edit_ask *edit;
     struct audit *audit; /* NULL: can't be written for now */

@@ -8,7 +8,6 @@
  * Postfix. Must not write the mirror, hold directory credentials, or be needed
  * for mail to flow: answer doesn't know that it exists.
  */
-#include <errno.h>
 #include <grp.h>
 #include <signal.h>
 #include <string.h>
@@ -25,6 +24,7 @@
 #include "http_auth.h"
 #include "log.h"
 #include "milter_user.h"
+#include "role_end.h"
 #include "status.h"
 #include "trouble.h"
 
@@ -113,48 +113,25 @@ on_tick(evutil_socket_t fd, short what, void *ctx)
 
 /* Dovecot would take a connection that ends before the answer for a wrong password. */
 static void
-on_end(evutil_socket_t fd, short what, void *ctx)
+on_end(void *ctx, int alone)
 {
     static const struct timeval most = {END_MS / 1000, END_MS % 1000 * 1000};
     static const struct timeval linger = {0, 50000}; /* for requests that are under way */
     struct control *c = ctx;
 
-    (void)fd;
-    (void)what;
     c->ending = 1;
-    event_base_loopexit(c->base, c->web && web_end(c->web) ? &most : &linger);
+    event_base_loopexit(c->base, alone ? NULL : c->web && web_end(c->web) ? &most : &linger);
 }
-
-/* The parent says nothing to us; what is readable is its end. */
-static void
-on_parent(evutil_socket_t fd, short what, void *ctx)
-{
-    struct control *c = ctx;
-    char buf[ROLE_MESSAGE_MAX];
-    ssize_t n = read(fd, buf, sizeof buf);
-
-    (void)what;
-    if (n > 0 || (n == -1 && (errno == EAGAIN || errno == EINTR)))
-        return;
-    log_notice("the parent is gone, so control ends");
-    event_base_loopexit(c->base, NULL);
-}
-
-enum { EV_TICK, EV_TERM, EV_INT, EV_PARENT, EV_N };
 
 static int
-events_add(struct control *c, struct event *ev[EV_N])
+events_add(struct control *c, struct event **tick, struct role_end *end)
 {
-    struct timeval beat = {0, BEAT_MS * 1000};
+    const struct timeval beat = {0, BEAT_MS * 1000};
 
-    ev[EV_TICK] = event_new(c->base, -1, EV_PERSIST, on_tick, c);
-    ev[EV_TERM] = evsignal_new(c->base, SIGTERM, on_end, c);
-    ev[EV_INT] = evsignal_new(c->base, SIGINT, on_end, c);
-    ev[EV_PARENT] = event_new(c->base, c->env->parent_fd, EV_READ | EV_PERSIST, on_parent, c);
-    for (int i = 0; i < EV_N; i++)
-        if (!ev[i] || event_add(ev[i], i == EV_TICK ? &beat : NULL) == -1)
-            return -1;
-    return 0;
+    *tick = event_new(c->base, -1, EV_PERSIST, on_tick, c);
+    if (!*tick || event_add(*tick, &beat) < 0)
+        return -1;
+    return role_end_open(end, c->base, c->env->parent_fd, "control", on_end, c);
 }
 
 /* Our end of the pair to role held is the last descriptor; -1: there is none. */
@@ -199,7 +176,8 @@ control_run(struct role_env *env)
 {
     struct duplicates duplicates = {.n = 0};
     struct control c = {.env = env, .own_uid = geteuid(), .duplicates = &duplicates};
-    struct event *ev[EV_N] = {NULL};
+    struct role_end end = {.who = NULL};
+    struct event *tick = NULL;
     int status = 1;
 
     c.group = admins.gid;
@@ -211,7 +189,7 @@ control_run(struct role_env *env)
         log_error("control can't start: no memory for its event loop");
         return 1;
     }
-    if (events_add(&c, ev) == -1 || control_open(&c) == -1) {
+    if (events_add(&c, &tick, &end) == -1 || control_open(&c) == -1) {
         log_error("control can't start: no memory, or a socket it was given does not work");
     } else {
         on_tick(-1, 0, &c);
@@ -220,9 +198,9 @@ control_run(struct role_env *env)
     }
     control_close(&c);
     duplicates_free(&duplicates);
-    for (int i = 0; i < EV_N; i++)
-        if (ev[i])
-            event_free(ev[i]);
+    role_end_close(&end);
+    if (tick)
+        event_free(tick);
     event_base_free(c.base);
     return status;
 }

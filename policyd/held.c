@@ -10,22 +10,21 @@
  */
 #include "held.h"
 
-#include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "access_client.h"
 #include "beat.h"
+#include "role_end.h"
 #include "sandbox.h"
 
 #define TICK_MS 500
 
-enum { EV_TICK, EV_PARENT, EV_TERM, EV_INT, EV_CONTROL, EV_WATCH, EV_SOON, EV_N };
+enum { EV_TICK, EV_CONTROL, EV_WATCH, EV_SOON, EV_N };
 
 static struct held held;
 static struct event *events[EV_N];
+static struct role_end end;
 
 int64_t
 held_wall_ms(void)
@@ -88,26 +87,12 @@ on_watched(evutil_socket_t fd, short what, void *ctx)
 }
 
 static void
-on_end(evutil_socket_t fd, short what, void *ctx)
+on_end(void *ctx, int alone)
 {
     struct held *h = ctx;
 
-    (void)fd;
-    (void)what;
+    (void)alone;
     event_base_loopbreak(h->base);
-}
-
-/* The parent says nothing to us; what can be read is its end. */
-static void
-on_parent(evutil_socket_t fd, short what, void *ctx)
-{
-    char buf[ROLE_MESSAGE_MAX];
-    ssize_t n = read(fd, buf, sizeof buf);
-
-    if (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR)))
-        return;
-    log_notice("the parent is gone, so held ends");
-    on_end(fd, what, ctx);
 }
 
 /* --- beginning and end --- */
@@ -134,9 +119,6 @@ events_add(struct held *h)
     struct timeval tick = {0, TICK_MS * 1000};
 
     events[EV_TICK] = event_new(h->base, -1, EV_PERSIST, on_tick, h);
-    events[EV_PARENT] = event_new(h->base, h->env->parent_fd, EV_READ | EV_PERSIST, on_parent, h);
-    events[EV_TERM] = evsignal_new(h->base, SIGTERM, on_end, h);
-    events[EV_INT] = evsignal_new(h->base, SIGINT, on_end, h);
     events[EV_CONTROL] =
         event_new(h->base, h->env->listen_fd[0], EV_READ | EV_PERSIST, on_words, h);
     events[EV_SOON] = evtimer_new(h->base, on_soon, h);
@@ -144,7 +126,7 @@ events_add(struct held *h)
         if (i != EV_WATCH &&
             (!events[i] || (i != EV_SOON && event_add(events[i], i == EV_TICK ? &tick : NULL) < 0)))
             return -1;
-    return 0;
+    return role_end_open(&end, h->base, h->env->parent_fd, "held", on_end, h);
 }
 
 static int
@@ -189,6 +171,7 @@ close_all(struct held *h)
     for (int i = 0; i < EV_N; i++)
         if (events[i])
             event_free(events[i]);
+    role_end_close(&end);
     held_scan_close(h);
     maps_free(&h->maps);
     free(h->work);

@@ -11,12 +11,10 @@
 #include "hook.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "beat.h"
 #include "hook_run.h"
@@ -343,27 +341,13 @@ on_client(evutil_socket_t fd, short what, void *ctx)
 }
 
 static void
-on_end(evutil_socket_t fd, short what, void *ctx)
+on_end(void *ctx, int alone)
 {
     struct hook *h = ctx;
 
-    (void)fd;
-    (void)what;
+    (void)alone;
     h->ending = 1;
     event_base_loopbreak(h->base);
-}
-
-/* The parent says nothing to us; what can be read is its end. */
-static void
-on_parent(evutil_socket_t fd, short what, void *ctx)
-{
-    char buf[ROLE_MESSAGE_MAX];
-    ssize_t n = read(fd, buf, sizeof buf);
-
-    if (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR)))
-        return;
-    log_notice("the parent is gone, so hook ends");
-    on_end(fd, what, ctx);
 }
 
 /* --- starting --- */
@@ -438,7 +422,7 @@ open_store(struct hook *h)
     return 0;
 }
 
-enum { EV_LISTEN, EV_TICK, EV_PARENT, EV_TERM, EV_INT, EV_COMMIT, EV_PUMP, EV_N };
+enum { EV_LISTEN, EV_TICK, EV_COMMIT, EV_PUMP, EV_N };
 
 static int
 events_add(struct hook *h, struct event *ev[EV_N])
@@ -447,9 +431,6 @@ events_add(struct hook *h, struct event *ev[EV_N])
 
     ev[EV_LISTEN] = event_new(h->base, h->env->listen_fd[0], EV_READ | EV_PERSIST, on_client, h);
     ev[EV_TICK] = event_new(h->base, -1, EV_PERSIST, on_tick, h);
-    ev[EV_PARENT] = event_new(h->base, h->env->parent_fd, EV_READ | EV_PERSIST, on_parent, h);
-    ev[EV_TERM] = evsignal_new(h->base, SIGTERM, on_end, h);
-    ev[EV_INT] = evsignal_new(h->base, SIGINT, on_end, h);
     ev[EV_COMMIT] = evtimer_new(h->base, on_commit, h);
     ev[EV_PUMP] = evtimer_new(h->base, on_pump, h);
     h->listener = ev[EV_LISTEN];
@@ -458,7 +439,7 @@ events_add(struct hook *h, struct event *ev[EV_N])
     for (int i = 0; i < EV_N; i++)
         if (!ev[i] || (i < EV_COMMIT && event_add(ev[i], i == EV_TICK ? &tick : NULL) < 0))
             return -1;
-    return 0;
+    return role_end_open(&h->end, h->base, h->env->parent_fd, "hook", on_end, h);
 }
 
 static void
@@ -494,6 +475,7 @@ hook_run(struct role_env *env)
     for (int i = 0; i < EV_N; i++)
         if (ev[i])
             event_free(ev[i]);
+    role_end_close(&h->end);
     hook_queue_free(&h->queue);
     hook_store_close(&h->store);
     hook_targets_free(h);

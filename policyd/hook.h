@@ -15,6 +15,7 @@
 #include "hook_store.h"
 #include "log.h"
 #include "role.h"
+#include "role_end.h"
 #include "tabline.h"
 
 #define HOOK_BATCH    512 /* rows written at once */
@@ -59,6 +60,7 @@ struct hook {
     uint64_t *removed; /* rows that are done with, still in the store */
     size_t nremoved, removed_cap;
     struct event *commit, *pump, *listener;
+    struct role_end end;
     struct hook_conns conns;
     unsigned nconns;
     struct log_limit full_limit, store_limit, bad_limit;

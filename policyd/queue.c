@@ -11,7 +11,6 @@
 #include "queue.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -99,16 +98,14 @@ on_tick(evutil_socket_t fd, short what, void *ctx)
     pump(r);
 }
 
-/* The parent says nothing: this is its end; or a signal. */
 static void
-on_end(evutil_socket_t fd, short what, void *ctx)
+on_end(void *ctx, int alone)
 {
-    (void)fd;
-    (void)what;
+    (void)alone;
     event_base_loopbreak(((struct queue_role *)ctx)->base);
 }
 
-enum { EV_ASK, EV_REPORT, EV_TICK, EV_PARENT, EV_TERM, EV_INT, EV_N };
+enum { EV_ASK, EV_REPORT, EV_TICK, EV_N };
 
 static int
 events_add(struct queue_role *r, struct event *ev[EV_N])
@@ -118,13 +115,10 @@ events_add(struct queue_role *r, struct event *ev[EV_N])
     ev[EV_ASK] = event_new(r->base, r->ask_fd, EV_READ | EV_PERSIST, on_request, r);
     ev[EV_REPORT] = event_new(r->base, r->helper_fd, EV_READ | EV_PERSIST, on_report, r);
     ev[EV_TICK] = event_new(r->base, -1, EV_PERSIST, on_tick, r);
-    ev[EV_PARENT] = event_new(r->base, r->env->parent_fd, EV_READ | EV_PERSIST, on_end, r);
-    ev[EV_TERM] = evsignal_new(r->base, SIGTERM, on_end, r);
-    ev[EV_INT] = evsignal_new(r->base, SIGINT, on_end, r);
     for (int i = 0; i < EV_N; i++)
         if (!ev[i] || event_add(ev[i], i == EV_TICK ? &tick : NULL) < 0)
             return -1;
-    return 0;
+    return role_end_open(&r->end, r->base, r->env->parent_fd, "queue", on_end, r);
 }
 
 static int
@@ -154,6 +148,7 @@ queue_run_role(struct role_env *env)
     for (int i = 0; i < EV_N; i++)
         if (ev[i])
             event_free(ev[i]);
+    role_end_close(&r->end);
     if (r->base)
         event_base_free(r->base);
     close(r->helper_fd);

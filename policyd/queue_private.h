@@ -9,6 +9,7 @@
 
 #include "queue_figures.h"
 #include "queue_run.h"
+#include "role_end.h"
 
 #define QUEUE_WORK_MAX 128
 #define QUEUE_SAID_MAX 4096 /* of what a program writes beside a list */
@@ -72,6 +73,7 @@ void queue_work_pump(struct queue_role *r, int64_t now);
 struct queue_role {
     struct role_env *env;
     struct event_base *base;
+    struct role_end end;
     int ask_fd, helper_fd;
     uint64_t last_number, last_order;
     struct queue_list list;

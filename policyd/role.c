@@ -30,6 +30,7 @@ static const struct role *const roles[] = {&role_answer, &role_policy, &role_syn
 
 #define EXIT_CONFIGURATION 2
 #define EXIT_TEMPORARY     75
+#define SPARE_FILES        64 /* descriptors for other things than clients */
 
 static void __attribute__((noreturn)) cant_drop(const char *what, const char *name)
 {
@@ -78,6 +79,19 @@ drop_ids(const struct conf *conf)
     errno = EPERM;
     if (setuid(0) == 0 || geteuid() != uid || getegid() != gid)
         cant_drop("verify", conf->user);
+}
+
+unsigned
+role_room_for_clients(int most)
+{
+    unsigned max = (unsigned)most, fit;
+    struct rlimit rl;
+
+    if (getrlimit(RLIMIT_NOFILE, &rl) < 0 || rl.rlim_cur == RLIM_INFINITY ||
+        rl.rlim_cur >= (rlim_t)max + SPARE_FILES)
+        return max;
+    fit = rl.rlim_cur > 2 * SPARE_FILES ? (unsigned)rl.rlim_cur - SPARE_FILES : SPARE_FILES;
+    return fit < max ? fit : max;
 }
 
 void

@@ -39,6 +39,8 @@ extern const struct role role_answer, role_policy, role_sync, role_control, role
 
 /* Set user and groups as configured, no_new_privs, no core; log and exit when it can't. */
 void role_drop(const struct role_env *env);
+/* How many clients, up to most, the limit of open files leaves room for. */
+unsigned role_room_for_clients(int most);
 
 /*
  * One message each way on parent_fd, a word: control sends "sweep-accept" when an

@@ -13,16 +13,13 @@
 #include "serve.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
 #define ACCEPT_BATCH 16 /* at once, so that workers share */
-#define SPARE_FILES  64 /* descriptors for other things than clients */
 #define LINGER_TICKS 1  /* so long ending goes on answering */
 #define DRAIN_TICKS  4  /* and then waits for half requests and slow readers */
 
@@ -145,28 +142,10 @@ on_tick(evutil_socket_t fd, short what, void *ctx)
 }
 
 static void
-on_end(evutil_socket_t fd, short what, void *ctx)
+on_end(void *ctx, int alone)
 {
-    struct worker *w = ctx;
-
-    (void)fd;
-    (void)what;
-    drain_begin(w);
-}
-
-/* The parent says nothing to us; what can be read is its end. */
-static void
-on_parent(evutil_socket_t fd, short what, void *ctx)
-{
-    struct worker *w = ctx;
-    char buf[ROLE_MESSAGE_MAX];
-    ssize_t n = read(fd, buf, sizeof(buf));
-
-    if (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR)))
-        return;
-    event_del(w->parent);
-    log_notice("the parent is gone, so this worker ends");
-    on_end(fd, what, w);
+    (void)alone;
+    drain_begin(ctx);
 }
 
 /* --- set-up --- */
@@ -174,15 +153,12 @@ on_parent(evutil_socket_t fd, short what, void *ctx)
 static unsigned
 room_for_clients(const struct conf *conf)
 {
-    unsigned max = (unsigned)conf->answer.max_connections;
-    struct rlimit rl;
+    unsigned room = role_room_for_clients(conf->answer.max_connections);
 
-    if (getrlimit(RLIMIT_NOFILE, &rl) < 0 || rl.rlim_cur == RLIM_INFINITY ||
-        rl.rlim_cur >= (rlim_t)max + SPARE_FILES)
-        return max;
-    max = rl.rlim_cur > 2 * SPARE_FILES ? (unsigned)rl.rlim_cur - SPARE_FILES : SPARE_FILES;
-    log_warning("answer.max_connections is more than the limit of open files allows using=%u", max);
-    return max;
+    if (room < (unsigned)conf->answer.max_connections)
+        log_warning("answer.max_connections is more than the limit of open files allows using=%u",
+                    room);
+    return room;
 }
 
 static struct event_base *
@@ -202,7 +178,7 @@ make_base(void)
 static int
 open_worker(struct worker *w, struct role_env *env)
 {
-    struct event **all[] = {&w->listener, &w->parent, &w->ends[0], &w->ends[1], &w->timer};
+    struct event **all[] = {&w->listener, &w->timer};
 
     w->tick_fd = w->park_fd = -1;
     w->env = env;
@@ -215,9 +191,6 @@ open_worker(struct worker *w, struct role_env *env)
     if (!w->base || !w->maps)
         return -1;
     w->listener = event_new(w->base, env->listen_fd[0], EV_READ | EV_PERSIST, on_client, w);
-    w->parent = event_new(w->base, env->parent_fd, EV_READ | EV_PERSIST, on_parent, w);
-    w->ends[0] = evsignal_new(w->base, SIGTERM, on_end, w);
-    w->ends[1] = evsignal_new(w->base, SIGINT, on_end, w);
     w->tick_fd = open_tick();
     if (w->tick_fd < 0)
         return -1;
@@ -225,19 +198,22 @@ open_worker(struct worker *w, struct role_env *env)
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
         if (!*all[i] || event_add(*all[i], NULL) < 0)
             return -1;
+    if (role_end_open(&w->end, w->base, env->parent_fd, "this worker", on_end, w) < 0)
+        return -1;
     return park_open(w);
 }
 
 static void
 close_worker(struct worker *w)
 {
-    struct event *all[] = {w->listener, w->parent, w->ends[0], w->ends[1], w->timer};
+    struct event *all[] = {w->listener, w->timer};
 
     while (w->base && conn_close_oldest(w))
         ;
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
         if (all[i])
             event_free(all[i]);
+    role_end_close(&w->end);
     park_close(w);
     if (w->tick_fd >= 0)
         close(w->tick_fd);

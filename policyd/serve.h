@@ -16,6 +16,7 @@
 #include "log.h"
 #include "maps.h"
 #include "role.h"
+#include "role_end.h"
 
 #define SERVE_TICK_MS  500
 #define SERVE_IN_MAX   65536 /* bytes read at once; the longest request fits several times */
@@ -69,7 +70,8 @@ struct worker {
     struct role_env *env;
     struct board *board;
     struct event_base *base;
-    struct event *listener, *timer, *ends[2], *parent;
+    struct event *listener, *timer;
+    struct role_end end;
     struct maps *maps;
     struct conn_list list[CONN_STATES];
     unsigned nconns, max_conns, nparked;
