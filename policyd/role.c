@@ -1,17 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * role: how a child process of policyd begins and gives up its privileges.
+ * role: how a child process of policyd begins and gives up its privileges (lib/privileges.h).
  *
- * The one function that drops them stands here. What was asked for is verified
- * afterwards; a role that can't drop does not run. Started by an ordinary user
- * there is nothing to drop, and the role runs as that user.
+ * Promises: a role that can't drop them does not run. Started by an ordinary user there is nothing to drop,
+ * and the role runs as that user.
  */
 #include "role_start.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +19,7 @@
 #include <unistd.h>
 
 #include "log.h"
+#include "privileges.h"
 #include "sandbox.h"
 
 static const struct role *const roles[] = {&role_answer, &role_policy, &role_sync, &role_control,
@@ -31,13 +29,6 @@ static const struct role *const roles[] = {&role_answer, &role_policy, &role_syn
 #define EXIT_CONFIGURATION 2
 #define EXIT_TEMPORARY     75
 #define SPARE_FILES        64 /* descriptors for other things than clients */
-
-static void __attribute__((noreturn)) cant_drop(const char *what, const char *name)
-{
-    log_error("can't give up privileges, so this role does not run step=%s name=%s error=\"%s\"",
-              what, name, strerror(errno));
-    exit(EXIT_CONFIGURATION);
-}
 
 /* As many descriptors as the kernel gives us: each client holds one. */
 static void
@@ -50,35 +41,6 @@ raise_nofile(void)
     rl.rlim_cur = rl.rlim_max;
     if (setrlimit(RLIMIT_NOFILE, &rl) < 0)
         log_warning("can't raise the limit of open files error=\"%s\"", strerror(errno));
-}
-
-static void
-drop_ids(const struct conf *conf)
-{
-    const struct passwd *pw;
-    const struct group *gr;
-    gid_t gid;
-    uid_t uid;
-
-    errno = ENOENT;
-    if (!(pw = getpwnam(conf->user)))
-        cant_drop("user", conf->user);
-    uid = pw->pw_uid;
-    errno = ENOENT;
-    if (!(gr = getgrnam(conf->group)))
-        cant_drop("group", conf->group);
-    gid = gr->gr_gid;
-    if (uid == 0)
-        return; /* user = "root": the administrator's own wish */
-    if (setgroups(1, &gid) < 0)
-        cant_drop("setgroups", conf->group);
-    if (setresgid(gid, gid, gid) < 0)
-        cant_drop("setgid", conf->group);
-    if (setresuid(uid, uid, uid) < 0)
-        cant_drop("setuid", conf->user);
-    errno = EPERM;
-    if (setuid(0) == 0 || geteuid() != uid || getegid() != gid)
-        cant_drop("verify", conf->user);
 }
 
 unsigned
@@ -97,14 +59,13 @@ role_room_for_clients(int most)
 void
 role_drop(const struct role_env *env)
 {
-    const struct rlimit no_core = {0, 0};
+    char error[256];
 
     raise_nofile();
-    setrlimit(RLIMIT_CORE, &no_core);
-    if (geteuid() == 0)
-        drop_ids(env->conf);
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-        cant_drop("no_new_privs", env->conf->user);
+    if (privileges_drop(env->conf->user, env->conf->group, error, sizeof error) < 0) {
+        log_error("can't give up privileges, so this role does not run error=\"%s\"", error);
+        exit(EXIT_CONFIGURATION);
+    }
     /* A change of user cleared it. The end of parent_fd tells as well, also of a death before this. */
     prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0);
 }
