@@ -2,8 +2,7 @@
 /*
  * hook_run: the helper that runs commands, and the role's end of the socket to it.
  *
- * The helper forks a watcher for each event; that starts the command in a process group of
- * its own, waits for it no longer than hook.timeout, ends the group, and tells the role what came of it.
+ * The helper has a command run and watched for each event (program.h), no longer than hook.timeout.
  * Exit 0: taken; 64 and 65 (usage, data, see sysexits.h): refused for good; all else, also a signal, and
  * a program that is not there: to be tried again. Nobody survives the role: when the
  * socket ends, the helper does, and what still runs has its time-out.
@@ -16,7 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -30,11 +28,6 @@
 struct order {
     uint64_t seq;
     uint32_t command_n, event_n;
-};
-
-struct report {
-    uint64_t seq;
-    int status; /* as of waitpid; -1: its time was up, or it could not be started */
 };
 
 #define ORDER_MAX (sizeof(struct order) + 1025 + HOOK_EVENT_MAX)
@@ -57,104 +50,67 @@ event_pipe(const char *event, size_t n)
     return fd[0];
 }
 
-static void __attribute__((noreturn)) become(char **words, int input)
-{
-    static char path[] = "PATH=/usr/local/bin:/usr/bin:/bin", lang[] = "LC_ALL=C.UTF-8";
-    char *environment[] = {path, lang, NULL};
-    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-
-    setpgid(0, 0);
-    signal(SIGPIPE, SIG_DFL);
-    signal(SIGHUP, SIG_DFL);
-    signal(SIGCHLD, SIG_DFL);
-    if (chdir("/") == 0 && null >= 0 && dup2(input, 0) == 0 && dup2(null, 1) == 1 &&
-        dup2(null, 2) == 2)
-        execve(words[0], words, environment);
-    _exit(127);
-}
+/* What a watcher has to do. */
+struct job {
+    const char *command, *event;
+    size_t n;
+    int timeout_s;
+};
 
 static int
-run(const char *command, const char *event, size_t n, int timeout_s)
+run(void *ctx)
 {
+    static const char *const environment[] = {"PATH=/usr/local/bin:/usr/bin:/bin", "LC_ALL=C.UTF-8",
+                                              NULL};
+    const struct job *j = ctx;
     char buf[16384], *words[HOOK_ARGS + 1];
-    int input = event_pipe(event, n), status;
-    pid_t pid;
+    struct program p = {(const char *const *)words, environment, -1, -1, -1, NULL};
 
-    if (input < 0)
-        return -1;
-    if (hook_args(command, event, n, buf, sizeof buf, words) < 0) {
-        close(input);
+    if (hook_args(j->command, j->event, j->n, buf, sizeof buf, words) < 0)
         return EXIT_USAGE << 8;
-    }
-    pid = fork();
-    if (pid == 0)
-        become(words, input);
-    close(input);
-    if (pid < 0)
-        return -1;
-    setpgid(pid, pid);
-    status = program_wait(pid, timeout_s);
-    return status;
+    p.in = event_pipe(j->event, j->n);
+    return p.in < 0 ? -1 : program_run(&p, j->timeout_s);
 }
 
 /* --- in the helper --- */
 
 static void
-carry_out(int fd, const char *message, size_t size, int timeout_s)
+carry_out(const char *message, size_t size, int timeout_s)
 {
-    struct report report;
     struct order o;
-    pid_t pid;
+    struct job job;
 
     if (size < sizeof o)
         return;
     memcpy(&o, message, sizeof o);
-    report = (struct report){o.seq, -1};
-    pid = size == sizeof o + o.command_n + o.event_n ? fork() : -1;
-    if (pid == 0) {
-        signal(SIGCHLD, SIG_DFL);
-        report.status =
-            run(message + sizeof o, message + sizeof o + o.command_n, o.event_n, timeout_s);
+    if (size != sizeof o + o.command_n + o.event_n) {
+        program_tell(o.seq, -1);
+        return;
     }
-    if (pid <= 0)
-        (void)!send(fd, &report, sizeof report, MSG_NOSIGNAL);
-    if (pid == 0)
-        _exit(0);
+    message += sizeof o;
+    job = (struct job){message, message + o.command_n, o.event_n, timeout_s};
+    program_watch(o.seq, run, &job);
 }
 
-static void __attribute__((noreturn)) help(int fd, const struct role_env *env)
+static void
+help(int fd, const struct role_env *env)
 {
     static char message[ORDER_MAX];
     ssize_t n;
 
     role_drop(env);
-    prctl(PR_SET_NAME, "postroad-run", 0, 0, 0);
+    program_settle(fd, "postroad-run");
     signal(SIGCHLD, SIG_IGN); /* nobody waits for the watchers */
-    if (fd != 3)
-        dup3(fd, 3, O_CLOEXEC);
-    close_range(4, ~0u, 0);
-    while ((n = recv(3, message, sizeof message, 0)) > 0 || (n < 0 && errno == EINTR))
+    while ((n = recv(PROGRAM_SOCKET, message, sizeof message, 0)) > 0 || (n < 0 && errno == EINTR))
         if (n > 0)
-            carry_out(3, message, (size_t)n, env->conf->hook.timeout);
+            carry_out(message, (size_t)n, env->conf->hook.timeout);
     _exit(0);
 }
 
 int
 hook_run_helper(const struct role_env *env)
 {
-    int fd[2];
-    pid_t pid;
-
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fd) < 0)
-        return -1;
-    pid = fork();
-    if (pid == 0)
-        help(fd[1], env);
-    close(fd[1]);
-    if (pid > 0)
-        return fd[0];
-    close(fd[0]);
-    return -1;
+    return program_helper(help, env);
 }
 
 /* --- in the role --- */
@@ -199,8 +155,8 @@ on_report(evutil_socket_t fd, short what, void *ctx)
 {
     struct hook_runner *r = ctx;
     struct running *one;
-    struct report report;
-    ssize_t n = recv(fd, &report, sizeof report, MSG_DONTWAIT);
+    struct program_report report;
+    ssize_t n = recv(fd, &report, sizeof report, MSG_DONTWAIT | MSG_TRUNC);
 
     (void)what;
     if (n == 0) {
@@ -211,7 +167,7 @@ on_report(evutil_socket_t fd, short what, void *ctx)
     if (n != (ssize_t)sizeof report)
         return;
     TAILQ_FOREACH(one, &r->all, link)
-    if (one->seq == report.seq)
+    if (one->seq == report.number)
         break;
     if (one)
         landed(r, one, report.status);

@@ -67,7 +67,7 @@ static void
 on_report(evutil_socket_t fd, short what, void *ctx)
 {
     struct queue_role *r = ctx;
-    struct queue_report report;
+    struct program_report report;
     ssize_t n = recv(fd, &report, sizeof report, MSG_DONTWAIT | MSG_TRUNC);
 
     (void)what;

@@ -132,7 +132,7 @@ queue_job_start(struct queue_job *j, enum queue_program program, const char *que
 }
 
 void
-queue_job_report(struct queue_job *j, const struct queue_report *report)
+queue_job_report(struct queue_job *j, const struct program_report *report)
 {
     if (j->number == 0 || j->number != report->number)
         return;

@@ -32,7 +32,7 @@ struct queue_job {
 
 /* 0, or -1 (errno): it does not run, and done is not called. */
 int queue_job_start(struct queue_job *j, enum queue_program program, const char *queue_id);
-void queue_job_report(struct queue_job *j, const struct queue_report *report);
+void queue_job_report(struct queue_job *j, const struct program_report *report);
 /* Give up one whose report does not come. */
 void queue_job_tick(struct queue_job *j, int64_t now);
 void queue_job_forget(struct queue_job *j);

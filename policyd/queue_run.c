@@ -2,20 +2,17 @@
 /*
  * queue_run: the helper, and the role's end of the socket to it.
  *
- * The helper forks a watcher for each order; that starts the program in a process group of its own and
- * ends it when its time is up. Promises: no shell, no environment but a locale, no descriptors but those
- * for its output, no argument but one checked queue id; never more than RUNNING_MAX at once. It ends with
- * the role. Must not read the queue, or anything a program wrote: the role does, without privileges.
+ * The helper has each order watched (program.h). Promises: no shell, no environment but a locale, no
+ * descriptors but those for its output, no argument but one checked queue id; never more than RUNNING_MAX
+ * at once. It ends with the role. Must not read the queue, or anything a program wrote: the role does,
+ * without privileges.
  */
 #include "queue_run.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -57,40 +54,25 @@ arguments(const struct conf *conf, const struct queue_order *o, const char *argv
     argv[n] = NULL;
 }
 
-static void __attribute__((noreturn))
-become(const struct conf *conf, const struct queue_order *o, int out, int err)
-{
-    static char lang[] = "LC_ALL=C";
-    char *environment[] = {lang, NULL};
-    const char *argv[ARGS_MAX + 1];
-    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-
-    setpgid(0, 0);
-    signal(SIGPIPE, SIG_DFL);
-    signal(SIGHUP, SIG_DFL);
-    signal(SIGTERM, SIG_DFL);
-    arguments(conf, o, argv);
-    if (o->program != PROGRAM_RELEASE && o->program != PROGRAM_DELETE && queue_rights_lower() < 0)
-        _exit(126);
-    if (null >= 0 && dup2(null, 0) == 0 && dup2(out, 1) == 1 && dup2(err, 2) == 2)
-        execve(argv[0], (char **)(uintptr_t)argv, environment);
-    dprintf(err, "%s: %s\n", argv[0], strerror(errno));
-    _exit(127);
-}
+/* What a watcher has to do. */
+struct job {
+    const struct conf *conf;
+    const struct queue_order *order;
+    int out, err;
+};
 
 static int
-run(const struct conf *conf, const struct queue_order *o, int out, int err)
+run(void *ctx)
 {
-    pid_t pid = fork();
+    static const char *const environment[] = {"LC_ALL=C", NULL};
+    const struct job *j = ctx;
+    const char *argv[ARGS_MAX + 1];
+    struct program p = {argv, environment, -1, j->out, j->err, NULL};
 
-    if (pid == 0)
-        become(conf, o, out, err);
-    close(out);
-    close(err);
-    if (pid < 0)
-        return -1;
-    setpgid(pid, pid);
-    return program_wait(pid, conf->queue.timeout);
+    if (j->order->program != PROGRAM_RELEASE && j->order->program != PROGRAM_DELETE)
+        p.lower = queue_rights_lower;
+    arguments(j->conf, j->order, argv);
+    return program_run(&p, j->conf->queue.timeout);
 }
 
 /* --- in the helper --- */
@@ -108,17 +90,14 @@ is_order(struct queue_order *o)
 }
 
 static void
-carry_out(int fd, const struct conf *conf, struct queue_order *o, int out, int err)
+carry_out(const struct conf *conf, struct queue_order *o, int out, int err)
 {
-    struct queue_report report = {.number = o->number, .status = -1};
-    pid_t pid = is_order(o) ? fork() : -1;
+    struct job job = {conf, o, out, err};
 
-    if (pid == 0)
-        report.status = run(conf, o, out, err);
-    if (pid <= 0)
-        (void)!send(fd, &report, sizeof report, MSG_NOSIGNAL);
-    if (pid == 0)
-        _exit(0);
+    if (is_order(o))
+        program_watch(o->number, run, &job);
+    else
+        program_tell(o->number, -1);
 }
 
 /* The two descriptors that came along: 0, or -1 and none is left open. */
@@ -181,28 +160,26 @@ reap(int running)
     return running;
 }
 
-static void __attribute__((noreturn)) help(int fd, const struct role_env *env)
+static void
+help(int fd, const struct role_env *env)
 {
     const struct rlimit few = {64, 64}, no_core = {0, 0};
     struct queue_order o;
     int out_err[2], running = 0, rc;
     char error[256] = "no way to /";
 
-    prctl(PR_SET_NAME, "postroad-super", 0, 0, 0);
+    program_settle(fd, "postroad-super");
     setrlimit(RLIMIT_CORE, &no_core);
     setrlimit(RLIMIT_NOFILE, &few);
-    if (fd != 3)
-        dup3(fd, 3, O_CLOEXEC);
-    close_range(4, ~0u, 0);
     if (chdir("/") < 0 || queue_rights_keep(env->conf, error, sizeof error) < 0) {
         log_error("can't give up privileges, so nothing is done to the queue error=\"%s\"", error);
         _exit(1);
     }
-    while ((rc = next_order(3, &o, out_err)) >= 0) {
+    while ((rc = next_order(PROGRAM_SOCKET, &o, out_err)) >= 0) {
         if (rc == 0)
             continue;
         running = reap(running);
-        carry_out(3, env->conf, &o, out_err[0], out_err[1]);
+        carry_out(env->conf, &o, out_err[0], out_err[1]);
         running++;
         close(out_err[0]);
         close(out_err[1]);
@@ -213,19 +190,7 @@ static void __attribute__((noreturn)) help(int fd, const struct role_env *env)
 int
 queue_run_helper(const struct role_env *env)
 {
-    int fd[2];
-    pid_t pid;
-
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fd) < 0)
-        return -1;
-    pid = fork();
-    if (pid == 0)
-        help(fd[1], env);
-    close(fd[1]);
-    if (pid > 0)
-        return fd[0];
-    close(fd[0]);
-    return -1;
+    return program_helper(help, env);
 }
 
 /* --- in the role --- */

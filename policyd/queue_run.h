@@ -10,6 +10,7 @@
 #ifndef POSTROAD_QUEUE_RUN_H
 #define POSTROAD_QUEUE_RUN_H
 
+#include "program.h"
 #include "queue.h"
 #include "role.h"
 
@@ -20,11 +21,6 @@ struct queue_order {
     uint64_t number;
     enum queue_program program;
     char queue_id[QUEUE_ID_MAX + 1]; /* "" for a list */
-};
-
-struct queue_report {
-    uint64_t number;
-    int status; /* as of waitpid; -1: its time was up, or it could not be started */
 };
 
 /* Make the helper; before role_drop. The socket to it, or -1 (errno). */
