@@ -82,14 +82,17 @@ read_all(int fd, char *out, size_t cap)
 struct origin {
     const uid_t *uid; /* two that it may belong to */
     int64_t changed_ms;
+    int is_others;
 };
 
 static int
 is_theirs(const struct stat *st, struct origin *o)
 {
-    if (o)
-        o->changed_ms = (int64_t)st->st_ctim.tv_sec * 1000 + st->st_ctim.tv_nsec / 1000000;
-    return !o || (st->st_nlink == 1 && (st->st_uid == o->uid[0] || st->st_uid == o->uid[1]));
+    if (!o)
+        return 1;
+    o->changed_ms = (int64_t)st->st_ctim.tv_sec * 1000 + st->st_ctim.tv_nsec / 1000000;
+    o->is_others = st->st_uid != o->uid[0] && st->st_uid != o->uid[1];
+    return !o->is_others && st->st_nlink == 1;
 }
 
 /* malloc'd; NULL and errno, ENOENT only when the file is not there. o NULL: it is our own. */
@@ -159,11 +162,11 @@ int
 held_record_peek(int drop, const char *id, const uid_t uid[2], struct held_record *r,
                  int64_t *changed_ms_r, char *error, size_t error_n)
 {
-    struct origin o = {uid, 0};
+    struct origin o = {uid, 0, 0};
     int rc = read_record(drop, id, &o, r, error, error_n);
 
     *changed_ms_r = o.changed_ms;
-    return rc;
+    return rc < 0 && o.is_others ? -2 : rc;
 }
 
 static int

@@ -61,7 +61,8 @@ int held_drop(int folder, char *error, size_t error_n);
 int held_record_drop(int drop, const struct held_record *r, char *error, size_t error_n);
 /*
  * Read one there, believing nothing: a file of nobody else's but of uid's or uid2's, with no other name. 1
- * with when its inode was changed last (wall clock, which its owner can't set); 0; -1 and error.
+ * with when its inode was changed last (wall clock, which its owner can't set); 0; -1 and error; -2 and error:
+ * it is somebody else's, who may be one of the two after the next change of the configuration.
  */
 int held_record_peek(int drop, const char *id, const uid_t uid[2], struct held_record *r,
                      int64_t *changed_ms_r, char *error, size_t error_n);

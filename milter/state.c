@@ -143,7 +143,7 @@ open_figures(int top, const struct milter_user *u)
 
     if (fd < 0 || renameat2(top, FLOW_FILE_BEFORE, fd, FLOW_FILE, RENAME_NOREPLACE) < 0 || !u)
         return fd;
-    o = (struct owner){.uid = u->uid, .was = u->daemon_uid, .gid = u->gid};
+    o = (struct owner){.uid = u->uid, .was = u->daemon_uid, .gid = gid};
     give_file(fd, FLOW_FILE, &o);
     return fd;
 }

@@ -132,8 +132,11 @@ take_over(struct held *h, const char *id)
     const char *why;
     int rc = held_record_peek(h->drop, id, theirs, r, &changed_ms, error, sizeof error);
 
-    if (rc < 0)
+    if (rc == -1)
         refuse(h, id, error);
+    if (rc == -2)
+        complain(h, id,
+                 "it is none of milter.user's; restart postroad-policyd, which may know another");
     if (rc <= 0)
         return 0;
     if ((why = wrong(h, r, changed_ms))) {
