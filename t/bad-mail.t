@@ -213,10 +213,10 @@ sub killed {
     my $s = dial();
     $s->say($_) for "MAIL FROM:<$guest>", "RCPT TO:<$lina>", 'DATA';
     $s->raw("Subject: killed\r\n\r\nx\r\n.\r\n");
-    $lab->wait_for('the milter has counted it', 30, sub { records() == $n + 1 });
+    $lab->wait_for('the milter has counted it', 60, sub { records() == $n + 1 });
     my @pid = $lab->processes_at('hebei', qr/^$program /);
     $lab->run('hebei', 'kill', '-KILL', @pid);
-    $lab->wait_for("$program is gone", 30, sub { !grep { -d "$root/proc/$_" } @pid });
+    $lab->wait_for("$program is gone", 60, sub { !grep { -d "$root/proc/$_" } @pid });
     $lab->run('hebei', qw(rm /run/lab/hang));
     my $reply = $s->reply;
     $s->drop;

@@ -37,8 +37,8 @@ sub configure {
     $lab->run($site, 'sh', '-c', 'echo \'cold: { dir = "/var/lib/postroad/cold"; };\' >>/etc/postroad/postroad.conf');
     $lab->daemon('stop',  $site, 'policyd');
     $lab->daemon('start', $site, 'policyd');
-    $lab->wait_for("tables at $site", 20, sub { $lab->try($site, qw(postmap -q corp.example lmdb:/var/lib/postroad/cold/domain)) });
-    $lab->wait_for("people at $site", 20,
+    $lab->wait_for("tables at $site", 60, sub { $lab->try($site, qw(postmap -q corp.example lmdb:/var/lib/postroad/cold/domain)) });
+    $lab->wait_for("people at $site", 60,
         sub { $lab->try($site, qw(postmap -q bob@corp.example lmdb:/var/lib/postroad/cold/alias)) });
     $lab->run($site, 'postconf', '-e', map { "$_ = lmdb:/var/lib/postroad/cold/$map{$_}, socketmap:unix:postroad/map:$map{$_}" } keys %map);
     $lab->run($site, qw(postfix reload));
@@ -62,7 +62,7 @@ case 'with policyd: a list, by the socket', sub {
 sub crash_all {
     my ($site) = @_;
     $lab->daemon('crash', $site, 'policyd');
-    return $lab->wait_for("no policyd at $site", 20, sub { !$lab->processes_at($site, qr/^postroad-policyd/) });
+    return $lab->wait_for("no policyd at $site", 60, sub { !$lab->processes_at($site, qr/^postroad-policyd/) });
 }
 
 ok(crash_all('hebei'), 'hebei has no policyd at all');

@@ -58,7 +58,7 @@ sub changed { my ($uid, $where, $attribute, $value) = @_; return "dn: uid=$uid,$
 sub says {
     my ($site, $map, $address, $like) = @_;
     my $got = '';
-    eval { $lab->wait_for('', 30, sub { ($got = lookup($site, $map, $address)) =~ $like }) }
+    eval { $lab->wait_for('', 60, sub { ($got = lookup($site, $map, $address)) =~ $like }) }
         or die "$site: $map $address: $got, should be $like\n";
     return "$site: $map $address: $got";
 }
@@ -100,7 +100,7 @@ case 'slapd hangs: known addresses are served, unknown ones may wait', sub {
     my ($pid) = $lab->processes_at('hebei', qr/^slapd /);
     $lab->run('hebei', 'kill', '-STOP', $pid);
     my @happened = afterwards(sub { $lab->run('hebei', 'kill', '-CONT', $pid); $lab->await_directory(keys %other) }, sub {
-        $lab->wait_for('it is noticed', 30, sub { lookup('hebei', 'mailbox', 'nobody@corp.example') =~ /exit 75/ });
+        $lab->wait_for('it is noticed', 60, sub { lookup('hebei', 'mailbox', 'nobody@corp.example') =~ /exit 75/ });
         return (
             $lab->found_in(post_outside($lab, 'alice@corp.example', $mx{hebei}), 'hebei alice@corp.example'),
             $lab->found_in(post_outside($lab, 'bob@corp.example', $mx{hebei}), 'shandong bob@corp.example'),

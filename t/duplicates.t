@@ -29,7 +29,7 @@ sub log_of { return Inside::slurp($lab->root($_[0]) . '/var/log/postroad.log') }
 sub told {
     my ($site, $what, $of) = @_;
     my @last;
-    $lab->wait_for("$site tells of $of", 20, sub {
+    $lab->wait_for("$site tells of $of", 60, sub {
         my $log = log_of($site);
         @last = ();
         while ($log =~ /$what/g) { @last = ($1, $2, $3) if $1 eq $of }
@@ -52,7 +52,7 @@ $lab->modify('hebei', person('twice1', "mail: $address"));
 select undef, undef, undef, 1.1; # createTimestamp counts whole seconds
 $lab->modify('shandong', person('twice2', 'mail: twice2@corp.example', "postroadAlias: $address"));
 for my $site (@sites) {
-    $lab->wait_for("$site knows its own", 20, sub { $lab->try($site, qw(postroad lookup mailbox), $address) });
+    $lab->wait_for("$site knows its own", 60, sub { $lab->try($site, qw(postroad lookup mailbox), $address) });
     is(status($site)->{duplicates}{count}, 0, "$site: each site knows of one");
 }
 $lab->heal;
@@ -107,7 +107,7 @@ is($moving->{list}[0]{mail}, 'frank@corp.example', 'and it is named');
 like($lab->run('hebei', qw(postroad status)), qr/^  \* 1 account is in state moving, its mail waits:\n    frank\@corp\.example/m,
     'status shows it');
 $lab->modify('hebei', "dn: uid=frank,ou=hr,dc=corp.example,ou=domains,o=corp\nchangetype: modify\ndelete: postroadState\n");
-$lab->wait_for('nobody is moving any more', 20, sub { status('shandong')->{moving}{count} == 0 });
+$lab->wait_for('nobody is moving any more', 60, sub { status('shandong')->{moving}{count} == 0 });
 unlike($lab->run('shandong', qw(postroad status)), qr/moving/, 'and nobody is, when he has moved');
 
 $lab->down;

@@ -30,7 +30,7 @@ sub change {
 # Wait until what Postfix is told of her is like this.
 sub await_alias {
     my ($like) = @_;
-    $lab->wait_for("alias is $like", 30, sub {
+    $lab->wait_for("alias is $like", 60, sub {
         my $said = join '', Inside::must($lab->at('hebei', 'sh', '-c', "postroad lookup alias $alice 2>&1; :"));
         return $said =~ $like;
     });
@@ -63,7 +63,7 @@ await_alias(qr/^(?!.*guest\@outside)/s);
 change($dn, 'add: postroadLimit', 'postroadLimit: recipients/message 1', 'postroadLimit: recipients/hour 2');
 my %as = (site => 'hebei', from => $alice, login => $alice, password => 'sample-alice');
 my $sent;
-$lab->wait_for('the limit holds', 30, sub { $sent = $lab->send(%as, to => [ $lina, $bob ]); !$sent->{accepted} });
+$lab->wait_for('the limit holds', 60, sub { $sent = $lab->send(%as, to => [ $lina, $bob ]); !$sent->{accepted} });
 like($sent->{dialog}, qr{^S: 554 5\.5\.3 .*recipients/message 1}m, 'two recipients are too many');
 my @members = split /, /, $lab->run('hebei', qw(postroad lookup alias all@corp.example));
 cmp_ok(scalar(@members), '>', 2, 'a list of several');

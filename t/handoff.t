@@ -34,7 +34,7 @@ sub case {
 
 sub await_transport {
     my ($site, $to, $like) = @_;
-    $lab->wait_for("$site sends $to by $like", 20, sub { $lab->run($site, qw(postroad lookup transport), $to) =~ $like });
+    $lab->wait_for("$site sends $to by $like", 60, sub { $lab->run($site, qw(postroad lookup transport), $to) =~ $like });
     return;
 }
 
@@ -48,7 +48,7 @@ sub attempts {
 # Three times the other site says no; it never has the message, and the first one still does.
 sub refused_again {
     my ($site, $mark, $to, $text) = @_;
-    $lab->wait_for("$site tried three times", 30, sub { attempts($site, $mark, $to, $text) >= 3 });
+    $lab->wait_for("$site tried three times", 60, sub { attempts($site, $mark, $to, $text) >= 3 });
     die "$other{$site} took it\n" if grep { $_->{to} eq $to } $lab->deliveries($other{$site}, $mark);
     my ($last) = reverse attempts($site, $mark, $to, $text);
     die "it is not in the queue of $site\n" if !grep { $_ eq $last->{id} } $lab->queued($site);

@@ -71,7 +71,7 @@ sub ask_unknown {
 sub answer_unknown {
     my ($s) = @_;
     my $got = '';
-    my $end = time + 5;
+    my $end = time + 30;
     while ($s && $got !~ /,\z/ && time < $end) {
         next unless IO::Select->new($s)->can_read(0.5);
         sysread($s, $got, 65536, length $got) or last;

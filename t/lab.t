@@ -41,7 +41,7 @@ sub below {
 
 sub gone {
     my ($what, @pids) = @_;
-    my $good = eval { Inside::wait_for('they are gone', 10, sub { !grep { -d "/proc/$_" } @pids }) };
+    my $good = eval { Inside::wait_for('they are gone', 60, sub { !grep { -d "/proc/$_" } @pids }) };
     ok($good, "$what: all " . @pids . ' processes are gone');
     return;
 }

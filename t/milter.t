@@ -88,13 +88,13 @@ $id = post(to => ['all@corp.example'], login => $alice);
 is_deeply(counted($id), ["local $alice sales 1"], 'a list is one recipient where the message comes in');
 
 $lab->run('hebei', 'sh', '-c', "echo hello | sendmail -f $alice $guest");
-$lab->wait_for('a message without SMTP', 20, sub { grep { $_->{direction} eq 'outbound' && $_->{bytes} < 200 } records() });
+$lab->wait_for('a message without SMTP', 60, sub { grep { $_->{direction} eq 'outbound' && $_->{bytes} < 200 } records() });
 my ($local) = grep { $_->{direction} eq 'outbound' && $_->{bytes} < 200 } records();
 is("$local->{login}|$local->{account} $local->{department}", "|$alice sales", 'without SMTP: counted by the envelope');
 
 $id = queue_of($lab->send(site => 'shandong', from => $bob, to => $lina, login => $bob, password => 'sample-bob'));
 my @transit;
-$lab->wait_for('what bob sent arrives', 30, sub { @transit = grep { $_->{direction} eq 'transit' } records() });
+$lab->wait_for('what bob sent arrives', 60, sub { @transit = grep { $_->{direction} eq 'transit' } records() });
 is(@transit . " $transit[0]{account}", '1 ', 'what the other site hands over is in transit, and nobody\'s');
 
 # --- the trace ---
@@ -109,7 +109,7 @@ sub forge {
     return $lab->run('outside', 'perl', '-e', $script, $text, join("\r\n", @headers, "Subject: $mark", '', $mark));
 }
 like(forge('trace-1', 'Postroad-Trace: site=shandong; id=FORGED1', 'X: y', 'POSTROAD-TRACE: two', 'Postroad-trace: three'), qr/^250 /, 'forged traces');
-$lab->wait_for('it arrives at both sites', 30, sub { $lab->mailbox('hebei', $lina, 'trace-1') && $lab->mailbox('shandong', $bob, 'trace-1') });
+$lab->wait_for('it arrives at both sites', 60, sub { $lab->mailbox('hebei', $lina, 'trace-1') && $lab->mailbox('shandong', $bob, 'trace-1') });
 my ($one) = $lab->mailbox('hebei', $lina, 'trace-1');
 my $here = traces($one);
 like("@$here", qr/^site=hebei; id=\w+; time$/, 'are taken away, ours is there');
@@ -119,7 +119,7 @@ $lab->run('shandong', 'postconf', '-P', '2525/inet/milter_macro_daemon_name=hand
 $lab->daemon('start', 'shandong', 'milter');
 $lab->run('shandong', qw(postfix reload));
 like(forge('trace-2', 'Postroad-Trace: forged'), qr/^250 /, 'with a milter there');
-$lab->wait_for('it arrives', 30, sub { $lab->mailbox('shandong', $bob, 'trace-2') });
+$lab->wait_for('it arrives', 60, sub { $lab->mailbox('shandong', $bob, 'trace-2') });
 my ($three) = $lab->mailbox('shandong', $bob, 'trace-2');
 like(join(' | ', @{ traces($three) }), qr/^site=shandong; id=\w+; time \| site=hebei; id=\w+; time$/, 'each site has one line, the last on top');
 my $so_far = records();
@@ -141,7 +141,7 @@ restart('state_dir = "/var/lib/other"; accounting: { dir = "/var/lib/postroad/ac
 $id = post(to => $lina);
 is_deeply(counted($id), ['unknown   1'], 'no mirror: mail goes on, and its way is unknown');
 $lab->run('hebei', qw(ln -s /var/lib/postroad/mirror /var/lib/other/mirror));
-$lab->wait_for('the mirror is read', 20, sub { "@{ counted(post(to => $lina)) }" eq "local $alice sales 1" });
+$lab->wait_for('the mirror is read', 60, sub { "@{ counted(post(to => $lina)) }" eq "local $alice sales 1" });
 pass('there is one now, and so are the ways');
 
 restart('inside_networks = [ "203.0.113.0/24" ];');
@@ -155,8 +155,8 @@ $sent = $lab->send(site => 'hebei', from => $alice, to => [$bob, $guest], login 
 my ($entry) = journaled();
 is("$entry->{queue} $entry->{sender} @{ $entry->{journals} }", queue_of($sent) . " $alice $lina", 'what a department sends is journaled');
 is_deeply($entry->{recipients}, [ "<$bob>", "<$guest>" ], 'with the whole envelope');
-$lab->wait_for('the copy', 30, sub { $lab->mailbox('hebei', $lina, $sent->{mark}) });
-$lab->wait_for('the message', 30, sub { $lab->mailbox('shandong', $bob, $sent->{mark}) });
+$lab->wait_for('the copy', 60, sub { $lab->mailbox('hebei', $lina, $sent->{mark}) });
+$lab->wait_for('the message', 60, sub { $lab->mailbox('shandong', $bob, $sent->{mark}) });
 unlike(join('', $lab->mailbox('shandong', $bob, $sent->{mark})), qr/lina/, 'the recipient does not see it');
 is(scalar($lab->mailbox('hebei', $lina, $sent->{mark})), 1, 'one copy, though two of the department are concerned and two sites');
 $lab->send(site => 'outside', from => $_, to => [$lina], server => 'mx1.hebei.example:25') for $alice, $guest;

@@ -118,12 +118,12 @@ is_deeply(entry('alice'), {}, 'and changes nothing');
 
 Inside::write_file("$root/run/lab/hold", '');
 my $out = begin($alice, 'shandong');
-$lab->wait_for('the first copy is made', 30, sub { calls() == 1 });
+$lab->wait_for('the first copy is made', 60, sub { calls() == 1 });
 $mark{meanwhile} = post_outside($lab, $alice, $mx{shandong});
 ok($lab->found_in($mark{meanwhile}, "hebei $alice"), 'while it is copied the first time, mail arrives as before');
 $lab->run('hebei', qw(doveadm expunge -u), $alice, qw(mailbox INBOX header message-id), $mark{deleted});
 Inside::write_file("$root/run/lab/go.1", '');
-$lab->wait_for('the second copy is made', 30, sub { calls() == 2 });
+$lab->wait_for('the second copy is made', 60, sub { calls() == 2 });
 like(transport($_, $alice), qr/^postroad-wait:/, "$_ knows that mail waits") for qw(hebei shandong);
 like($lab->run('shandong', qw(postroad status)), qr/1 account is in state moving|2 accounts are in state moving/, 'status shows it');
 like(entry('alice')->{postroadMove}, qr/^to=shandong from=hebei home=- state=- step=copy$/, 'the directory has the way back');
@@ -135,7 +135,7 @@ for my $site (qw(hebei shandong)) {
     ok(eval { $lab->await_delivery($site, $mark{"by $site"}, $alice, 'deferred') }, "mail by $site waits");
 }
 Inside::write_file("$root/run/lab/go.2", '');
-$lab->wait_for('the last copy is made', 30, sub { calls() == 3 });
+$lab->wait_for('the last copy is made', 60, sub { calls() == 3 });
 like(entry('alice')->{postroadMove}, qr/step=late$/, 'a last look is due');
 Inside::write_file("$root/run/lab/go.3", '');
 $said = do { local $/; <$out> };

@@ -65,10 +65,10 @@ for my $site (qw(hebei shandong)) {
 
 my $dn = 'uid=lina,ou=hr,dc=corp.example,ou=domains,o=corp';
 $lab->modify('hebei', "dn: $dn\nchangetype: modify\nadd: postroadRight\npostroadRight: write-mail\n");
-$lab->wait_for('she may write', 30, sub { sign_in('hebei', 'imap', "$alice*$lina", 'sample-lina', 'SELECT INBOX') =~ /READ-WRITE/ });
+$lab->wait_for('she may write', 60, sub { sign_in('hebei', 'imap', "$alice*$lina", 'sample-lina', 'SELECT INBOX') =~ /READ-WRITE/ });
 pass('the right to write, given in the directory, is hers at once');
 $lab->modify('hebei', "dn: $dn\nchangetype: modify\ndelete: postroadRight\n");
-$lab->wait_for('she may nothing', 30, sub { sign_in('hebei', 'imap', "$alice*$lina", 'sample-lina', 'SELECT INBOX') !~ /OK \[READ/ });
+$lab->wait_for('she may nothing', 60, sub { sign_in('hebei', 'imap', "$alice*$lina", 'sample-lina', 'SELECT INBOX') !~ /OK \[READ/ });
 like(sign_in('hebei', 'imap', "$alice*$lina", 'sample-lina'), refused("\Q$lina\E may not open .*: needs the right read-mail"), 'and taken away, it is gone');
 my $out = $lab->run('hebei', qw(doveadm postroad rights), $zhang, $alice);
 like($out, qr/^read-mail\s+yes/m, 'doveadm postroad rights') or diag($out);
@@ -104,7 +104,7 @@ $lab->daemon(stop => 'hebei', 'dovecot');
 $lab->daemon(start => 'hebei', 'dovecot');
 like(sign_in('hebei', 'imap', $alice, 'sample-alice', 'SETQUOTA "User quota" (STORAGE 999)'), qr/NO \[NOPERM\] Only an administrator/, 'alice sets no quota');
 like(sign_in('hebei', 'imap', "$alice*$zhang", 'sample-zhangwei', 'SETQUOTA "User quota" (STORAGE 4096)'), qr/a OK Setquota completed/, 'who administers her does');
-$lab->wait_for('the quota is in the directory', 30,
+$lab->wait_for('the quota is in the directory', 60,
     sub { sign_in('hebei', 'imap', $alice, 'sample-alice', 'GETQUOTAROOT INBOX') =~ /STORAGE \d+ 4096\)/ });
 pass('and Dovecot shows and holds it, from the directory');
 done_testing();

@@ -210,7 +210,7 @@ sub reload {
     my ($size, $since) = (-1, 0);
     Policyd::wait_for(sub {
         ($size, $since) = (-s $d->{log}, time) if $size != -s $d->{log};
-        time - $since > 0.5 && join(' ', map { scalar(() = $d->pids($_)) } qw(answer control sync)) eq '3 1 1';
+        time - $since > 1.5 && join(' ', map { scalar(() = $d->pids($_)) } qw(answer control sync)) eq '3 1 1';
     });
     my @roles = map { $d->pids($_) } qw(answer control sync);
     my $half = $d->connection;

@@ -21,7 +21,7 @@ my ($daemons) = map { chomp; $_ } qx(postconf -d -h daemon_directory);
 plan skip_all => 'may not make namespaces' if system('unshare --net --mount true 2>/dev/null') != 0;
 
 my $etc = "$dir/etc";
-my $long = "1000.$$"; # seconds, ours
+my $long = sprintf "1000.%d%06d", $$, rand 1e6; # seconds, ours
 my $nobody = getgrgid((getpwnam 'nobody')[3]);
 my $drop = (stat '/usr/sbin/postqueue')[5];
 my $master;
@@ -241,18 +241,18 @@ is("$verdict $m[4]", 'unsure trouble postqueue did not end in time, or could not
 cmp_ok(time - $began, '<', 20, 'in bounded time');
 is(figures()->{known}, 0, 'and no figures, rather than none');
 role_stop();
-for (['exits with 1', 'echo postqueue: fatal: no such luck >&2; exit 1', qr/^unsure trouble .*postqueue: fatal: no such luck$/],
-    ['writes nonsense', 'echo "{\"queue_name\": \"hold\"}"', qr/^unsure trouble .*not understood$/],
-    ['breaks off', "printf '{\"queue_name\": \"hold\", \"queue_id\": \"$four\"'", qr/^unsure trouble .*not understood$/],
-    ['writes without end', 'exec yes "{}"', qr/^unsure trouble/])
+for ([20, 'exits with 1', 'echo postqueue: fatal: no such luck >&2; exit 1', qr/^unsure trouble .*postqueue: fatal: no such luck$/],
+    [20, 'writes nonsense', 'echo "{\"queue_name\": \"hold\"}"', qr/^unsure trouble .*not understood$/],
+    [20, 'breaks off', "printf '{\"queue_name\": \"hold\", \"queue_id\": \"$four\"'", qr/^unsure trouble .*not understood$/],
+    [2, 'writes without end', 'exec yes "{}"', qr/^unsure trouble/])
 {
-    my ($what, $script, $want) = @$_;
-    role_start(timeout => 2, postqueue => program('odd', $script));
+    my ($timeout, $what, $script, $want) = @$_;
+    role_start(timeout => $timeout, postqueue => program('odd', $script));
     my @answer = ask("look $four");
     like(join(' ', @answer), $want, "a postqueue that $what: can't tell");
     role_stop();
 }
-role_start(timeout => 2, postqueue => '"/nonexistent/postqueue"');
+role_start(timeout => 20, postqueue => '"/nonexistent/postqueue"');
 like(join(' ', ask("look $four")), qr{^unsure trouble .*/nonexistent/postqueue: No such file}, 'one that is not there');
 role_stop();
 role_start(timeout => 2, postsuper => program('super', "echo \"\$*\" >$dir/said; env >>$dir/said; sleep $long"));
@@ -261,15 +261,15 @@ is("$verdict $m[4]", 'unsure trouble postsuper did not end in time, or could not
 is((split /\n/, slurp("$dir/said"))[0], "-c $etc -H $four", 'what it was told');
 unlike(slurp("$dir/said"), qr/^(?!LC_ALL=C$|PWD=|_=|SHLVL=|OLDPWD=)\w+=/m, 'its environment is a locale');
 role_stop();
-role_start(timeout => 2, postsuper => program('super', "echo \"\$*\" >$dir/said; echo postsuper: Deleted: 0 messages >&2"));
+role_start(timeout => 20, postsuper => program('super', "echo \"\$*\" >$dir/said; echo postsuper: Deleted: 0 messages >&2"));
 is(join(' ', (ask("delete $four"))[0, 5]), 'no not-held it left the hold queue meanwhile', 'one that did it to none: somebody else was faster');
 is(slurp("$dir/said"), "-c $etc -d $four hold\n", 'what it was told: nothing that is not on hold');
 role_stop();
-role_start(timeout => 2, postsuper => program('mute', 'exit 0'));
+role_start(timeout => 20, postsuper => program('mute', 'exit 0'));
 like(join(' ', ask("delete $four")), qr/^unsure trouble .*without saying/, 'one that says nothing');
 role_stop();
 ok(+{ queue() }->{$four} =~ /"hold"/, 'the message is still there');
-is(scalar(grep { slurp($_) =~ /^sleep\x{0}\Q$long\E\x{0}/ && slurp($_ =~ s/cmdline$/stat/r) !~ /\) Z / } glob '/proc/[0-9]*/cmdline'), 0, 'nothing that hung is left');
+ok(wait_for(30, sub { !grep { slurp($_) =~ /^sleep\x{0}\Q$long\E\x{0}/ && slurp($_ =~ s/cmdline$/stat/r) !~ /\) Z / } glob '/proc/[0-9]*/cmdline' }), 'nothing that hung is left');
 
 # --- the configuration ---
 spew("$dir/rules.conf", slurp("$dir/queue.conf") =~ s/manage = true/manage = false/r . "milter: { moderate = [ \"all: from=x.example\" ]; };\n");

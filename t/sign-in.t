@@ -53,7 +53,7 @@ sub signs_in {
     my $before = $home ? logins($home) : 0;
     my $r;
     my $so = eval {
-        $lab->wait_for('it is so', 30, sub {
+        $lab->wait_for('it is so', 60, sub {
             $r = sign_in_anew($site, 'imap', 'bob@corp.example', 'sample-bob', 'STATUS INBOX (MESSAGES)');
             return $r->{dialog} =~ $like && (!$home || logins($home) > $before);
         });
@@ -72,7 +72,7 @@ sub line_of {
 
 sub await_line {
     my ($site, $user, $like) = @_;
-    $lab->wait_for("$site knows where $user lives", 30, sub { line_of($site, $user) =~ $like });
+    $lab->wait_for("$site knows where $user lives", 60, sub { line_of($site, $user) =~ $like });
     return;
 }
 
@@ -169,7 +169,7 @@ like($lab->run('hebei', 'sh', '-c', 'cat /var/lib/postroad/audit/*.jsonl'), qr/"
     'who signs in to send is in the audit log');
 my $lina = 'uid=lina,ou=hr,dc=corp.example,ou=domains,o=corp';
 change($lina, "add: postroadDeny\npostroadDeny: submission\n");
-$lab->wait_for('she may not send', 30, sub { sign_in_anew('hebei', 'submission', 'lina@corp.example', 'sample-lina')->{dialog} =~ /^S: 535 /m });
+$lab->wait_for('she may not send', 60, sub { sign_in_anew('hebei', 'submission', 'lina@corp.example', 'sample-lina')->{dialog} =~ /^S: 535 /m });
 pass('who may not send is not let in by Postfix');
 ok(sign_in_anew('hebei', 'imap', 'lina@corp.example', 'sample-lina', 'SELECT INBOX')->{ok}, 'and reads her mail');
 change($lina, "delete: postroadDeny\n");
@@ -199,7 +199,7 @@ ok($r->{so}, 'his new home counts, and it is hebei') or diag($r->{dialog});
 change($bob, "replace: postroadState\npostroadState: moving\n");
 await_line('shandong', 'bob@corp.example', qr/^$/);
 for my $site (qw(hebei shandong)) {
-    $lab->wait_for("slapd at $site has it", 20, sub { $lab->run($site, qw(postroad lookup transport bob@corp.example)) =~ /wait/ });
+    $lab->wait_for("slapd at $site has it", 60, sub { $lab->run($site, qw(postroad lookup transport bob@corp.example)) =~ /wait/ });
     ok(!sign_in_anew($site, 'imap', 'bob@corp.example', 'sample-bob')->{ok}, "moving: refused at $site");
 }
 change($bob, "delete: postroadState\n-\ndelete: postroadHomeSite\n");

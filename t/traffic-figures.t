@@ -77,7 +77,7 @@ $lab->run('hebei', 'postconf', '-e', "smtpd_milters={$milter}", 'non_smtpd_milte
     'smtpd_soft_error_limit=100000', 'smtpd_hard_error_limit=100000');
 $lab->run('hebei', 'postconf', '-P', '2525/inet/milter_macro_daemon_name=handoff');
 $lab->run('hebei', qw(postfix reload));
-$lab->wait_for('the milter counts', 20, sub { status()->{flow}{known} });
+$lab->wait_for('the milter counts', 60, sub { status()->{flow}{known} });
 is_deeply(shown('total'), {}, 'nothing yet');
 is(metrics()->{'postroad_messages_total{direction="local",site="hebei"}'}, 0, 'which is known to be nothing');
 is((stat $file =~ s{/figures$}{}r)[2] & 07777, 0750, 'the figures are nobody else\'s to read');
@@ -98,7 +98,7 @@ my ($bytes) = $way->{outbound} =~ /(\d+)$/;
 is($m->{'postroad_bytes_total{direction="outbound",site="hebei"}'}, $bytes, 'with their bytes');
 cmp_ok($m->{postroad_flow_age_seconds}, '<', 30, 'and are fresh');
 my ($last, $again) = (0, 0);
-$lab->wait_for('a further sign of life', 30, sub { my $is = status()->{flow}{age_s}; $again = $is < $last; $last = $is; $again });
+$lab->wait_for('a further sign of life', 60, sub { my $is = status()->{flow}{age_s}; $again = $is < $last; $last = $is; $again });
 ok($again, 'which they stay without mail');
 like($lab->run('hebei', qw(postroad status)), qr/^  outbound +3 +3 +\d[^\n]*$/m, 'and for people');
 
@@ -106,11 +106,11 @@ like($lab->run('hebei', qw(postroad status)), qr/^  outbound +3 +3 +\d[^\n]*$/m,
 $lab->daemon('crash', 'hebei', 'milter');
 is_deeply(shown('total'), accounted(), 'killed: nothing is forgotten');
 my $age = metrics()->{postroad_flow_age_seconds};
-$lab->wait_for('they get old', 20, sub { metrics()->{postroad_flow_age_seconds} > $age + 2 });
+$lab->wait_for('they get old', 60, sub { metrics()->{postroad_flow_age_seconds} > $age + 2 });
 pass('without the milter they get old, and stay');
 ok(!post(to => $lina), 'mail has to come again');
 $lab->daemon('start', 'hebei', 'milter');
-$lab->wait_for('a sign of life', 20, sub { metrics()->{postroad_flow_age_seconds} < 2.5 });
+$lab->wait_for('a sign of life', 60, sub { metrics()->{postroad_flow_age_seconds} < 2.5 });
 ok(post(to => $lina), 'it is back');
 is_deeply(shown('total'), accounted(), 'and counts on');
 
@@ -142,13 +142,13 @@ $lab->daemon('crash', 'hebei', 'milter');
 $lab->run('hebei', 'sh', '-c', "cp /etc/postroad/postroad.conf /etc/postroad/before; cat >>/etc/postroad/postroad.conf <<'END'\nmilter: { moderate = [ \"all: from=corp.example\" ]; };\nEND");
 $lab->daemon('start', 'hebei', 'policyd', 'milter');
 $lab->await_directory('hebei');
-ok($lab->wait_for('a held message', 20, sub { post(to => $lina) && status()->{flow}{total}{held} }), 'a message is held');
+ok($lab->wait_for('a held message', 60, sub { post(to => $lina) && status()->{flow}{total}{held} }), 'a message is held');
 is(metrics()->{'postroad_message_events_total{event="held",site="hebei"}'}, status()->{flow}{total}{held}, 'and counted as that');
 is(status()->{flow}{total}{tempfailed}, $told, 'and not as told to come again');
 
 # --- the queues ---
 my $queue;
-$lab->wait_for('the queues are seen', 30, sub { $queue = status()->{queue}; $queue->{known} && $queue->{queues}{hold}{messages} });
+$lab->wait_for('the queues are seen', 60, sub { $queue = status()->{queue}; $queue->{known} && $queue->{queues}{hold}{messages} });
 is($queue->{queues}{hold}{messages}, scalar(() = $lab->run('hebei', qw(postqueue -j)) =~ /"hold"/g), 'what is on hold is shown');
 ok($queue->{may_change}, 'it may be released');
 $m = metrics();
@@ -159,14 +159,14 @@ is($m->{'postroad_queue_oldest_seconds{queue="corrupt"}'}, undef, 'labels are Po
 is(join(' ', sort map { /^postroad_queue_messages\{queue="(\w+)"\}$/ ? $1 : () } keys %$m), 'active deferred hold incoming maildrop other', 'and always these');
 like($lab->run('hebei', qw(postroad status)), qr/^Queue +(?:.*, )?\d+ hold.*; looked \S+ s ago$/m, 'for people');
 $lab->daemon('stop', 'hebei', 'postfix');
-$lab->wait_for('it is told', 30, sub { status()->{queue}{error} });
+$lab->wait_for('it is told', 60, sub { status()->{queue}{error} });
 like(status()->{queue}{error}, qr/mail system is down|postqueue/, 'Postfix is down: that is said');
 my $old = status()->{queue};
 is($old->{queues}{hold}{messages}, $queue->{queues}{hold}{messages}, 'the lengths stay');
-$lab->wait_for('they get old', 20, sub { metrics()->{postroad_queue_age_seconds} > 4 });
+$lab->wait_for('they get old', 60, sub { metrics()->{postroad_queue_age_seconds} > 4 });
 like($lab->run('hebei', qw(postroad status)), qr/^  \* Postfix's queue can't be listed, its lengths are old/m, 'and old');
 $lab->daemon('start', 'hebei', 'postfix');
-$lab->wait_for('it is listed again', 30, sub { !status()->{queue}{error} && metrics()->{postroad_queue_age_seconds} < 3 });
+$lab->wait_for('it is listed again', 60, sub { !status()->{queue}{error} && metrics()->{postroad_queue_age_seconds} < 3 });
 pass('and fresh when it is back');
 
 # --- damage ---
@@ -181,6 +181,6 @@ is_deeply([ grep { /messages_total/ } keys %$m ], [], 'and is not shown as 0');
 ok(!status()->{flow}{known}, 'nor by status');
 like($lab->run('hebei', qw(postroad status)), qr/^  \* The figures of mail can't be read: /m, 'which says so');
 $lab->daemon('start', 'hebei', 'milter');
-$lab->wait_for('they begin anew', 20, sub { status()->{flow}{known} });
+$lab->wait_for('they begin anew', 60, sub { status()->{flow}{known} });
 like(Inside::slurp("$root/var/log/postroad-milter.log"), qr/figures of mail were damaged, and begin anew in part/, 'they begin anew, and that is in the log');
 done_testing();

@@ -40,7 +40,7 @@ sub state_set {
     my $change = $state ? "replace: postroadState\npostroadState: $state\n" : "delete: postroadState\n";
     $lab->modify('hebei', "dn: $dn\nchangetype: modify\n$change");
     for my $site (qw(hebei shandong)) {
-        $lab->wait_for("$site knows that $to is $state", 20,
+        $lab->wait_for("$site knows that $to is $state", 60,
             sub { $lab->run($site, qw(postroad lookup transport), $to) =~ $answer });
     }
     return;
@@ -114,7 +114,7 @@ case 'who has sent enough is told when there is room again', sub {
     my ($dn, $to) = ('uid=bob,ou=east,ou=sales,dc=corp.example,ou=domains,o=corp', 'alice@corp.example');
     $lab->modify('hebei', "dn: $dn\nchangetype: modify\nadd: postroadLimit\npostroadLimit: messages/hour 2\n");
     my @seen;
-    $lab->wait_for('the limit is known', 20, sub {
+    $lab->wait_for('the limit is known', 60, sub {
         push @seen, told('hebei', 'bob@corp.example', $to);
         return $seen[-1] !~ /^2/;
     });
@@ -213,7 +213,7 @@ my $worker = qr/^postroad-policyd.* -x answer/;
 # time when its question got no answer, but not a third time.
 sub kill_workers {
     my @workers;
-    $lab->wait_for('both workers run', 20, sub { (@workers = $lab->processes_at('hebei', $worker)) == 2 });
+    $lab->wait_for('both workers run', 60, sub { (@workers = $lab->processes_at('hebei', $worker)) == 2 });
     $lab->run('hebei', qw(postroad lookup mailbox bob@corp.example)) for 1 .. 4;
     $lab->run('hebei', 'sh', '-c', 'kill -9 "$@" || true', 'sh', @workers);
     return;
@@ -250,7 +250,7 @@ case 'answer workers killed under use cost no known recipient', sub {
 sub taken_again {
     my ($to) = @_;
     my ($n, $sent) = 0;
-    $lab->wait_for("$to is taken", 40, sub {
+    $lab->wait_for("$to is taken", 60, sub {
         $sent = $lab->send(site => 'outside', from => 'guest+' . ++$n . '@outside.example', to => $to,
             server => $mx{hebei});
         return $sent->{accepted};

@@ -250,7 +250,7 @@ sub down {
     my $world = $self->{world} // $pid;
     kill 'KILL', $world, $pid;
     waitpid $pid, 0;
-    Inside::wait_for('the lab is gone', 20, sub { !-d "/proc/$pid" && !-d "/proc/$world" });
+    Inside::wait_for('the lab is gone', 60, sub { !-d "/proc/$pid" && !-d "/proc/$world" });
     return;
 }
 

@@ -214,7 +214,7 @@ sub new_user {
           . "objectClass: postroadAccount\nuid: zhuxin\ncn: Zhu Xin\nsn: Zhu\nmail: $to\n");
     my $begin = time;
     return afterwards(sub { $lab->modify('shandong', "dn: $zhuxin\nchangetype: delete\n") }, sub {
-        my $mark = $lab->wait_for("$to is known at hebei", 20, sub { post_outside($lab, $to, $mx) });
+        my $mark = $lab->wait_for("$to is known at hebei", 60, sub { post_outside($lab, $to, $mx) });
         my $seconds = sprintf '%.2f', time - $begin;
         return ("before: $before", "accepted at hebei $seconds s after shandong's slapd had him",
             sent_by($lab, 'hebei', $mark, $to, $line{shandong}), $lab->found_in($mark, "shandong $to"));
