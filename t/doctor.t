@@ -80,7 +80,8 @@ chmod 0750, $dir;
 main_cf();
 begin();
 chmod 0750, "$dir/state";
-my $all = doctor();
+my $all;
+wait_for(30, sub { $all = doctor(); !grep { $_->{mark} ne 'ok' } @{ $all->{findings} } }); # all roles are up, and were heard
 is($rc, 0, 'a site that is well') or diag($out);
 is_deeply([grep { $_->{mark} ne 'ok' } @{ $all->{findings} }], [], 'nothing to complain about');
 like($found{$_} // '', qr/^ok /, "$_ was looked at")
@@ -245,7 +246,7 @@ SKIP: {
     like($found{directory}, qr/^skipped .*only asked when it is said as whom/, 'the servers are asked as somebody');
     my @who = ('-D', 'cn=root,o=corp', '--password-file', "$dir/password");
     finds('a server', 0, 'directory', qr/^ok .* answers/, @who);
-    like($found{clock}, qr/^ok the clock of .* is [01] s/, 'its clock') or diag($out);
+    like($found{clock}, qr/^ok the clock of .* is \d s/, 'its clock') or diag($out);
     like($found{slapd}, qr/^skipped .*cn=config can't be looked at/, 'slapd.conf can not be looked at');
     slapd_stop('a', $slapd);
     ok(wait_for(30, sub { doctor(@who); ($found{provider} // '') =~ /^trouble .*has not answered since/ }), 'a provider that is away') or diag($out);
