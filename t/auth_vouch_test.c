@@ -4,21 +4,9 @@
 
 #include "auth_results.h"
 #include "auth_vouch.h"
-#include "tap.h"
+#include "table.h"
 
 static const char *const sealers[] = {"list.example", "corp.example"};
-
-static char *
-trim(char *s)
-{
-    size_t n;
-
-    s += strspn(s, " ");
-    n = strlen(s);
-    while (n > 0 && s[n - 1] == ' ')
-        s[--n] = '\0';
-    return s;
-}
 
 /* "AR value": one field of the header. */
 static void
@@ -51,14 +39,14 @@ vouched(const struct vouch *v, char *out, size_t cap)
 }
 
 static void
-row(int line, char *text)
+row(char *text)
 {
     char *header = strstr(text, " | "), *want = header ? strstr(header + 3, " | ") : NULL;
     struct vouch_settings s = {"mx.corp.example", 1, sealers, 2, 0};
     struct vouch v;
     char what[64], got[512];
 
-    snprintf(what, sizeof what, "auth-vouch.tbl line %d", line);
+    snprintf(what, sizeof what, "auth-vouch.tbl line %d", table_number);
     if (!want) {
         ok(0, "%s: unreadable", what);
         return;
@@ -67,33 +55,15 @@ row(int line, char *text)
     s.results = (unsigned)atoi(text);
     s.gateway = strstr(text, "gateway") != NULL;
     vouch_begin(&v);
-    for (char *at = trim(header + 3), *next; at; at = next) {
+    for (char *at = table_trim(header + 3), *next; at; at = next) {
         next = strstr(at, " // ");
         if (next) {
             *next = '\0';
             next += 4;
         }
-        field(&v, &s, trim(at));
+        field(&v, &s, table_trim(at));
     }
-    is_str(vouched(&v, got, sizeof got), trim(want + 3), what);
-}
-
-static void
-table(const char *path)
-{
-    FILE *in = fopen(path, "r");
-    char line[1024];
-    int n = 0;
-
-    ok(in != NULL, "%s", path);
-    while (in && fgets(line, sizeof line, in)) {
-        n++;
-        line[strcspn(line, "\n")] = '\0';
-        if (*line && *line != '#')
-            row(n, line);
-    }
-    if (in)
-        fclose(in);
+    is_str(vouched(&v, got, sizeof got), table_trim(want + 3), what);
 }
 
 static void
@@ -125,7 +95,7 @@ test_bounds(void)
 int
 main(void)
 {
-    table("t/tables/auth-vouch.tbl");
+    table_each("t/tables/auth-vouch.tbl", row);
     test_bounds();
     return tap_done();
 }

@@ -7,10 +7,10 @@
 #include <sys/un.h>
 
 #include "cidr.h"
-#include "tap.h"
+#include "table.h"
 
 static void
-row(const char *line)
+row(char *line)
 {
     char network[64], address[64], want[16];
     struct cidr_set set = {.n = 0};
@@ -60,18 +60,10 @@ loopback(void)
 int
 main(void)
 {
-    FILE *f = fopen("t/tables/cidr.tbl", "r");
     struct cidr_set set = {.n = 0};
     unsigned char ip[16];
-    char line[256];
 
-    while (f && fgets(line, sizeof line, f)) {
-        line[strcspn(line, "\n")] = '\0';
-        if (*line && *line != '#')
-            row(line);
-    }
-    if (ok(f != NULL, "the table is there"))
-        fclose(f);
+    table_each("t/tables/cidr.tbl", row);
     sockets();
     loopback();
     ok(cidr_address((struct span){"192.0.2.1\0x", 11}, ip) < 0, "a NUL byte");

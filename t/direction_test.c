@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "direction.h"
-#include "tap.h"
+#include "table.h"
 
 static int
 verdict(const char *word)
@@ -14,8 +14,10 @@ verdict(const char *word)
     return -1;
 }
 
+static unsigned seen[8]; /* rows of each rule */
+
 static void
-row(const char *line, unsigned seen[8])
+row(char *line)
 {
     char handed[8], sender[16], recipient[16], want[16];
     struct direction_input in = {0};
@@ -43,17 +45,8 @@ row(const char *line, unsigned seen[8])
 int
 main(void)
 {
-    FILE *f = fopen("t/tables/direction.tbl", "r");
-    unsigned seen[8] = {0};
-    char line[256];
 
-    while (f && fgets(line, sizeof line, f)) {
-        line[strcspn(line, "\n")] = '\0';
-        if (*line && *line != '#')
-            row(line, seen);
-    }
-    if (ok(f != NULL, "the table is there"))
-        fclose(f);
+    table_each("t/tables/direction.tbl", row);
     for (int rule = 1; rule <= 7; rule++)
         ok(seen[rule] > 0 && direction_rule_text(rule), "rule %d has rows and a text", rule);
     ok(!direction_rule_text(0) && !direction_rule_text(8), "there are no other rules");

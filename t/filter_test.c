@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* filter: the rows of t/tables/filter.tbl, and what a table can't say. */
 #include "filter.h"
-#include "t/tap.h"
+#include "t/table.h"
 
 #include <stdlib.h>
 
@@ -23,7 +23,7 @@ static const struct entry_attr attrs[] = {ATTR("objectClass", classes), ATTR("cn
 static const struct entry_view entry = {attrs, sizeof attrs / sizeof *attrs};
 
 static void
-test_row(const char *line)
+test_row(char *line)
 {
     const char *filter = line + 8;
     size_t at = 0;
@@ -93,19 +93,8 @@ test_prefixes(void)
 int
 main(void)
 {
-    FILE *f = fopen("t/tables/filter.tbl", "r");
-    char line[256];
-    int rows = 0;
 
-    while (f != NULL && fgets(line, sizeof line, f) != NULL) {
-        line[strcspn(line, "\n")] = '\0';
-        if (line[0] == '#' || line[0] == '\0')
-            continue;
-        test_row(line);
-        rows++;
-    }
-    if (f != NULL)
-        fclose(f);
+    int rows = table_each("t/tables/filter.tbl", test_row);
     ok(rows > 80, "%d rows", rows);
     test_names();
     test_entry_attr();

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* freshness: the rows of t/tables/freshness.tbl. */
 #include "freshness.h"
-#include "t/tap.h"
+#include "t/table.h"
 
 #define NOW  100000
 #define WAIT 5000
@@ -12,7 +12,7 @@ static const char *const words[] = {[FRESH_NEVER] = "never",
                                     [FRESH_CURRENT] = "current"};
 
 static void
-test_row(const char *line)
+test_row(char *line)
 {
     char source[16], loaded[8], following[8], verdict[16], want[160], got[160];
     struct freshness f;
@@ -62,22 +62,11 @@ test_never_without_proof(void)
 int
 main(void)
 {
-    FILE *f = fopen("t/tables/freshness.tbl", "r");
     struct freshness loaded = {.source = FRESHNESS_LDIF, .loaded = 1, .following = 1};
-    char line[256];
-    int rows = 0;
 
-    while (f != NULL && fgets(line, sizeof line, f) != NULL) {
-        line[strcspn(line, "\n")] = '\0';
-        if (line[0] == '#' || line[0] == '\0')
-            continue;
-        test_row(line);
-        rows++;
-    }
+    int rows = table_each("t/tables/freshness.tbl", test_row);
     ok(rows >= 25, "%d rows", rows);
     is_int(freshness_decide(&loaded, 0, 0, NULL), FRESH_CURRENT, "why is not needed");
     test_never_without_proof();
-    if (f != NULL)
-        fclose(f);
     return tap_done();
 }

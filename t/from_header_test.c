@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "from_header.h"
-#include "tap.h"
+#include "table.h"
 
 /* Undo \xNN in place; returns the length. Other backslashes stay. */
 static size_t
@@ -27,18 +27,6 @@ unescape(char *s)
     return (size_t)(out - s);
 }
 
-static char *
-trim(char *s)
-{
-    size_t n;
-
-    s += strspn(s, " ");
-    n = strlen(s);
-    while (n > 0 && s[n - 1] == ' ')
-        s[--n] = '\0';
-    return s;
-}
-
 static const char *
 list(const struct from_header *f, enum from_place place)
 {
@@ -54,19 +42,19 @@ list(const struct from_header *f, enum from_place place)
 }
 
 static void
-row(int line, char *text)
+row(char *text)
 {
     char *bar = strstr(text, " | "), *second = bar ? strstr(bar + 3, " | ") : NULL, what[64];
     struct from_header f;
 
-    snprintf(what, sizeof what, "from.tbl line %d", line);
+    snprintf(what, sizeof what, "from.tbl line %d", table_number);
     if (!second) {
         ok(0, "%s: unreadable", what);
         return;
     }
     *bar = *second = '\0';
     from_header_begin(&f);
-    text = trim(text);
+    text = table_trim(text);
     while (text && strcmp(text, "(none)") != 0) {
         char *next = strstr(text, " // ");
 
@@ -75,27 +63,9 @@ row(int line, char *text)
         from_header_add(&f, text, unescape(text));
         text = next ? next + 4 : NULL;
     }
-    is_str(list(&f, FROM_ADDRESS), trim(bar + 3), what);
-    is_str(list(&f, FROM_TEXT), trim(second + 3), "  in text");
+    is_str(list(&f, FROM_ADDRESS), table_trim(bar + 3), what);
+    is_str(list(&f, FROM_TEXT), table_trim(second + 3), "  in text");
     is_int(f.more, 0, "  all of it");
-}
-
-static void
-table(const char *path)
-{
-    FILE *in = fopen(path, "r");
-    char line[1024];
-    int n = 0;
-
-    ok(in != NULL, "%s", path);
-    while (in && fgets(line, sizeof line, in)) {
-        n++;
-        line[strcspn(line, "\n")] = '\0';
-        if (*line && *line != '#')
-            row(n, line);
-    }
-    if (in)
-        fclose(in);
 }
 
 /* n times what, then last. */
@@ -157,7 +127,7 @@ test_bounds(void)
 int
 main(void)
 {
-    table("t/tables/from.tbl");
+    table_each("t/tables/from.tbl", row);
     test_bounds();
     return tap_done();
 }

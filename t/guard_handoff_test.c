@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* guard_handoff: the rows of t/tables/guard-handoff.tbl, and that there is one for every route. */
 #include "guard_handoff.h"
-#include "t/tap.h"
+#include "t/table.h"
 
 static int rows[ROUTE_WAIT + 1], accepted;
 
@@ -15,7 +15,7 @@ verdict_of(const char *word)
 }
 
 static void
-test_row(const char *line)
+test_row(char *line)
 {
     char here[32], list[8] = "", answer[16], why[64], got[96], want[96];
     struct route r = {.step = 1, .why = "of the route"};
@@ -45,20 +45,12 @@ test_row(const char *line)
 int
 main(void)
 {
-    FILE *f = fopen("t/tables/guard-handoff.tbl", "r");
     struct route odd = {.verdict = (enum route_verdict)99};
-    char line[256];
 
-    while (f != NULL && fgets(line, sizeof line, f) != NULL) {
-        line[strcspn(line, "\n")] = '\0';
-        if (line[0] != '#' && line[0] != '\0')
-            test_row(line);
-    }
+    table_each("t/tables/guard-handoff.tbl", test_row);
     for (int v = 0; v <= ROUTE_WAIT; v++)
         ok(rows[v] > 0, "a row for %s", route_verdict_word((enum route_verdict)v));
     is_int(accepted, 1, "only one of them is accepted");
     is_int(guard_handoff(&odd).verdict, GUARD_DEFER, "no such route: defer");
-    if (f != NULL)
-        fclose(f);
     return tap_done();
 }

@@ -8,7 +8,7 @@
 #include "fold_text.h"
 #include "guard_hold.h"
 #include "nearest.h"
-#include "t/tap.h"
+#include "t/table.h"
 
 #define RULES 4
 
@@ -104,24 +104,13 @@ take_word(struct mail *m, char *word, int sender)
     return 1;
 }
 
-static char *
-trim(char *s)
-{
-    char *end;
-
-    s += strspn(s, " ");
-    for (end = s + strlen(s); end > s && end[-1] == ' ';)
-        *--end = '\0';
-    return s;
-}
-
 static int
 take_rules(struct mail *m, char *rules)
 {
     char error[256], *at = NULL;
 
     for (char *one = strtok_r(rules, ";", &at); one; one = strtok_r(NULL, ";", &at))
-        if (hold_rule_parse(&m->rule[m->h.n++], trim(one), error, sizeof error) < 0) {
+        if (hold_rule_parse(&m->rule[m->h.n++], table_trim(one), error, sizeof error) < 0) {
             printf("# %s\n", error);
             return -1;
         }
@@ -147,7 +136,7 @@ test_row(char *line)
     }
     memset(&m, 0, sizeof m);
     m.h.from = (struct hold_person){0, "", "", ""};
-    snprintf(copy, sizeof copy, "%s:%s", trim(rules), mail);
+    snprintf(copy, sizeof copy, "%s:%s", table_trim(rules), mail);
     good &= take_rules(&m, rules) == 0;
     for (char *w = strtok_r(mail, " ", &word_at); w; w = strtok_r(NULL, " ", &word_at))
         good &= take_word(&m, w, 1);
@@ -158,7 +147,7 @@ test_row(char *line)
              : g.verdict ? m.rule[g.rule].name
                          : "");
     ok(good, "words and rules that are known");
-    is_str(got, trim(answer), copy);
+    is_str(got, table_trim(answer), copy);
     is_int(g.step, number, "by that step");
     if (g.verdict != GUARD_HOLD_PASS && g.step != 2)
         ok(guard_hold_may(&m.h, g.rule), "and it was not given up before");
@@ -278,16 +267,8 @@ test_list(void)
 int
 main(void)
 {
-    FILE *f = fopen("t/tables/guard-hold.tbl", "r");
-    char line[512];
 
-    while (f && fgets(line, sizeof line, f)) {
-        line[strcspn(line, "\n")] = '\0';
-        if (line[0] != '#' && line[0] != '\0')
-            test_row(line);
-    }
-    if (f)
-        fclose(f);
+    table_each("t/tables/guard-hold.tbl", test_row);
     for (int step = 1; step <= GUARD_HOLD_STEPS; step++)
         ok(rows[step] > 0 && guard_hold_step_text(step), "a row and a text for step %d", step);
     test_all();

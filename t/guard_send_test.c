@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* guard_send: the rows of t/tables/guard-send.tbl, and what holds for all questions there are. */
 #include "guard_send.h"
-#include "t/tap.h"
+#include "t/table.h"
 
 static int rows[GUARD_SEND_RULES + 1];
 
@@ -63,7 +63,7 @@ static const struct guard_sending plain = {.login = LOGIN_ACCOUNT,
                                            .total_room = GUARD_YES};
 
 static void
-test_row(const char *line)
+test_row(char *line)
 {
     char who[16], besides[128], answer[160], got[200];
     struct guard_sending s = plain;
@@ -161,16 +161,8 @@ test_all(void)
 int
 main(void)
 {
-    FILE *f = fopen("t/tables/guard-send.tbl", "r");
-    char line[256];
 
-    while (f && fgets(line, sizeof line, f)) {
-        line[strcspn(line, "\n")] = '\0';
-        if (line[0] != '#' && line[0] != '\0')
-            test_row(line);
-    }
-    if (f)
-        fclose(f);
+    table_each("t/tables/guard-send.tbl", test_row);
     for (int rule = 1; rule <= GUARD_SEND_RULES; rule++)
         ok(rows[rule] > 0, "a row for rule %d", rule);
     test_all();

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* guard_spoof: the rows of t/tables/guard-spoof.tbl, and what holds for all cases there are. */
 #include "guard_spoof.h"
-#include "t/tap.h"
+#include "t/table.h"
 
 static int rows[GUARD_SPOOF_RULES + 1];
 
@@ -42,7 +42,7 @@ take_word(struct guard_spoofing *s, const char *word)
 }
 
 static void
-test_row(const char *line)
+test_row(char *line)
 {
     char besides[128], answer[160], got[200];
     struct guard_spoofing s = {.claimed = GUARD_NO, .shown = GUARD_NO};
@@ -115,16 +115,8 @@ test_all(void)
 int
 main(void)
 {
-    FILE *f = fopen("t/tables/guard-spoof.tbl", "r");
-    char line[256];
 
-    while (f && fgets(line, sizeof line, f)) {
-        line[strcspn(line, "\n")] = '\0';
-        if (line[0] != '#' && line[0] != '\0')
-            test_row(line);
-    }
-    if (f)
-        fclose(f);
+    table_each("t/tables/guard-spoof.tbl", test_row);
     for (int rule = 1; rule <= GUARD_SPOOF_RULES; rule++)
         ok(rows[rule] > 0, "a row for rule %d", rule);
     test_all();

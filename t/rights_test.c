@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* rights: the rows of t/tables/rights.tbl, and that they leave no rule, kind or action out. */
 #include "rights.h"
-#include "t/tap.h"
+#include "t/table.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -16,18 +16,6 @@ static struct who {
 } people[WHO_MAX];
 static int npeople;
 static int rule_rows[RIGHTS_RULES + 1], action_rows[ACT_LAST + 1][2];
-
-static char *
-trimmed(char *s)
-{
-    char *end = s + strlen(s);
-
-    while (isspace((unsigned char)*s))
-        s++;
-    while (end > s && isspace((unsigned char)end[-1]))
-        *--end = '\0';
-    return s;
-}
 
 /* Write out the A, B or D a DN ends with. */
 static struct span
@@ -226,7 +214,7 @@ test_dns(char *line)
 
         if (bar != NULL)
             *bar = '\0';
-        c[n] = trimmed(p);
+        c[n] = table_trim(p);
         c[n] = strcmp(c[n], "-") == 0 ? c[n] + 1 : c[n];
         p = bar ? bar + 3 : NULL;
     }
@@ -239,43 +227,28 @@ test_dns(char *line)
 static void
 read_line(char *line)
 {
-    char *c[COLUMNS], shown[512], *p = line;
-    int n = 0;
+    char *c[COLUMNS], shown[512];
 
     snprintf(shown, sizeof shown, "%s", line);
-    for (; n < COLUMNS && p != NULL; n++) {
-        char *bar = strchr(p, '|');
-
-        if (bar != NULL)
-            *bar++ = '\0';
-        c[n] = trimmed(p);
-        p = bar;
-    }
-    if (n == COLUMNS && p == NULL)
+    if (table_columns(line, c, COLUMNS))
         test_row(c, shown);
     else
         ok(0, "unreadable: %s", shown);
 }
 
 static void
-test_table(void)
+row(char *buf)
 {
-    FILE *f = fopen("t/tables/rights.tbl", "r");
-    char buf[512], *line;
+    char *line = table_trim(buf);
 
-    while (f != NULL && fgets(buf, sizeof buf, f) != NULL) {
-        line = trimmed(buf);
-        if (strncmp(line, "who ", 4) == 0)
-            read_who(line);
-        else if (strncmp(line, "below ", 6) == 0)
-            test_dns(line + 6);
-        else if (strncmp(line, "parent ", 7) == 0)
-            test_dns(line + 7);
-        else if (*line != '#' && *line != '\0')
-            read_line(line);
-    }
-    if (f != NULL)
-        fclose(f);
+    if (strncmp(line, "who ", 4) == 0)
+        read_who(line);
+    else if (strncmp(line, "below ", 6) == 0)
+        test_dns(line + 6);
+    else if (strncmp(line, "parent ", 7) == 0)
+        test_dns(line + 7);
+    else
+        read_line(line);
 }
 
 /* --- what holds for every question --- */
@@ -407,7 +380,7 @@ int
 main(int argc, char **argv)
 {
     (void)argv;
-    test_table();
+    table_each("t/tables/rights.tbl", row);
     for (int rule = 1; rule <= RIGHTS_RULES; rule++)
         ok(rule_rows[rule] > 0 && rights_rule_text(rule) != NULL, "rule %d has %d rows, and a text",
            rule, rule_rows[rule]);

@@ -2,7 +2,7 @@
 /* route: the rows of t/tables/route.tbl, and that they leave no rule out. */
 #include "route.h"
 #include "t/build.h"
-#include "t/tap.h"
+#include "t/table.h"
 
 #include <ctype.h>
 
@@ -11,18 +11,6 @@ enum { COLUMNS = 7, SITE_WORDS = 4 };
 static char site_lines[SITE_MAX][SITE_WORDS][64];
 static int nsites;
 static int rule_rows[10], verdict_rows[ROUTE_WAIT + 1];
-
-static char *
-trimmed(char *s)
-{
-    char *end = s + strlen(s);
-
-    while (isspace((unsigned char)*s))
-        s++;
-    while (end > s && isspace((unsigned char)end[-1]))
-        *--end = '\0';
-    return s;
-}
 
 /* "standby=x" with x in place; "-" is nothing. */
 static struct span
@@ -120,20 +108,11 @@ test_row(char *c[COLUMNS], const char *line)
 static void
 read_line(char *line)
 {
-    char *c[COLUMNS], shown[512], *p = line;
-    int n = 0;
+    char *c[COLUMNS], shown[512];
 
     snprintf(shown, sizeof shown, "%s", line);
-    for (; n < COLUMNS && p != NULL; n++) {
-        char *bar = strchr(p, '|');
-
-        if (bar != NULL)
-            *bar++ = '\0';
-        c[n] = trimmed(p);
-        p = bar;
-    }
-    if (n == COLUMNS && p == NULL)
-        test_row(c, trimmed(shown));
+    if (table_columns(line, c, COLUMNS))
+        test_row(c, table_trim(shown));
     else
         ok(0, "unreadable: %s", shown);
 }
@@ -154,21 +133,21 @@ test_edges(void)
     is_str(route_verdict_word((enum route_verdict)99), "wait", "no such verdict: wait");
 }
 
+static void
+row(char *buf)
+{
+    char *line = table_trim(buf);
+
+    if (strncmp(line, "site ", 5) == 0)
+        read_site(line);
+    else
+        read_line(line);
+}
+
 int
 main(void)
 {
-    FILE *f = fopen("t/tables/route.tbl", "r");
-    char buf[512], *line;
-
-    while (f != NULL && fgets(buf, sizeof buf, f) != NULL) {
-        line = trimmed(buf);
-        if (strncmp(line, "site ", 5) == 0)
-            read_site(line);
-        else if (*line != '#' && *line != '\0')
-            read_line(line);
-    }
-    if (f != NULL)
-        fclose(f);
+    table_each("t/tables/route.tbl", row);
     for (int step = 1; step <= 9; step++)
         ok(rule_rows[step] > 0 && route_rule_text(step) != NULL, "rule %d has %d rows, and a text",
            step, rule_rows[step]);

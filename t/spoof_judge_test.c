@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* spoof_judge: the rows of t/tables/spoof-judge.tbl. */
 #include "spoof_judge.h"
-#include "tap.h"
+#include "table.h"
 
 /* The directory of the table. */
 static int
@@ -31,18 +31,6 @@ lookup(void *ctx, struct span name, struct spoof_domain *out)
     return 0;
 }
 
-static char *
-trim(char *s)
-{
-    size_t n;
-
-    s += strspn(s, " ");
-    n = strlen(s);
-    while (n > 0 && s[n - 1] == ' ')
-        s[--n] = '\0';
-    return s;
-}
-
 /* "domain by", into what the verifier found. */
 static void
 vouch_for(struct vouch *v, const char *domain, const char *by)
@@ -56,7 +44,7 @@ vouch_for(struct vouch *v, const char *domain, const char *by)
 }
 
 static void
-row(int line, char *envelope, char *from, char *vouched, const char *want)
+judge(char *envelope, char *from, char *vouched, const char *want)
 {
     struct spoof_settings s = {SPOOF_TAG, SPOOF_QUARANTINE, strstr(vouched, "subdomains") != NULL,
                                SPOOF_OFF};
@@ -86,7 +74,7 @@ row(int line, char *envelope, char *from, char *vouched, const char *want)
     snprintf(got, sizeof got, "%d: %s%s%s%s%s", r.guard.rule,
              guard_spoof_verdict_word(r.guard.verdict), *r.domain ? ", " : "", r.domain,
              *r.domain ? " in " : "", r.where);
-    snprintf(what, sizeof what, "spoof-judge.tbl line %d", line);
+    snprintf(what, sizeof what, "spoof-judge.tbl line %d", table_number);
     is_str(got, want, what);
     m.inside = 1;
     spoof_judge(&m, &s, lookup, NULL, &r);
@@ -94,30 +82,14 @@ row(int line, char *envelope, char *from, char *vouched, const char *want)
 }
 
 static void
-table(const char *path)
+row(char *line)
 {
-    FILE *in = fopen(path, "r");
-    char line[1024], *part[4];
-    int n = 0;
+    char *part[4];
 
-    ok(in != NULL, "%s", path);
-    while (in && fgets(line, sizeof line, in)) {
-        char *at = line;
-        int parts = 0;
-
-        n++;
-        line[strcspn(line, "\n")] = '\0';
-        if (*line == '\0' || *line == '#')
-            continue;
-        while (parts < 4 && (part[parts] = strsep(&at, "|")))
-            part[parts] = trim(part[parts]), parts++;
-        if (parts == 4)
-            row(n, part[0], part[1], part[2], part[3]);
-        else
-            ok(0, "spoof-judge.tbl line %d: unreadable", n);
-    }
-    if (in)
-        fclose(in);
+    if (table_columns(line, part, 4))
+        judge(part[0], part[1], part[2], part[3]);
+    else
+        ok(0, "spoof-judge.tbl line %d: unreadable", table_number);
 }
 
 /* Where it is not known whose a domain is, the strictest counts, whoever says it. */
@@ -147,6 +119,6 @@ int
 main(void)
 {
     test_most();
-    table("t/tables/spoof-judge.tbl");
+    table_each("t/tables/spoof-judge.tbl", row);
     return tap_done();
 }
