@@ -52,11 +52,27 @@ check_milter(struct doctor *d)
         doctor_say(d, DOCTOR_OK, "milter", NULL, "postroad-milter lives");
 }
 
+/* Two policyds of one site: each shows its own held mail there, under the same name. */
+static void
+check_rivals(struct doctor *d)
+{
+    json_t *held = json_object_get(d->status, "held");
+
+    if (held && show_number(held, "rivals") > 0)
+        doctor_say(
+            d, DOCTOR_TROUBLE, "held-rivals",
+            "give each site a name of its own; see postroad-moderation(7) where this machine "
+            "was set up anew",
+            "%.0f entries of held mail are of this site, and another policyd keeps them",
+            show_number(held, "rivals"));
+}
+
 void
 doctor_mail(struct doctor *d)
 {
     if (!d->status)
         return;
     check_queue(d);
+    check_rivals(d);
     check_milter(d);
 }

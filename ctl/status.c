@@ -382,6 +382,8 @@ print_held(json_t *h)
         printf(", the oldest for %s", text_age(json_number_value(oldest), text));
     if (show_number(h, "round_s") > ROUND_LATE_S)
         printf("; nothing was done about them for %s", text_age(show_number(h, "round_s"), text));
+    if (show_number(h, "rivals") > 0)
+        printf("; another policyd has this site's name");
     printf("%s%s\n",
            strcmp(show_text(h, "directory"), "away") == 0 ? "; the directory is away" : "",
            show_number(h, "failed") > 0 ? "; some could not be dealt with, see the log" : "");

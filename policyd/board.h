@@ -126,6 +126,7 @@ enum board_counter {
     BOARD_HELD_ROUNDS,   /* in which all that was due was looked at */
     BOARD_HELD_ROUND_MS, /* wall clock, of the last one */
     BOARD_HELD_POLLS,    /* how often the directory was asked for verdicts, and answered */
+    BOARD_HELD_RIVALS,   /* entries of this site that another policyd keeps */
     BOARD_HELD_ASKING,   /* messages about which an answer is waited for, now */
     BOARD_WORDS = 272
 };

@@ -94,7 +94,8 @@ status_held_json(struct control *c, const struct moment *now)
     if (j)
         json_object_update_new(
             j,
-            json_pack("{s:o, s:o, s:o, s:o}", "rounds", count(c, BOARD_HELD_ROUNDS), "round_s",
+            json_pack("{s:o, s:o, s:o, s:o, s:o}", "rivals", count(c, BOARD_HELD_RIVALS), "rounds",
+                      count(c, BOARD_HELD_ROUNDS), "round_s",
                       round > 0 ? json_real((double)(now->wall_ms - round) / 1000) : json_null(),
                       "polls", count(c, BOARD_HELD_POLLS), "asking", count(c, BOARD_HELD_ASKING)));
     for (int s = 0; j && s <= HELD_FAILED; s++)

@@ -143,10 +143,13 @@ void held_ldap_close(struct held *h);
 void held_ldap_tick(struct held *h, int64_t mono_ms);
 /* 1 it can be written to, 0 there is none, -1 not now. */
 int held_ldap_state(const struct held *h);
-/* Of h->record: make the entry; give it the state; remove it. 0, or -1: not now. */
-int held_ldap_publish(struct held *h);
-int held_ldap_show(struct held *h);
-int held_ldap_remove(struct held *h, const char *id);
+/*
+ * Of h->record: make the entry; give it the state. Remove the item's entry: it is not published then. 0:
+ * held_settled follows; -1: not now.
+ */
+int held_ldap_publish(struct held *h, struct held_item *item);
+int held_ldap_show(struct held *h, struct held_item *item);
+int held_ldap_remove(struct held *h, struct held_item *item);
 
 /*
  * held_tell.c: tell h->record's sender that it is held, or (end) what became of it, singly or with others; 0,

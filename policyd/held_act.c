@@ -98,32 +98,12 @@ mark_done(struct held *h, struct held_item *item, const char *why)
     return 0;
 }
 
-static int
-publish(struct held *h, struct held_item *item)
-{
-    if (held_ldap_publish(h) < 0)
-        return -1;
-    h->record.published = h->record.shown = 1;
-    return held_save(h, item);
-}
-
-static int
-show(struct held *h, struct held_item *item)
-{
-    if (held_ldap_show(h) < 0)
-        return -1;
-    h->record.shown = 1;
-    return held_save(h, item);
-}
-
 /* The item is gone with it. */
 static int
 forget(struct held *h, struct held_item *item, const char *why)
 {
     char error[HELD_ERROR];
 
-    if (item->published && held_ldap_state(h) > 0 && held_ldap_remove(h, item->id) < 0)
-        return -1;
     if (held_record_remove(h->folder, item->id, error, sizeof error) < 0) {
         log_error("record of a held message can't be removed, it is tried again error=\"%s\"",
                   error);
@@ -159,6 +139,8 @@ act(struct held *h, struct held_item *item, const struct held_next *n)
         return wait_for(h, item, held_queue_look(h, item));
     case HELD_DROP:
     case HELD_REMOVE:
+        if (item->published && held_ldap_state(h) > 0)
+            return wait_for(h, item, held_ldap_remove(h, item));
         return forget(h, item, n->why);
     case HELD_MARK_GONE:
         return mark_end(h, item, HELD_GONE, n->why);
@@ -169,7 +151,7 @@ act(struct held *h, struct held_item *item, const struct held_next *n)
     case HELD_EXPIRE:
         return mark_end(h, item, HELD_EXPIRED, n->why);
     case HELD_PUBLISH:
-        return publish(h, item);
+        return wait_for(h, item, held_ldap_publish(h, item));
     case HELD_NOTICE:
     case HELD_END_NOTICE:
         return held_tell(h, item, n->what == HELD_END_NOTICE);
@@ -183,7 +165,7 @@ act(struct held *h, struct held_item *item, const struct held_next *n)
     case HELD_FAIL:
         return mark_end(h, item, HELD_FAILED, n->why);
     case HELD_SHOW:
-        return show(h, item);
+        return wait_for(h, item, held_ldap_show(h, item));
     }
     return -1;
 }

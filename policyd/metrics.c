@@ -235,6 +235,9 @@ held(const struct board *b, struct evbuffer *out)
     metrics_single(out, "postroad_held_directory_up", "gauge",
                    "0 while verdicts can't be heard from the directory.",
                    board_get(b, BOARD_HELD, BOARD_HELD_DIRECTORY) > 0);
+    metrics_single(out, "postroad_held_rivals", "gauge",
+                   "Entries of held mail of this site that another policyd keeps.",
+                   (double)board_get(b, BOARD_HELD, BOARD_HELD_RIVALS));
     metrics_single(out, "postroad_held_round_timestamp_seconds", "gauge",
                    "When all that was due about held messages was looked at last.",
                    (double)board_get(b, BOARD_HELD, BOARD_HELD_ROUND_MS) / 1000.0);
