@@ -386,6 +386,17 @@ write_dirty(struct traffic *t)
     return rc;
 }
 
+/*
+ * Have it written from now on. Not waited for, as fdatasync() would: who does that in a loop that answers
+ * makes all who ask wait for the disk, which Postfix's queue keeps busy. Where it isn't known the kernel
+ * writes in its own time.
+ */
+static int
+begin_write_back(int fd)
+{
+    return sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE) < 0 && errno == EIO ? EIO : 0;
+}
+
 static int
 write_all(struct traffic *t)
 {
@@ -397,7 +408,7 @@ write_all(struct traffic *t)
         rc = write_dirty(t);
     if (rc == 0 && fstat(t->fd, &st) == 0 && st.st_size > end_of(t->n))
         rc = ftruncate(t->fd, end_of(t->n)) < 0 ? errno : 0;
-    return rc == 0 && fdatasync(t->fd) < 0 ? errno : rc;
+    return rc == 0 ? begin_write_back(t->fd) : rc;
 }
 
 /* Some of those who sent nothing for a day; 1 when there were any. */

@@ -3,7 +3,8 @@
  * traffic: the counters of all accounts, departments and domains that sent something within the
  * last day, by entryUUID: in memory, and once a second on disk.
  *
- * At most 200 bytes for each, whatever the number. A crash loses the counts since the last flush.
+ * At most 200 bytes for each, whatever the number. A crash loses the counts since the last flush; a power
+ * cut some of those that the kernel was still writing, which is a few seconds' worth.
  */
 #ifndef POSTROAD_TRAFFIC_H
 #define POSTROAD_TRAFFIC_H
