@@ -62,6 +62,17 @@ sub explained {
 sub encoded { my ($text) = @_; return join "\n ", map { '=?UTF-8?B?' . encode_base64(encode_utf8($_), '') . '?=' } $text =~ /(.{1,12})/gs }
 sub percent { my ($name) = @_; return join '', map { sprintf '%%%02x', ord } split //, encode_utf8($name) }
 
+# Of a held message, as it was put down, or where role held has put it since.
+sub record {
+    my ($id) = @_;
+    for my $file (glob "$d->{dir}/state/held/new/*-$id.json $d->{dir}/state/held/*-$id.json") {
+        open my $in, '<', $file or next;
+        my $text = do { local $/; <$in> };
+        return eval { decode_json($text) } // next;
+    }
+    return undef;
+}
+
 # With a subject, names of attachments, a size, or undef for as little as can be.
 sub sent {
     my ($login, $from, $to, $m) = @_;
@@ -77,8 +88,7 @@ sub sent {
     my $got = $talk->message(login => $login, from => $sender, to => [ encode_utf8($to) =~ s/^<(.*)>$/$1/r ], header => \@header, body => $body, queue => $id);
     return "later" if $got->{final} =~ /[ty]/;
     return 'passes' if !$got->{held};
-    my ($record) = glob "$d->{dir}/state/held/*-$id.json";
-    my $r = $record ? decode_json(do { local (@ARGV, $/) = $record; <> }) : { rule => 'no record' };
+    my $r = Policyd::wait_for(sub { record($id) }, 10) // { rule => 'no record' };
     return "held $r->{rule} " . ($r->{target} // '-');
 }
 

@@ -154,7 +154,7 @@ Inside::write_file("$root/etc/postfix/forged-results", "/^Authentication-Results
 $lab->run('hebei', 'postconf', '-e', 'header_checks=regexp:/etc/postfix/forged-results');
 $lab->run('hebei', qw(postfix reload));
 like(from($alice, {}, $_, "From: $alice"), qr/^550 /, 'with the header_checks of the manual nobody outside vouches for himself')
-  for "$by dmarc=pass header.from=corp.example", "AUTHENTICATION-results:\r\n (x) \"mx.corp.example\"; dmarc=pass header.from=corp.example";
+  for "$by dmarc=pass header.from=corp.example", 'Authentication-Results : mx.corp.example; dmarc=pass header.from=corp.example', "AUTHENTICATION-results:\r\n (x) \"mx.corp.example\"; dmarc=pass header.from=corp.example";
 $lab->run('hebei', 'postconf', '-e', 'header_checks=');
 $lab->run('hebei', qw(postfix reload));
 
