@@ -79,6 +79,7 @@ sub sent {
     my @header = (['From', $from eq '<>' ? 'x@else.example' : encode_utf8($from)]);
     push @header, ['Subject', encoded($m->{subject})] if length($m->{subject} // '');
     push @header, ['Content-Disposition', "attachment; filename*=UTF-8''" . percent($_)] for @{ $m->{files} // [] };
+    push @header, ['Content-Type', $m->{type}] if $m->{type};
     my $bytes = 2;
     $bytes += length($_->[0]) + 1 + 1 + length($_->[1]) + 2 + ($_->[1] =~ tr/\n//) for @header;
     my $body = defined $m->{size} && $m->{size} > $bytes ? 'x' x ($m->{size} - $bytes) : '';
@@ -96,9 +97,9 @@ sub outcome { my ($verdict, $rule, $target) = @_; return $verdict eq 'held' ? "h
 
 my @rules = ('hr-out: from=a.example/hr direction=outbound', 'all: to=all@a.example', 'huge: size>2K direction=handoff', 'rival: to=rival.example',
     'lists: list-members>1', 'programs: attachment=exe,js to=c.example', 'open-news: to=open@a.example subject=news', 'zips: size>1K attachment=zip,p7m to=boss@a.example',
-    'words: subject=confidential,机密 direction=inside', 'hr-big: size>3K from=a.example/hr', 'susp: from=susp@a.example', 'any: attachment=* direction=inbound', 'in: direction=inbound size>1000');
+    'words: subject=confidential,机密 direction=inside', 'hr-big: size>3K from=a.example/hr', 'susp: from=susp@a.example', 'any: attachment=* direction=inbound', 'in: direction=inbound size>1000', 'sealed: attachment=dat,p7m,pgp direction=outbound');
 # All that any rule asks for, and more of it than any asks for.
-my %all = (subject => 'News: confidential', files => [ 'a.exe', 'b.zip' ], size => 5000);
+my %all = (subject => 'News: confidential', files => [ 'a.exe', 'b.zip', 'c.dat' ], size => 5000);
 
 sub names { my ($v, $what) = @_; return defined $v ? ("--$what", $v) : () }
 
@@ -149,6 +150,14 @@ my @file = (undef, '', 'a.pdf', 'Invoice.EXE', 'a.exe.pdf', 'a.ｅｘｅ', '机.
 for my $n (0 .. 89) {
     my ($from, $to) = ($from[ [0, 2, 3, 7, 8, 11, 5]->[ $n % 7 ] ], $to[ [0, 3, 4, 7, 2, 11]->[ ($n + int $n / 7) % 6 ] ]);
     compare($from, $to, $size[ ($n * 5 + 1) % @size ], $subject[ ($n * 3) % @subject ], $file[ ($n * 4 + int $n / 9) % @file ]);
+}
+# What can't be looked into counts by its type, as if it had that name; or as any.
+for my $o ([ 'winmail.dat', 'application/ms-tnef' ], [ 'smime.p7m', 'application/pkcs7-mime; smime-type=enveloped-data; name=letter.txt' ],
+    [ 'encrypted.pgp', 'multipart/encrypted; protocol="application/pgp-encrypted"; boundary=b' ], [ 'any.pgp', 'message/partial; id=x; number=1' ], [ 'any.dat', 'message/external-body; access-type=URL' ],
+    [ 'smime.p7s', 'multipart/signed; protocol="application/pkcs7-signature"; boundary=b' ]) {
+    my ($name, $type) = @$o;
+    my $m = explained('--from', 'anna@a.example', '--to', 'guest@else.example', '--size', 900, '--subject', '', '--attachment', $name)->{moderation};
+    is(sent('anna@a.example', 'anna@a.example', 'guest@else.example', { type => $type }), outcome($m->{else}, $m->{rule}, $m->{target}), "$type counts as $name");
 }
 is($wrong // 0, 0, "explain, the milter and the policy socket say the same of $asked messages");
 my @missing = grep { !$seen{$_} } 'passes', map { 'held ' . s/:.*//r } @rules;
