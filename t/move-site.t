@@ -7,15 +7,13 @@
 use strict;
 use warnings;
 use FindBin;
-use IO::Select;
-use IO::Socket::UNIX;
 use JSON::PP;
 use lib "$FindBin::Bin/lab", "$FindBin::Bin/lib";
 use Exit;
 use Lab;
 use Lab::Cases qw(post_outside);
-use POSIX ();
 use Test::More;
+use Tunnel;
 
 my @missing = Lab->missing;
 plan skip_all => join ', ', @missing if @missing;
@@ -25,28 +23,7 @@ my $lab = Lab->up;
 
 # --- at hebei: a tunnel to the other policyd, and a copying command that can be held and made to fail
 
-sub tunnel {
-    my ($near, $far) = map { $lab->root($_->[0]) . $_->[1] } [ hebei => '/run/postroad/shandong' ],
-      [ shandong => '/run/postroad/control' ];
-    my $pid = fork // die "fork: $!\n";
-    return $pid if $pid;
-    # Nothing of ours may keep the one open who waits for the end of this test.
-    open STDOUT, '>', '/dev/null';
-    open STDERR, '>', '/dev/null';
-    my $parent = getppid;
-    my $door = IO::Socket::UNIX->new(Local => $near, Listen => 16) or POSIX::_exit(1);
-    while ($parent == getppid) {
-        next unless IO::Select->new($door)->can_read(0.5);
-        my $client = $door->accept or next;
-        my $server = IO::Socket::UNIX->new(Peer => $far) or next;
-        my $line = <$client> // next;
-        print $server $line;
-        $server->flush;
-        print $client scalar(<$server>) // '';
-    }
-    POSIX::_exit(0);
-}
-my $tunnel = tunnel();
+my $tunnel = tunnel($lab->root('hebei') . '/run/postroad/shandong', $lab->root('shandong') . '/run/postroad/control');
 
 my $root = $lab->root('hebei');
 my $conf = Inside::slurp("$root/etc/postroad/postroad.conf");
