@@ -54,7 +54,7 @@ my @people = (
     [usrsus => "ou=sales,$A", undef, undef, postroadState => ['suspended']],
 );
 # Whose cells are those of single_cells() only; `edit' and a name: cn=edit in the name of that one.
-my %single = map { $_ => 1 } qw(domtop domo depo sysq usrq usrsus place edit odd1 odd2 odd3), map { "edit $_" } qw(sys dom alice);
+my %single = map { $_ => 1 } qw(domtop domo depo sysq usrq usrsus place base edit odd1 odd2 odd3 odd4), map { "edit $_" } qw(sys dom alice);
 my %ungated = map { $_ => 1 } qw(domung sysung nopw usrq usrsus);
 
 my (%entry, @order, %odd);
@@ -94,6 +94,7 @@ sub build {
     put("ou=quiet,$A", objectClass => [qw(organizationalUnit postroadDepartment)], ou => ['quiet'], postroadDeny => [qw(password forward)]);
     account(@$_) for @people;
     @{ $entry{ lc $D } }{qw(userPassword postalCode)} = (['sample-domains'], ['100000']);
+    $entry{ lc $O }{userPassword} = ['sample-corp'];
     put("cn=team,ou=sales,$A", objectClass => [qw(groupOfNames postroadList)], cn => ['team'],
         mail => ['team@corp.example'], postroadSender => ['domain'], member => ["uid=alice,ou=sales,$A"]);
     put("cn=printers,ou=sales,$A", objectClass => [qw(organizationalRole simpleSecurityObject)], cn => ['printers'], userPassword => ['x']);
@@ -103,14 +104,17 @@ sub build {
         jpegPhoto => ['x'], map { $_ => ["$_\@corp.example"] } qw(givenName displayName postroadAlias telephoneNumber mobile title ou o dc l departmentNumber description));
     $entry{ lc "cn=held,$O" }{description} = ['x'];
     put("dc=inner.example,$A", objectClass => [qw(domain postroadDomain postroadAccount)], dc => ['inner.example'], associatedDomain => ['inner.example']);
-    put("ou=people,$O", objectClass => ['organizationalUnit'], ou => ['people']);
+    put("ou=people,$O", objectClass => [qw(organizationalUnit domainRelatedObject)], ou => ['people'], associatedDomain => ['people.example']);
+    put("cn=there,ou=people,$O", objectClass => ['postroadSite'], cn => ['there']);
+    put("cn=team,ou=people,$O", objectClass => [qw(groupOfNames postroadList)], cn => ['team'], mail => ['team@people.example'], member => ["uid=plain,ou=people,$O"]);
     account('out', "ou=people,$O", 'department');
+    account('plain', "ou=people,$O");
     account('named', "ou=sales,$A", undef, undef, objectClass => [qw(inetOrgPerson postroadAccount domainRelatedObject)], associatedDomain => ['post.example']);
     put("postroadRole=domain+uid=odd,ou=hr,$A", objectClass => [qw(inetOrgPerson postroadAccount)], uid => ['odd'], cn => ['odd'], sn => ['odd'],
         mail => ['odd@corp.example'], userPassword => ['sample-odd'], postroadRole => ['domain'], postroadScope => [$A]);
     push @{ $entry{ lc $GATE }{member} }, "postroadRole=domain+uid=odd,ou=hr,$A";
     for (['odd1', "cn=odd1+uid=odd1,ou=hr,$A"], ['odd2', "postroadHomeSite=hebei,ou=hr,$A", postroadHomeSite => ['hebei']],
-        ['odd3', "associatedDomain=odd3.example,ou=hr,$A", associatedDomain => ['odd3.example']]) {
+        ['odd3', "associatedDomain=odd3.example,ou=hr,$A", associatedDomain => ['odd3.example']], ['odd4', "uid=odd4,postroadHomeSite=hebei,ou=hr,$A"]) {
         my ($name, $dn, %more) = @$_;
         put($dn, objectClass => [qw(inetOrgPerson postroadAccount domainRelatedObject)], associatedDomain => ['x.example'], uid => [$name], cn => [$name], sn => [$name],
             userPassword => ["sample-$name"], postroadRole => ['department'], postroadScope => ["ou=sales,$A"], %more);
@@ -144,6 +148,7 @@ my %actor = (
     replicator => "cn=replicator,cn=services,$O",
     edit => "cn=edit,cn=services,$O",
     place => $D,
+    base => $O,
     %odd,
     sunli => "uid=sunli,ou=jinan,$B",
     odd => "postroadRole=domain+uid=odd,ou=hr,$A",
@@ -159,7 +164,7 @@ my %actor = (
 sub actor_names { return sort keys %actor }
 sub actor_dn    { return $actor{ $_[0] } }
 
-sub password_of { my ($dn) = @_; return $dn eq '' ? '' : 'sample-' . (map { values_of($dn, $_) } qw(uid cn ou))[0] }
+sub password_of { my ($dn) = @_; return $dn eq '' ? '' : 'sample-' . (map { values_of($dn, $_) } qw(uid cn ou o))[0] }
 $actor{"edit $_"} = $actor{$_} for qw(sys dom alice);
 
 # --- what rights_decide() wants to know
@@ -460,6 +465,7 @@ sub single_cells {
             ['right read-mail, added', 'postroadRight', 'read-mail'], ['one more main address', 'mail', 'new@corp.example']),
         [domtop => 'let out', 'gate', $depn, 'delete'],
         [domo => 'let in', 'gate', "uid=out,ou=people,$O", 'add'],
+        [sys => 'in whose name he may act', 'modify', $actor{sys}, [add => 'authzTo', 'dn:*']],
         [supo => 'names of domains', 'modify', $D, [add => 'associatedDomain', 'z.example']],
         [domo => 'right approve, added', 'modify', $D, [add => 'postroadRight', 'approve']],
         [sup2 => 'right read-mail, added', 'modify', $D, [add => 'postroadRight', 'read-mail']],
@@ -481,6 +487,10 @@ sub single_cells {
             [sup => 'let out', 'gate', $odd{$_}, 'delete'], [sup => 'its password', 'password', $odd{$_}, 'new']) } sort keys %odd),
         (map { ["edit $_" => 'its quota', 'modify', $alice, [replace => 'postroadQuota', '7']] } qw(sys dom alice)),
         (map { my $actor = $_; map { [$actor, @$_] } grep { is_possible([$D, @$_]) } account_ops($D) } qw(sup domo depo)),
+        [dom => 'a member of an odd name', 'modify', "cn=team,ou=sales,$A", [add => 'member', $actor{odd}]],
+        [supo => 'move to people', 'rename', $alice, 'uid=alice', "ou=people,$O"],
+        (map { my $actor = $_; map { [$actor => @$_] } account_ops("uid=plain,ou=people,$O"),
+            map { ["an address of people ($_)", 'modify', "uid=plain,ou=people,$O", [add => $_, 'new@people.example']] } qw(mail postroadAlias) } qw(supo domo depo)),
     );
     return map { my ($actor, $name, @op) = @$_; +{ actor => $actor, name => "$name: $op[1]", op => \@op } } @todo;
 }
@@ -504,6 +514,19 @@ sub cells {
     return @all;
 }
 
+sub our_attributes { return slurp("$top/ldap-schema/postroad.schema") =~ /^attributetype \(\s*\S+\s+NAME '(\w+)'/mg }
+
+# Values that are not quite, or more than, what the rules compare with or take into a set: [attribute, values, who tries].
+sub odd_values {
+    return (
+        [postroadRole => [qw(subdomain domains xdepartment departments)], qw(sup)],
+        [postroadRole => [qw(xdepartment departments)], qw(dom)],
+        [postroadScope => ["ou=x] | user | [ou=y,$D", "ou=a]b,ou=sales,$A", "ou=sales,$A]x"], qw(sup dom)],
+        [postroadRight => ['1write-mail', 'write-mail1', 'x] | [write-mail', 'xread-mail', 'read-mailx'], qw(supa dom2)],
+        map { [$_ => ['@corp.example', 'x@corp.example/x', 'x@a] | [super'], qw(sup dom dep)] } qw(mail postroadAlias),
+    );
+}
+
 # Attempts to cheat that are no cell, all of them to be refused: [what, who, op...]
 sub cheats {
     my ($alice, $dep) = ("uid=alice,ou=sales,$A", "uid=wangfang,ou=sales,$A");
@@ -519,16 +542,15 @@ sub cheats {
         ['an address with two @', 'dep', 'modify', $alice, [add => 'postroadAlias', '"x@corp.example"@post.example']],
         ['an address without a domain', 'dep', 'modify', $alice, [add => 'postroadAlias', 'x']],
         ['an address of a pattern', 'dep', 'modify', $alice, [add => 'postroadAlias', 'x@*']],
-        ['a scope that ends the set', 'dom', 'modify', $alice, [add => 'postroadScope', "ou=x] | user | [ou=y,$D"]],
-        ['a scope with a bracket', 'sup', 'modify', $alice, [add => 'postroadScope', "ou=a]b,$A"]],
-        ['an address that ends the set', 'dep', 'modify', $alice, [add => 'postroadAlias', 'x@a] | [super']],
+        (map { my ($name, $values, @who) = @$_; map { my $who = $_; map { ["$name $_", $who, 'modify', $alice, [add => $name, $_]] } @$values } @who } odd_values()),
+        (map { my $who = $_; map { ["$_ into the gate", $who, 'modify', $GATE, [add => 'member', $_]] } "$dep]x", "cn=x],$dep", "uid=x] | [department] | [uid=y,$A" } qw(sup dom)),
         ['a right of what is an account and a domain, too', 'dom', 'modify', "dc=inner.example,$A", [add => 'postroadRight', 'approve']],
         ['the right that includes it', 'dom2', 'modify', "dc=inner.example,$A", [add => 'postroadRight', 'read-mail']],
         ['a main address of it', 'dom', 'modify', "dc=inner.example,$A", [add => 'mail', 'new@corp.example']],
         ['an alias of it', 'dom', 'modify', "dc=inner.example,$A", [add => 'postroadAlias', 'new@corp.example']],
-        (map { ["$_->[1] in the name of another", 'edit sys', 'modify', $alice, $_] } [replace => 'title', 'x'], [add => 'postroadRole', 'department'],
-            [replace => 'postroadHomeSite', 'shandong'], [replace => 'postroadStandbySite', 'shandong'], [replace => 'postroadState', 'disabled'],
-            [replace => 'postroadDeny', 'pop'], [replace => 'userPassword', 'x']),
+        (map { ["$_->[1] in the name of another", 'edit sys', 'modify', $alice, $_] } [replace => 'title', 'x'], [replace => 'userPassword', 'x'],
+            [add => 'objectClass', 'extensibleObject'], map { [replace => $_] } grep { $_ ne 'postroadQuota' } our_attributes()),
+        ['a class less in the name of another', 'edit dom', 'modify', "ou=north,ou=sales,$A", [delete => 'objectClass', 'postroadDepartment']],
         ['in whose name another may act', 'edit sys', 'modify', "cn=edit,cn=services,$O", [add => 'authzTo', 'dn:*']],
         ['in whose name it may act', 'edit', 'modify', "cn=edit,cn=services,$O", [add => 'authzTo', 'dn:*']],
         ['a quota in the own name', 'edit', 'modify', $alice, [replace => 'postroadQuota', '7']],
