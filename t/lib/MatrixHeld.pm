@@ -19,7 +19,7 @@ my $alice = "uid=alice,ou=sales,$A";
 # Right approve at every level, and people who have it in places the matrix doesn't need.
 my %moderator = (sys => "uid=zhangwei,ou=it,$A", sup => "uid=liuyang,ou=it,$A", dom => "uid=lina,ou=hr,$A",
     dep => "uid=wangfang,ou=sales,$A", domb => "uid=zhoujie,ou=jinan,$B",
-    map { $_ => Matrix::actor_dn($_) } qw(sup2 supa dom2 domab dep2 depn depit depx depa domsus syssus domlea domung sysung odd odd1 odd2 odd3 wang));
+    map { $_ => Matrix::actor_dn($_) } qw(sup2 supa dom2 domab dep2 depn depit depx depa domsus syssus domlea domung sysung odd odd1 odd2 odd3 odd4 wang));
 
 sub entry {
     my ($id, $target, %more) = @_;
@@ -104,6 +104,7 @@ sub about {
     return @all;
 }
 
+sub place   { return $HELD }
 sub targets { return @{ $_[0]{targets} } }
 sub actors  { return @actors }
 
@@ -146,7 +147,7 @@ sub cheat_before {
     my ($self) = @_;
     my ($root, $as) = @$self{qw(root as)};
     $self->fresh();
-    $self->refused('a word that is no verdict', \@deciders, 'modify', $e, [add => 'postroadHeldVerdict', $_]) for 'maybe', 'approved', 'approve x', '';
+    $self->refused('a word that is no verdict', \@deciders, 'modify', $e, [add => 'postroadHeldVerdict', $_]) for 'maybe', 'approved', 'disapprove', 'approve x', '';
     $self->refused('a verdict in place of none', \@deciders, 'modify', $e, [replace => 'postroadHeldVerdict', 'approve']);
     $self->refused('a verdict among other changes', \@deciders, 'modify', $e, $given, [replace => 'postroadHeldState', 'approved']);
     for ([postroadHeldTarget => "uid=frank,ou=hr,$A"], [postroadHeldSender => 'alice@corp.example'], [postroadHeldState => 'approved'], [postroadHeldSite => 'shandong'],
@@ -163,6 +164,7 @@ sub cheat_before {
     $root->add("postroadHeldId=own,ou=sales,$A", (entry('own', $alice))[1]);
     $self->refused('an entry of one\'s own moved there', \@deciders, 'rename', "postroadHeldId=own,ou=sales,$A", 'postroadHeldId=own', $HELD);
     $root->delete("postroadHeldId=own,ou=sales,$A");
+    $self->refused('an account moved there', \@deciders, 'rename', $alice, 'uid=alice', $HELD);
     $self->refused('the container gone', [qw(sup dom dep alice moderation)], 'delete', $HELD);
     $self->refused('another class for the container', [qw(sup dom dep alice moderation)], 'modify', $HELD, [add => 'objectClass', 'extensibleObject']);
 }
@@ -212,6 +214,20 @@ sub cheat_as_edit {
     my ($rc, $out) = run("dn: $e\nchangetype: modify\nadd: postroadHeldVerdict\npostroadHeldVerdict: approve\n", 'ldapmodify', '-x', '-H', $self->{run}{socket} =~ s{/}{%2F}gr =~ s{^}{ldapi://}r,
         '-D', "cn=edit,cn=services,$O", '-w', 'sample-edit', '-e', "!authzid=dn:$moderator{dep}");
     $self->{say}->($rc != 0, 'no verdict through cn=edit', $out);
+}
+
+# The same class somewhere else is nothing to decide about.
+sub elsewhere {
+    my ($self) = @_;
+    my ($root, $as) = @$self{qw(root as)};
+    my $own = "postroadHeldId=own,ou=sales,$A";
+    $root->add($own, (entry('own', $alice))[1]);
+    $self->refused('a verdict about what is held elsewhere', [qw(alice dep moderation)], 'modify', $own, $given);
+    $self->refused('a reason for it', [qw(alice dep moderation)], 'modify', $own, [add => 'postroadHeldReason', 'x']);
+    $root->modify($own, $given, [add => 'postroadHeldReason', 'x']);
+    $self->refused('to take it away', [qw(alice dep moderation)], 'modify', $own, ['delete', 'postroadHeldVerdict'], ['delete', 'postroadHeldReason']);
+    $self->is($as->{sys}->modify($own, [add => 'postroadHeldVerdict;lang-zh', 'reject']), 0, 'a system administrator may write there what he likes');
+    $root->delete($own);
 }
 
 # --- the service
@@ -273,7 +289,7 @@ sub senders {
 # --- all
 
 my @parts = ([without => sub { $_[0]->cells($_[1], 0) }], [with => sub { $_[0]->cells($_[1], 1) }],
-    map { my $part = $_; [$part => sub { $_[0]->rights(1); $_[0]->$part }] } qw(cheat_before cheat_after cheat_over cheat_as_edit service senders));
+    map { my $part = $_; [$part => sub { $_[0]->rights(1); $_[0]->$part }] } qw(cheat_before cheat_after cheat_over cheat_as_edit elsewhere service senders));
 
 sub part_names { return map { $_->[0] } @parts }
 

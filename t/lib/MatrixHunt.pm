@@ -3,8 +3,8 @@
 # MatrixHunt: finds what shows that an access rule was changed: a cell of the matrix, an attempt to cheat, a
 # row of who reads what, or something about held mail. One slapd stays up; a rule is changed while it
 # runs and put back. First comes what showed other changes before, then what few rules but the changed one can
-# decide, then all else, so that most are found within some tens of attempts. What was found must be
-# right again once the rule is back, else it counts for nothing and the hunt dies.
+# decide, then all else that touches an entry and an attribute the rule is about, so that most are found within some
+# tens of attempts. What was found must be right again once the rule is back, else the hunt dies.
 package MatrixHunt;
 use strict;
 use warnings;
@@ -98,15 +98,17 @@ sub place_of {
     return ($fits, $names && { map { lc s/;.*//r => 1 } split /,/, $names });
 }
 
-# The entries and attributes that a write touches.
+# The entries and attributes whose rules slapd looks at upon a write.
 sub touched {
     my ($how, $dn, @rest) = @_;
-    my ($above) = $dn =~ /^[^,]*,(.*)$/;
+    my ($rdn, $above) = $dn =~ /^([^,]*),?(.*)$/;
     return ([$Matrix::GATE], ['member']) if $how eq 'gate';
     return ([$dn], ['userPassword']) if $how eq 'password';
     return ([$dn], [map { $_->[1] } @rest]) if $how eq 'modify';
-    return ([$dn, $above // ''], ['entry', 'children', keys %{ $rest[0] }]) if $how eq 'add';
-    return ([$dn, $above // '', $rest[1] // ()], ['entry', 'children']);
+    return ([$dn, $above], ['entry', 'children', keys %{ $rest[0] }]) if $how eq 'add';
+    return ([$dn, $above], ['entry', 'children']) if $how eq 'delete';
+    my $to = $rest[1] // $above;
+    return ([$dn, $above, $to, "$rest[0],$to"], ['entry', 'children', map { /(\w+)=/g } $rdn, $rest[0]]);
 }
 
 sub fits {
@@ -114,6 +116,12 @@ sub fits {
     my ($place, $names) = place_of($rule);
     my ($dns, $attributes) = touched(@op);
     return (grep { $place->($_) } @$dns) && (!$names || grep { $names->{ lc s/;.*//r } } @$attributes) ? 1 : 0;
+}
+
+# A rule as it is and as it becomes; none for what is no rule but decides which of them are looked at.
+sub rules_of {
+    my ($mutant) = @_;
+    return grep { /^access / } @$mutant{qw(rule now)};
 }
 
 # Whom a condition can be about.
@@ -128,13 +136,13 @@ sub actors_of {
     } actor_names() };
 }
 
-# All cells, the most promising ones first: those whose "to" fits before the change or after it but not both,
-# or, when it is the same, those it fits, of those a changed condition is about.
+# The cells it can decide, the most promising ones first: those that fit its "to" before the change or after it but not
+# both, or, when it is the same, those of whom a changed condition is about.
 sub ranked {
     my ($self, $mutant) = @_;
     my $by = $mutant->{what} =~ /^(?:without )?by /;
+    my @rules = rules_of($mutant) or return @{ $self->{cells} };
     my ($who, %rank, @tiers) = (actors_of($by ? $mutant->{what} : ''));
-    my @rules = grep { /^access / } $mutant->{rule}, $by || $mutant->{now} eq '' ? () : $mutant->{now};
     for my $it (@{ $self->{cells} }) {
         my $cell = $it->{cell};
         my $rank = $rank{ $cell->{name} } //= do {
@@ -144,7 +152,13 @@ sub ranked {
         $rank = 2 if $rank < 2 && !$who->{ $cell->{actor} };
         push @{ $tiers[$rank] }, $it;
     }
-    return map { @{ $_ // [] } } @tiers;
+    return map { @{ $_ // [] } } @tiers[0 .. 2];
+}
+
+sub can_be_held {
+    my ($mutant) = @_;
+    my @rules = rules_of($mutant);
+    return !@rules || grep { my ($place) = place_of($_); $place->(MatrixHeld::place()) || $place->('postroadHeldId=x,' . MatrixHeld::place()) } @rules;
 }
 
 # --- the hunt
@@ -191,7 +205,7 @@ sub remember {
 sub hunt {
     my ($self, $mutant, @hints) = @_;
     my @found = $self->first_of(map { $self->{by_key}{$_} // () } @hints);
-    for my $way (is_held($mutant) ? qw(first_of_held first_of_cells) : qw(first_of_cells first_of_held)) {
+    for my $way (is_held($mutant) ? qw(first_of_held first_of_cells) : ('first_of_cells', can_be_held($mutant) ? 'first_of_held' : ())) {
         @found = $self->$way($mutant) if !@found;
     }
     return @found;

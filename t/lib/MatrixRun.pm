@@ -120,7 +120,7 @@ sub compare {
 }
 
 # What is read, and by which of these; the rest reads nothing of it.
-my @readers = (qw(sys sup supa dom dep alice sunli wang domsus syssus domlea domung nopw usrsus depnop odd policyd dovecot replicator edit anonymous), 'edit sys');
+my @readers = (qw(sys sup supa dom dep alice sunli wang domsus syssus domlea domung nopw usrsus depnop odd policyd dovecot replicator edit anonymous), 'edit sys', qw(place base));
 my ($A, $B, $O) = ($Matrix::A, $Matrix::B, $Matrix::O);
 # Entry, attributes; one value of it, where not any will do; whether it is asked for by comparing.
 my @book = qw(objectClass cn sn givenName displayName mail postroadAlias telephoneNumber mobile title ou o dc l uid member associatedDomain departmentNumber jpegPhoto description);
@@ -140,10 +140,19 @@ my %reads = (
     'the password of a service' => ["cn=policyd,cn=services,$O", 'userPassword'],
     'the password of odd' => ["postroadRole=domain+uid=odd,ou=hr,$A", 'userPassword'],
     'the password of wangfang' => ["uid=wangfang,ou=sales,$A", 'userPassword'],
-    (map { ("the password of $_" => [actor_dn($_), 'userPassword']) } qw(nopw odd1 odd2 odd3)),
+    (map { ("the password of $_" => [actor_dn($_), 'userPassword']) } qw(nopw odd1 odd2 odd3 odd4)),
     'where held mail is' => ["cn=held,$O", [qw(objectClass cn)]],
     'the description of where held mail is' => ["cn=held,$O", 'description'],
     'that odd is in the gate' => [$Matrix::GATE, 'member', "postroadRole=domain+uid=odd,ou=hr,$A"],
+    'the name of all domains' => [$Matrix::D, 'ou'],
+    'the password of the base' => [$O, 'userPassword'],
+    'the role of wangfang, by comparing' => ["uid=wangfang,ou=sales,$A", 'postroadRole', 'department', 1],
+    'the role of out, by comparing' => ["uid=out,ou=people,$O", 'postroadRole', 'department', 1],
+    'the address of plain, by comparing' => ["uid=plain,ou=people,$O", 'mail', 'plain@corp.example', 1],
+    'the name of people, by comparing' => ["ou=people,$O", 'associatedDomain', 'people.example', 1],
+    'the class of a site among them, by comparing' => ["cn=there,ou=people,$O", 'objectClass', 'postroadSite', 1],
+    'the class of a list among them, by comparing' => ["cn=team,ou=people,$O", 'objectClass', 'postroadList', 1],
+    'where sites are' => ["cn=sites,$O", 'cn'],
     'the postal code of all domains' => [$Matrix::D, 'postalCode'],
     'the address of odd' => ["postroadRole=domain+uid=odd,ou=hr,$A", 'mail'],
     'the class of a service' => ["cn=policyd,cn=services,$O", 'objectClass'],
@@ -171,12 +180,17 @@ my %reads = (
     'the senders of list team' => ["cn=team,ou=sales,$A", 'postroadSender'],
 );
 
+# Everybody who is bound; who is in the gate, and the services.
+my $users = 'sys sup supa dom dep alice sunli wang domung nopw usrsus depnop policyd dovecot replicator place base';
+my $gate = 'sys sup supa dom dep wang depnop policyd dovecot replicator';
+
+# [what is read, by whom]
 sub reads {
     return (
-        ['the address of wuhao', 'sys sup supa dom dep alice sunli wang domung nopw usrsus depnop policyd dovecot replicator'],
-        ['the address of odd', 'sys sup supa dom dep alice sunli wang domung nopw usrsus depnop policyd dovecot replicator'],
-        ['the role of lina', 'sys sup supa dom dep alice sunli wang domung nopw usrsus depnop policyd dovecot replicator'],
-        ['the role of wangfang', 'sys sup supa dom dep alice sunli wang domung nopw usrsus depnop policyd dovecot replicator'],
+        ['the address of wuhao', $users],
+        ['the address of odd', $users],
+        ['the role of lina', $users],
+        ['the role of wangfang', $users],
         ['the quota of depnop (none)', ''],
         ['the functions of depnop', 'sys sup supa dom depnop policyd dovecot replicator'],
         ['the functions of nopw', 'sys sup supa dom dep nopw depnop policyd dovecot replicator'],
@@ -184,40 +198,49 @@ sub reads {
         ['the password of alice', 'sys replicator'],
         ['when alice was changed', 'sys sup supa dom dep alice depnop policyd dovecot replicator'],
         ['the next hop of mx1', 'sys policyd dovecot replicator'],
-        ['the state of site hebei', 'sys sup supa dom dep wang depnop policyd dovecot replicator'],
-        ['who is in the gate', 'sys sup supa dom dep wang depnop policyd dovecot replicator'],
+        ['the state of site hebei', $gate],
+        ['who is in the gate', $gate],
         ['the password of a service', 'sys replicator'],
         ['the password of odd', 'sys replicator'],
         ['the password of wangfang', 'sys replicator'],
-        (map { ["the password of $_", 'sys replicator'] } qw(nopw odd1 odd2 odd3)),
+        (map { ["the password of $_", 'sys replicator'] } qw(nopw odd1 odd2 odd3 odd4)),
         ['that there are services', 'sys policyd dovecot replicator'],
         ['the class of a service', 'sys policyd dovecot replicator'],
-        ['the base', 'sys sup supa dom dep alice sunli wang domung nopw usrsus depnop policyd dovecot replicator'],
-        ['binding', 'sys sup supa dom dep alice sunli wang domung nopw depnop odd policyd dovecot replicator edit'],
+        ['the base', $users],
+        ['binding', 'sys sup supa dom dep alice sunli wang domung nopw depnop odd policyd dovecot replicator edit place base'],
         ['the description of the base', 'sys policyd dovecot replicator'],
-        ['the home site of corp', 'sys sup supa dom dep wang depnop policyd dovecot replicator'],
+        ['the home site of corp', $gate],
         ['the home site of post', 'sys sup policyd dovecot replicator'],
-        ['the names of post', 'sys sup supa dom dep alice sunli wang domung nopw usrsus depnop policyd dovecot replicator'],
-        ['the class of a site among people', 'sys sup supa dom dep alice sunli wang domung nopw usrsus depnop policyd dovecot replicator'],
-        ['the alias of alice', 'sys sup supa dom dep alice sunli wang domung nopw usrsus depnop policyd dovecot replicator'],
-        ['that team is a list', 'sys sup supa dom dep alice sunli wang domung nopw usrsus depnop policyd dovecot replicator'],
-        ['that post is a domain', 'sys sup supa dom dep alice sunli wang domung nopw usrsus depnop policyd dovecot replicator'],
-        ['that lina is in the gate', 'sys sup supa dom dep wang depnop policyd dovecot replicator'],
-        ['where held mail is', 'sys sup supa dom dep alice sunli wang domung nopw usrsus depnop policyd dovecot replicator'],
+        ['the names of post', $users],
+        ['the class of a site among people', $users],
+        ['the alias of alice', $users],
+        ['that team is a list', $users],
+        ['that post is a domain', $users],
+        ['that lina is in the gate', $gate],
+        ['where held mail is', $users],
         ['the description of where held mail is', 'sys policyd dovecot replicator'],
-        ['that odd is in the gate', 'sys sup supa dom dep wang depnop policyd dovecot replicator'],
-        ['the postal code of all domains', 'sys policyd dovecot replicator'],
+        ['that odd is in the gate', $gate],
+        ['the name of all domains', $users],
+        ['the password of the base', 'sys replicator'],
+        ['the role of wangfang, by comparing', $users],
+        ['the role of out, by comparing', $gate],
+        ['the address of plain, by comparing', 'sys policyd dovecot replicator'],
+        ['the name of people, by comparing', 'sys policyd dovecot replicator'],
+        ['the class of a site among them, by comparing', 'sys policyd dovecot replicator'],
+        ['the class of a list among them, by comparing', 'sys policyd dovecot replicator'],
+        ['where sites are', $gate],
+        ['the postal code of all domains', 'sys policyd dovecot replicator place'],
         ['the password of a printer', 'sys replicator'],
-        ['the scope of wang', 'sys sup supa dom dep alice sunli wang domung nopw usrsus depnop policyd dovecot replicator'],
-        ['the right of lina', 'sys sup supa dom dep alice sunli wang domung nopw usrsus depnop policyd dovecot replicator'],
-        ['the standby site of corp', 'sys sup supa dom dep wang depnop policyd dovecot replicator'],
-        ['all of the address book', 'sys sup supa dom dep alice sunli wang domung nopw usrsus depnop policyd dovecot replicator'],
-        ['what is told of site hebei', 'sys sup supa dom dep wang depnop policyd dovecot replicator'],
+        ['the scope of wang', $users],
+        ['the right of lina', $users],
+        ['the standby site of corp', $gate],
+        ['all of the address book', $users],
+        ['what is told of site hebei', $gate],
         ['the certificate of site hebei', 'sys policyd dovecot replicator'],
         ['the password of dom2, by comparing', 'sys replicator'],
         ['in whose name edit acts, by comparing', 'sys policyd dovecot replicator'],
         ['in whose name edit acts', 'sys policyd dovecot replicator'],
-        ['the senders of list team', 'sys sup supa dom dep wang depnop policyd dovecot replicator'],
+        ['the senders of list team', $gate],
     );
 }
 

@@ -23,22 +23,32 @@ my @same = (
     [qr/^to dn\.subtree="cn=held,\S+ attrs=entry,.* by \* read$/, 'its own rules end for each entry below'],
     [qr/^to dn\.subtree="cn=held,\S+ attrs=postroadHeld/, 'where held mail is holds no verdict'],
     [qr/^by \* write for by \* \+a \| \S+ \S+ \S+ attrs=postroadHeldVerdict filter=/, 'there is no verdict then that could be read, replaced or taken away'],
-    [qr/^by set="\(this.* \[forward\]" break for /, 'others go on as well'],
+    [qr/^to (?:\*|attrs=\S+) for to dn\.subtree="o=corp"(?: attrs=\S+)? \|/, 'nothing is outside the base'],
+    [qr/^to dn\.children="o=corp" for to dn\.subtree="o=corp" \| \S+ to \S+ by self set=/, 'a state at the base would stop everybody'],
+    [qr/ val\.regex="\.\+@\(\S+\)\$" for /, 'what is before an @ may be anything'],
+    [qr/ attrs=objectClass .*val\.regex="(?:\^postroad\(\S+\)|postroad\(\S+\)\$)" for /, 'no other class has a name that holds that of one of these'],
+    [qr/^to dn\.children="o=corp" attrs=\S+ for \S+ \S+ \S+ \| access to \S+ attrs=\S+ by \* none$/, 'the last rule gives nobody that of the base either'],
+    [qr/^by (?:users |\* )?set="\(this.* \[forward\]" break for /, 'others go on as well'],
     [qr/^by anonymous set=.* break for by anonymous/, 'the last rule of 3 gives anonymous nothing either'],
-    [qr/^by group\S+ set="\(this\S* & \[password\]" break for /, 'who is in the gate goes on as well'],
+    [qr/^by (?:users |\* )?group\S+ set="\(this\S* & \[password\]" break for /, 'who is in the gate goes on as well'],
     [qr/^by self set="\(this\S* & \[password\]" none for /, 'who binds is anonymous while he does, so for himself auth is of no use'],
     [qr/^by \* break for by \* none \| access to .* by (?:users|self) read by \* none$/, 'anonymous, or nobody, is left, whom the last rule of 3 stops'],
-    [qr/^by \* break for by \* none \| access to dn\.subtree="\S+" attrs=userPassword by anonymous /, 'the rules of 3 give nobody a password'],
+    [qr/^by (?:users|\*) break for by (?:\* none|group\S+ break) \| access to dn\.subtree="\S+" attrs=userPassword by anonymous /, 'the rules of 3 give nobody a password'],
     [qr/^by \* break for by \* none \| access to \S+ attrs=userPassword filter=/, 'the next rule gives nobody a password'],
     [qr/^to dn\.subtree=\S+ (?:attrs=\S+ )?filter=\(&\(objectClass=postroadAccount\)\(!\(postroadRole=\*\)\)\)/, 'what domains stand in is no account'],
+    [qr/^by \* read for by users read \| access to (?:dn|attrs)\S+(?: (?:attrs|filter|val)\S+)* by users read by \* none$/, 'anonymous is stopped by the last rule of 3'],
+    [qr/^to dn\.children="o=corp" attrs=postroadRole,/, 'the base is no account, and has none'],
     [qr/^to dn\.subtree="\S+" attrs=postroadRole,postroadScope,postroadRight for .* by users read by \* none$/, 'what domains stand in is no account, and has none'],
+    [qr/^to dn\.children="ou=domains,\S+ for to \S+ \| access to \S+ by self read by \* none$/, 'what domains stand in is no administrator'],
     [qr/^to dn\.subtree=.* \| access to dn\.children\S+ attrs=\S+(?: val\S+)? by users read by \* none$/, 'there nobody writes, and 17 lets all read these'],
     [qr/^to dn\.subtree=\S+ attrs=(?:mail|postroadAlias) filter=\S+\(postroadRole=domain\)/, 'above what domains stand in is no domain'],
     [qr/^to \S+ attrs=objectClass filter=\(!\(\|\(postroadRole=system\)\(postroadRole=super\)\(objectClass=postroadSite\)\(objectClass=postroadServer\)\)\) for /,
         'other values 16 lets him write'],
     [qr/^to \S+ attrs=entry,objectClass,cn,(?!\S*,mail,postroadAlias,\S*,associatedDomain,).* \| access to \S+ attrs=\S+ by users read by \* none$/,
         'the last rules of 10 and 11 let everybody read these'],
-    [qr/^by \* break for by \* none \| access to \S+ attrs=children /, '16 lets nobody else write'],
+    [qr/^by (?:\* break for by \* none|(?:users|\*) write for by dn\.exact="cn=moderation,\S+ write) \| access to dn\.exact="cn=held,\S+ attrs=children /, 'nobody else may write what stands there'],
+    [qr/^to \S+ attrs=member val\.regex="\(\[\^\]\[\]\+\)\$" for /, 'what follows a bracket in a name is no name'],
+    [qr/^to attrs=children for to dn\.subtree="ou=domains,/, '16 lets nobody write an entry elsewhere'],
     [qr/^to dn\.subtree="cn=admins,/, 'nothing stands below the gate, and nobody but a system administrator can put something there'],
     [qr/^(?:without the rule|to \S+ attrs=\w+ for .*) \| access to \S+ attrs=mail,postroadAlias by users read by \* none$/,
         'saves time: who passed 10 fits no set of 16, which has the same ones, and those of 17 let all read addresses'],
@@ -137,16 +147,18 @@ sub changed_by {
             : $before =~ /^by (\S+) $/ ? ($1, "$head$set\"") : ();
     }
     push @all, changed_pattern($by) if $by =~ /dn\.regex/;
+    push @all, map { "by $_$'" } $by =~ /^by (?:self|users|anonymous|group\S+|(?:real)?dn\.exact=\S+)(?= )/ ? $& eq 'by users' || $& eq 'by anonymous' ? '*' : qw(users *) : ();
     my ($allowed) = $by =~ / (=\S+ \S+|\S+)$/;
     push @all, map { substr($by, 0, -length $allowed) . $_ } @{ $other{$allowed} or die "$by: what is $allowed?\n" };
     return @all;
 }
 
-# One alternative of a pattern less.
+# One alternative of a pattern less, no matter what is before or behind, or any letters.
 sub changed_pattern {
     my ($text) = @_;
     my ($before, $pattern, $after) = $text =~ /^(.*(?:val|dn)\.regex=")(.*?)(".*)$/ or return;
-    my @all = map { each_changed($pattern, $_, '') } qr/\[\+\]\|/, qr/\|\(\^\|,\).*=/, qr/(?<=[(|])(?:\w|\[a-z\]\+)+\|/, qr/\|\w+(?=\))/;
+    my @all = map { each_changed($pattern, $_, '') } qr/\[\+\]\|/, qr/\|\(\^\|,\).*=/, qr/(?<=[(|])(?:\w|\[a-z\]\+)+\|/, qr/\|\w+(?=\))/, qr/^\^/, qr/\$$/;
+    push @all, map { each_changed($pattern, @$_) } [qr/\(\^\|,\)/, '^'], [qr/\(\^\|,\)/, ','], [qr/(?:\[\^\]\[\]|\[a-z0-9\.-\]|\[a-z-\])\+/, '.+'], [qr/\.\+(?=@)/, '.*'];
     my %seen;
     return map { "$before$_$after" } grep { !$seen{$_}++ } @all;
 }
@@ -166,7 +178,10 @@ sub changed_to {
         push @all, map { my $not = $_; $before . join(',', grep { $_ ne $not } @names) . $after } @names;
     }
     push @all, changed_pattern($to);
-    push @all, $to =~ s/dn\.(?:children|exact|base)=/dn.subtree=/r if $to =~ /dn\.(?:children|exact|base)=/;
+    if ($to =~ /dn\.(children|exact|base|subtree)=/) {
+        my $other = $1 eq 'subtree' ? 'children' : 'subtree';
+        push @all, "$`dn.$other=$'", $to =~ s/ dn\.\w+="[^"]*"//r =~ s/^to$/to */r;
+    }
     return @all;
 }
 
