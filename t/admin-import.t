@@ -6,9 +6,9 @@
 # happens when a department vanishes or slapd stops in the middle.
 use strict;
 use warnings;
-use Exit;
 use File::Basename qw(dirname);
 use lib dirname(__FILE__) . '/lib';
+use Exit;
 use JSON::PP;
 use Test::More;
 use Time::HiRes qw(time);

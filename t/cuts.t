@@ -35,7 +35,11 @@ sub case {
 sub cut_off {
     my ($end, $do) = @_;
     $lab->cut($end);
-    return afterwards(\&heal, $do);
+    return afterwards(\&heal, sub {
+        my @happened = eval { $do->() };
+        die $@ . join '', map { "the line at $_: " . $lab->run($_, qw(ip -br link show line)) } sort keys %other if $@;
+        return @happened;
+    });
 }
 
 sub heal {
