@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -133,6 +134,7 @@ reader_run(void)
     /* A service manager tells all processes to end; the milter still has mail to finish. */
     for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++)
         signal(ignored[i], SIG_IGN);
+    prctl(PR_SET_NAME, "postroad-people", 0, 0, 0);
     if (conf_take(FD_CONF, &conf) < 0) {
         fputs("postroad-milter: -x is for postroad-milter itself\n", stderr);
         return 2;
