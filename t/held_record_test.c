@@ -298,6 +298,47 @@ test_no_room(void)
     free(got);
 }
 
+/* What the milter puts down for role held, which believes nothing of it. */
+static void
+test_drop(void)
+{
+    const uid_t both[2] = {(uid_t)-1, geteuid()}, nobody[2] = {(uid_t)-1, geteuid() + 1};
+    struct held_record *r = sample(), *got = calloc(1, sizeof *got);
+    int drop = held_drop(folder, error, sizeof error);
+    const mode_t before = umask(077);
+    char name[HELD_ID_MAX + 6];
+    int64_t changed_ms;
+    struct stat st;
+
+    snprintf(name, sizeof name, "%s.json", r->id);
+    ok(drop >= 0 && held_record_drop(drop, r, error, sizeof error) == 0, "put down");
+    umask(before);
+    ok(fstatat(drop, name, &st, 0) == 0 && (st.st_mode & 0777) == 0644, "for another user to read");
+    is_int(held_record_peek(drop, r->id, both, got, &changed_ms, error, sizeof error), 1, "read");
+    is_str(got->rule, r->rule, "as it is");
+    ok(changed_ms / 1000 == (int64_t)st.st_ctim.tv_sec, "and since when it is there");
+    is_int(held_record_peek(drop, r->id, nobody, got, &changed_ms, error, sizeof error), -2,
+           "a file of somebody else's");
+    ok(linkat(drop, name, drop, "second", 0) == 0 &&
+           held_record_peek(drop, r->id, both, got, &changed_ms, error, sizeof error) == -1,
+       "one with two names");
+    unlinkat(drop, name, 0);
+    ok(symlinkat("second", drop, name) == 0 &&
+           held_record_peek(drop, r->id, both, got, &changed_ms, error, sizeof error) == -1,
+       "a link");
+    unlinkat(drop, name, 0);
+    ok(mkfifoat(drop, name, 0644) == 0 &&
+           held_record_peek(drop, r->id, both, got, &changed_ms, error, sizeof error) == -1,
+       "a pipe is not waited for");
+    unlinkat(drop, name, 0);
+    unlinkat(drop, "second", 0);
+    is_int(held_record_peek(drop, r->id, both, got, &changed_ms, error, sizeof error), 0, "none");
+    close(drop);
+    unlinkat(folder, HELD_NEW, AT_REMOVEDIR);
+    free(r);
+    free(got);
+}
+
 int
 main(void)
 {
@@ -316,6 +357,7 @@ main(void)
     test_damaged();
     test_each();
     test_no_room();
+    test_drop();
     snprintf(path, sizeof path, "%s/held", dir);
     is_int(rmdir(path), 0, "nothing is left behind");
     rmdir(dir);
