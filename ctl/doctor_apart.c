@@ -83,7 +83,8 @@ static int
 groups_are_right(struct doctor *d)
 {
     const struct conf *conf = d->ctl->conf;
-    const char *groups[] = {conf->group, conf->socket_group, conf->access.socket_group};
+    const char *groups[] = {conf->group, conf->socket_group, conf->access.socket_group,
+                            conf->hook.socket_group};
     char todo[256];
 
     for (size_t i = 0; i < sizeof groups / sizeof *groups; i++) {

@@ -110,6 +110,12 @@ my @opens = map { readlink($_) // () } glob "$root/proc/$reader/fd/*";
 is_deeply([ grep { !m{^socket:|/mirror/|^/dev/null|/log/|^pipe:|anon_inode} } @opens ], [], 'and has a socket, the mirror and the log');
 is_deeply([ grep { m{/mirror/} } map { readlink($_) // () } glob "$root/proc/" . milter_pid() . '/fd/*' ], [], 'the milter has nothing of the mirror');
 like($lab->run('hebei', 'sh', '-c', 'postroad doctor 2>&1 || :'), qr/^ok +.*postroad-milter is user postroad-milter, apart from postroad/m, 'doctor is content');
+$lab->run('hebei', 'sh', '-c', 'cp /etc/group /etc/group.before; sed -i "s/^postroad:.*:$/&postroad-milter/" /etc/group; chmod 0770 /var/lib/postroad/held; chown postroad: /var/lib/postroad/journal');
+my $sick = $lab->run('hebei', 'sh', '-c', 'postroad doctor 2>&1 || :');
+like($sick, qr/^trouble +milter-user +user postroad-milter is in group postroad/m, 'it is not when that user is in a group of the daemon\'s');
+like($sick, qr{^trouble +milter-user +/var/lib/postroad/held may be used by others, mode 0770}m, 'nor when a folder is open to others');
+like($sick, qr{^warning +milter-user +/var/lib/postroad/journal is not yet that of user postroad-milter}m, 'nor when one of its own is not');
+$lab->run('hebei', 'sh', '-c', 'cat /etc/group.before >/etc/group; chmod 0700 /var/lib/postroad/held; chown postroad-milter: /var/lib/postroad/journal');
 
 # --- it works
 my $id = holds();
