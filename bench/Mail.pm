@@ -45,7 +45,7 @@ myhostname = mx.bench.example
 mydestination =
 inet_interfaces = 127.0.0.1
 inet_protocols = ipv4
-mynetworks = 127.0.0.0/8
+mynetworks = 127.0.0.0/8, 192.0.2.0/24
 alias_maps =
 alias_database =
 virtual_alias_domains =
@@ -59,16 +59,18 @@ default_destination_concurrency_failed_cohort_limit = 0
 CF
 }
 
-# An instance called $name, listening at $port; $maps: what main.cf has besides the common part.
+# An instance called $name, listening at $port; $maps: what main.cf has besides the common part. $host:
+# another address of this machine than 127.0.0.1, by which clients are strangers.
 sub start {
-	my ($base, $name, $port, $maps) = @_;
+	my ($base, $name, $port, $maps, $host) = @_;
 	my $dir = "$base/$name";
+	$host //= '127.0.0.1';
 	mkdir $_ for $dir, "$dir/config", "$dir/queue", "$dir/data";
 	chown((getpwnam 'postfix')[2], -1, "$dir/data");
 	Rig::spew("$dir/config/main.cf", main_cf($dir, $maps));
-	Rig::spew("$dir/config/master.cf", "127.0.0.1:$port inet n - n - - smtpd\n$MASTER");
+	Rig::spew("$dir/config/master.cf", "$host:$port inet n - n - - smtpd\n$MASTER");
 	Rig::must("$base/$name.start", 'postfix', '-c', "$dir/config", 'start');
-	return { name => $name, dir => $dir, port => $port };
+	return { name => $name, dir => $dir, address => "$host:$port" };
 }
 
 # Process id of its master, whose session all its processes are in.
@@ -140,7 +142,7 @@ sub round {
 	my $before = sunk($sink);
 	my $start = time;
 	Rig::must("$instance->{dir}/source", 'smtp-source', '-s', 16, '-l', 4096, '-d', '-N', '-m', $n,
-		'-f', 'sender@outside.example', '-t', 'u@corp.example', "127.0.0.1:$instance->{port}");
+		'-f', 'sender@outside.example', '-t', 'u@corp.example', $instance->{address});
 	Rig::await($sink->{pid}, "$instance->{dir}/log", 120, sub { sunk($sink) >= $before + $n }, 0.002);
 	return $n / (time - $start);
 }
