@@ -10,9 +10,9 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "audit.h"
 #include "show.h"
 
@@ -23,15 +23,6 @@ struct list {
     uint64_t n;
 };
 
-static int64_t
-now_ms(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_REALTIME, &ts);
-    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 static int
 when(const struct ctl *ctl, const char *option, int64_t *ms_r)
 {
@@ -39,7 +30,7 @@ when(const struct ctl *ctl, const char *option, int64_t *ms_r)
 
     if (!text)
         return CTL_DONE;
-    *ms_r = audit_when_parse(span_of(text), now_ms());
+    *ms_r = audit_when_parse(span_of(text), clock_wall_ms());
     if (*ms_r >= 0)
         return CTL_DONE;
     return ctl_usage(

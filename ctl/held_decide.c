@@ -13,6 +13,7 @@
 #include <strings.h>
 #include <time.h>
 
+#include "clock.h"
 #include "attrs_text.h"
 #include "held.h"
 #include "show.h"
@@ -113,15 +114,6 @@ say_refused(struct deciding *d, json_t *m, int code)
 
 /* --- waiting --- */
 
-static int64_t
-now_ms(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 /* Whether it is over: the site has done something about it. */
 static int
 is_over(const struct deciding *d, json_t *m)
@@ -168,7 +160,7 @@ await(struct deciding *d, json_t *before, int64_t end_ms)
         if (over)
             return code;
         nanosleep(&pause, NULL);
-    } while (code != CTL_NO && now_ms() < end_ms);
+    } while (code != CTL_NO && clock_mono_ms() < end_ms);
     if (code == CTL_NO)
         return result(d, before, id, CTL_NO, d->w.error);
     snprintf(text, sizeof text,
@@ -208,7 +200,7 @@ decide(struct deciding *d, json_t *m, int64_t end_ms)
 static int64_t
 end_of(const struct deciding *d)
 {
-    return now_ms() + 1000LL * d->wait;
+    return clock_mono_ms() + 1000LL * d->wait;
 }
 
 /* Those named on the command line. */

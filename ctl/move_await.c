@@ -10,6 +10,7 @@
 #include <strings.h>
 #include <time.h>
 
+#include "clock.h"
 #include "ask.h"
 #include "move_site.h"
 #include "show.h"
@@ -58,27 +59,18 @@ says(const char *socket, const char *address, const char *home, char *error, siz
     return is;
 }
 
-static long long
-now_ms(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (long long)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 int
 move_await(struct ctl *ctl, const char *site, const char *address, const char *home, int seconds)
 {
     const char *socket = socket_of(ctl, site);
     const struct timespec pause = {0, PAUSE_MS * 1000000L};
-    long long end = now_ms() + 1000LL * seconds;
+    long long end = clock_mono_ms() + 1000LL * seconds;
     char error[512] = "";
     int is;
 
     if (!socket)
         return CTL_NO;
-    while ((is = says(socket, address, home, error, sizeof error)) != 1 && now_ms() < end)
+    while ((is = says(socket, address, home, error, sizeof error)) != 1 && clock_mono_ms() < end)
         nanosleep(&pause, NULL);
     if (is == 1)
         return CTL_DONE;

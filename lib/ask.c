@@ -18,9 +18,9 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "ask.h"
 #include "netstring.h"
 
@@ -50,19 +50,10 @@ ask_fail_errno(struct asking *a, const char *what)
     return -1;
 }
 
-static long long
-now_ms(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (long long)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 static int
 left_ms(const struct asking *a)
 {
-    long long left = a->deadline_ms - now_ms();
+    long long left = a->deadline_ms - clock_mono_ms();
 
     return left > 0 ? (int)left : 0;
 }
@@ -277,7 +268,7 @@ int
 ask_map(const char *path, const char *map, const char *key, int timeout_ms,
         enum socketmap_status *status_r, char *out, size_t cap, char *error, size_t error_n)
 {
-    struct asking a = {-1, now_ms() + timeout_ms, NULL, 0, 0, error, error_n};
+    struct asking a = {-1, clock_mono_ms() + timeout_ms, NULL, 0, 0, error, error_n};
     int r = ask_connect(&a, path);
 
     if (r == 0)
@@ -313,7 +304,7 @@ static int
 ask_words(const char *path, const char *text, const char *end, int timeout_ms, char **reply_r,
           char *error, size_t error_n)
 {
-    struct asking a = {-1, now_ms() + timeout_ms, NULL, 0, 0, error, error_n};
+    struct asking a = {-1, clock_mono_ms() + timeout_ms, NULL, 0, 0, error, error_n};
     int r = end ? ask_connect(&a, path) : ask_fail(&a, "a question is one line");
 
     if (r == 0)

@@ -9,7 +9,8 @@
 #include "mirror_store.h"
 
 #include <errno.h>
-#include <time.h>
+
+#include "clock.h"
 
 int
 mirror_is_base(const struct mirror *m, struct span ndn)
@@ -109,15 +110,6 @@ mirror_write_abort(struct mirror *m)
     mirror_bulk_drop(m);
 }
 
-static uint64_t
-wall_ms(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_REALTIME, &ts);
-    return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
-
 static int
 finish(struct mirror *m)
 {
@@ -129,7 +121,7 @@ finish(struct mirror *m)
         return -1;
     if (m->structure_dirty && meta_put_u64(m, "structure", meta_get_u64(m, "structure") + 1) < 0)
         return -1;
-    if (m->changed && meta_put_u64(m, "updated", wall_ms()) < 0)
+    if (m->changed && meta_put_u64(m, "updated", clock_wall_ms()) < 0)
         return -1;
     if (meta_put_u64(m, "accounts", m->accounts) < 0 ||
         meta_put_u64(m, "addresses", m->addresses) < 0 ||

@@ -15,8 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 
+#include "clock.h"
 #include "libmilter/mfapi.h"
 
 #include "figures.h"
@@ -48,15 +48,6 @@ struct session {
 static const struct callbacks_shared *shared;
 static pthread_mutex_t limit_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct log_limit limit;
-
-static int64_t
-wall_ms(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_REALTIME, &ts);
-    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 static const char *
 macro(SMFICTX *ctx, const char *name)
@@ -383,7 +374,7 @@ judge(SMFICTX *ctx, struct session *s, const char *queue)
     later = r.guard.verdict == SPOOF_WAITS;
     if (later || r.guard.verdict == SPOOF_IS_REJECTED) {
         if (!later)
-            figures_event(FLOW_SPOOFED, wall_ms());
+            figures_event(FLOW_SPOOFED, clock_wall_ms());
         spoof_reply(text, &r, shared->contact);
         smfi_setreply(ctx, (char *)(later ? "451" : "550"), (char *)(later ? "4.7.1" : "5.7.1"),
                       text);
@@ -512,7 +503,7 @@ static sfsistat
 on_end(SMFICTX *ctx)
 {
     struct session *s = smfi_getpriv(ctx);
-    int64_t now_ms = wall_ms();
+    int64_t now_ms = clock_wall_ms();
     sfsistat rc = end_message(ctx, s, now_ms);
 
     if (rc == SMFIS_TEMPFAIL)

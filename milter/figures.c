@@ -14,6 +14,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "clock.h"
 #include "log.h"
 
 #define BEAT_S 2
@@ -41,12 +42,10 @@ static void *
 beats(void *unused)
 {
     const struct timespec pause = {BEAT_S, 0};
-    struct timespec ts;
 
     for (;;) {
         nanosleep(&pause, NULL);
-        clock_gettime(CLOCK_REALTIME, &ts);
-        beat((int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000);
+        beat(clock_wall_ms());
     }
     return unused;
 }

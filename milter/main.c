@@ -19,6 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "config.h"
 
 #include "callbacks.h"
@@ -178,11 +179,8 @@ static int
 prepare(const struct conf *conf, struct journal *journal, const struct state *state, int line,
         struct callbacks_shared *shared)
 {
-    struct timespec now;
-    int64_t now_ms;
+    int64_t now_ms = clock_wall_ms();
 
-    clock_gettime(CLOCK_REALTIME, &now);
-    now_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
     shared->site = conf->site;
     shared->contact = conf->sending.contact;
     cidr_fill(&shared->inside, conf->inside_networks.v, conf->inside_networks.n);

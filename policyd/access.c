@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "beat.h"
 #include "edit_ask.h"
 #include "milter_user.h"
@@ -108,7 +109,7 @@ access_new(struct role_env *env)
         return NULL;
     a->env = env;
     a->board = &env->board;
-    a->session_number = (uint64_t)access_wall_ms(); /* so that none comes twice */
+    a->session_number = (uint64_t)clock_wall_ms(); /* so that none comes twice */
     TAILQ_INIT(&a->idle);
     TAILQ_INIT(&a->busy);
     TAILQ_INIT(&a->sessions);

@@ -119,6 +119,4 @@ int access_quota_parse(struct span text, uint64_t *bytes_r);
 int access_quota_ask(struct access_conn *c, struct span actor_dn, struct span target_dn,
                      uint64_t bytes, const char **why_r);
 
-int64_t access_wall_ms(void);
-
 #endif

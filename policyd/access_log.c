@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
 #include "access.h"
 #include "beat.h"
 
@@ -84,7 +85,7 @@ access_log_tick(struct access *a, int64_t now_ms)
     if (!a->audit)
         return;
     beat_step();
-    rc = audit_tick(a->audit, access_wall_ms(), anchor, error, sizeof error);
+    rc = audit_tick(a->audit, clock_wall_ms(), anchor, error, sizeof error);
     beat_now();
     if (rc > 0)
         log_notice("audit log goes as far as %s", anchor);
@@ -112,7 +113,7 @@ access_log_add(struct access *a, const struct audit_record *r)
     if (!a->audit)
         return -1;
     beat_step();
-    rc = audit_add(a->audit, access_wall_ms(), r, error, sizeof error);
+    rc = audit_add(a->audit, clock_wall_ms(), r, error, sizeof error);
     beat_now();
     if (rc == 0) {
         if (*a->audit_error)

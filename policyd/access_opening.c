@@ -12,6 +12,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "clock.h"
 #include "access_request.h"
 #include "audit_openings.h"
 
@@ -50,7 +51,7 @@ access_opening_tick(struct access *a, int64_t now_ms)
         if (!a->openings && log_limit(&a->openings_limit, 1, 60, &skipped))
             log_error("openings can't be read why=\"%s\"", error);
     }
-    while (a->openings && openings_expire(a->openings, access_wall_ms(), &over))
+    while (a->openings && openings_expire(a->openings, clock_wall_ms(), &over))
         add_record(a, "opening-expired", &over, 0, "");
 }
 
@@ -65,7 +66,7 @@ access_opening_apply(struct access *a, struct access_answer *answer, struct open
     if (answer->verdict != ACCESS_YES || answer->own)
         return;
     if (a->openings && openings_find(a->openings, span_of(answer->actor), span_of(answer->target),
-                                     access_wall_ms(), o_r))
+                                     clock_wall_ms(), o_r))
         return;
     if (!must)
         return;
@@ -153,7 +154,7 @@ open_one(struct request *r)
     }
     seconds = seconds < OPENING_MAX_MS ? seconds : OPENING_MAX_MS;
     made = openings_make(r->access->openings, span_of(answer.actor), span_of(answer.target), reason,
-                         (int64_t)seconds * 1000, access_wall_ms(), &o, error, sizeof error);
+                         (int64_t)seconds * 1000, clock_wall_ms(), &o, error, sizeof error);
     if (made > 0)
         keep(r, &o, &answer);
     else if (made == 0)

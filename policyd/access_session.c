@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "clock.h"
 #include "access.h"
 
 static void
@@ -39,7 +40,7 @@ access_session_new(struct access *a, const struct access_answer *answer,
     if (!s)
         return NULL;
     s->number = ++a->session_number;
-    s->opened_ms = access_wall_ms();
+    s->opened_ms = clock_wall_ms();
     s->mode = answer->mode;
     s->rule = answer->rule;
     s->why = answer->why;
@@ -69,7 +70,7 @@ write_end(struct access *a, const struct access_session *s)
                              .session = span_of(s->id)};
 
     snprintf(detail, sizeof detail, "open for %lld s",
-             (long long)(access_wall_ms() - s->opened_ms) / 1000);
+             (long long)(clock_wall_ms() - s->opened_ms) / 1000);
     r.detail = span_of(detail);
     if (access_log_add(a, &r) < 0)
         log_warning("the end of a session is not in the audit log actor=%s target=%s session=%s",

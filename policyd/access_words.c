@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "access_request.h"
 #include "access_share.h"
 #include "vitals.h"
@@ -25,22 +26,13 @@ now_us(void)
     return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
 }
 
-int64_t
-access_wall_ms(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_REALTIME, &ts);
-    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 /* --- what the words share --- */
 
 /* Time since the directory confirmed the mirror; -1: it was never filled. */
 static int64_t
 mirror_age(struct access *a, struct mirror *m)
 {
-    struct moment now = {.mono_ms = (int64_t)board_now_ms(), .wall_ms = access_wall_ms()};
+    struct moment now = {.mono_ms = (int64_t)board_now_ms(), .wall_ms = clock_wall_ms()};
     int64_t at = vitals_confirmed_ms(a->board, &now), age;
     struct mirror_info info;
 

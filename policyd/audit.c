@@ -18,19 +18,10 @@
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "audit_private.h"
-
-static int64_t
-clock_ms(clockid_t id)
-{
-    struct timespec ts;
-
-    clock_gettime(id, &ts);
-    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 static int
 failed(char *error, size_t n, const char *what, const char *name)
@@ -74,7 +65,7 @@ sync_file(struct audit *a)
     if (a->dirty && a->fd >= 0 && fdatasync(a->fd) < 0)
         return -1;
     a->dirty = 0;
-    a->synced = clock_ms(CLOCK_MONOTONIC);
+    a->synced = clock_mono_ms();
     return 0;
 }
 
@@ -155,7 +146,7 @@ must_sync(const struct audit *a, const char *action)
     return strcmp(action, "open") == 0 || strcmp(action, "opening") == 0 ||
            strcmp(action, "quota") == 0 || strcmp(action, "approve") == 0 ||
            strcmp(action, "reject") == 0 || strcmp(action, "expire") == 0 ||
-           clock_ms(CLOCK_MONOTONIC) - a->synced >= AUDIT_SYNC_MS;
+           clock_mono_ms() - a->synced >= AUDIT_SYNC_MS;
 }
 
 /* Take back what was written beyond size. */
@@ -291,7 +282,7 @@ open_folder(struct audit *a, const char *dir, char *error, size_t n)
 static int
 open_log(struct audit *a, const char *dir, char *error, size_t n)
 {
-    int64_t now = clock_ms(CLOCK_REALTIME);
+    int64_t now = clock_wall_ms();
 
     if (open_folder(a, dir, error, n) < 0)
         return -1;

@@ -14,9 +14,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "conf.h"
 
 #define PAGES_BYTES ((size_t)BOARD_ROLES * BOARD_PAGE)
@@ -135,10 +135,7 @@ board_answers(const struct board *b)
 uint64_t
 board_now_ms(void)
 {
-    struct timespec ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+    return (uint64_t)clock_mono_ms();
 }
 
 void

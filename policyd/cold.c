@@ -16,9 +16,9 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "beat.h"
 #include "log.h"
 
@@ -31,15 +31,6 @@ cold_fail(struct cold *c, const char *what)
 {
     snprintf(c->error, sizeof(c->error), "%s", what);
     return -1;
-}
-
-static uint64_t
-wall_ms(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_REALTIME, &ts);
-    return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
 /* --- the tables --- */
@@ -137,7 +128,7 @@ note_current(struct cold *c)
     for (int id = 0; id < COLD_N; id++)
         rows += cold_table_rows(c->table[id]);
     board_set(b, BOARD_COLD_ROWS, rows);
-    board_set(b, BOARD_COLD_CURRENT_MS, wall_ms());
+    board_set(b, BOARD_COLD_CURRENT_MS, clock_wall_ms());
 }
 
 /* 0 when the tables hold what the mirror holds, or it does not say; -1 when they don't. */

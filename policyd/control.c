@@ -11,11 +11,11 @@
 #include <grp.h>
 #include <signal.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <event2/event.h>
 
+#include "clock.h"
 #include "access_client.h"
 #include "control.h"
 #include "control_compare.h"
@@ -31,19 +31,10 @@
 #define BEAT_MS 500
 #define END_MS  1500 /* more than ACCESS_CLIENT_MS */
 
-static int64_t
-clock_ms(clockid_t id)
-{
-    struct timespec ts;
-
-    clock_gettime(id, &ts);
-    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 struct moment
 control_now(void)
 {
-    struct moment now = {clock_ms(CLOCK_MONOTONIC), clock_ms(CLOCK_REALTIME)};
+    struct moment now = {clock_mono_ms(), clock_wall_ms()};
 
     return now;
 }

@@ -11,8 +11,8 @@
 #include "held.h"
 
 #include <stdlib.h>
-#include <time.h>
 
+#include "clock.h"
 #include "access_client.h"
 #include "beat.h"
 #include "role_end.h"
@@ -29,10 +29,7 @@ static struct role_end end;
 int64_t
 held_wall_ms(void)
 {
-    struct timespec ts;
-
-    clock_gettime(CLOCK_REALTIME, &ts);
-    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+    return clock_wall_ms();
 }
 
 void

@@ -18,6 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "beat.h"
 #include "homes_table.h"
 #include "log.h"
@@ -224,12 +225,9 @@ static void
 note_current(struct homes *h, int written)
 {
     struct board *b = &h->env->board;
-    struct timespec ts;
 
-    clock_gettime(CLOCK_REALTIME, &ts);
     board_set(b, BOARD_HOMES_PEOPLE, homes_table_people(h->table));
-    board_set(b, BOARD_HOMES_CURRENT_MS,
-              (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000);
+    board_set(b, BOARD_HOMES_CURRENT_MS, (uint64_t)clock_wall_ms());
     board_add(b, BOARD_HOMES_WRITTEN, (uint64_t)written);
 }
 

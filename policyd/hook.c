@@ -14,22 +14,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "clock.h"
 #include "beat.h"
 #include "hook_run.h"
 #include "sandbox.h"
 
 #define TICK_MS 500
-
-int64_t
-hook_wall_ms(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_REALTIME, &ts);
-    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 /* --- leaving the queue --- */
 
@@ -94,7 +85,7 @@ make_room(struct hook *h, size_t rows, uint64_t bytes)
 static void
 drop_aged(struct hook *h)
 {
-    int64_t least = hook_wall_ms() - (int64_t)h->env->conf->hook.max_age * 1000;
+    int64_t least = clock_wall_ms() - (int64_t)h->env->conf->hook.max_age * 1000;
     struct hook_item *item;
 
     while ((item = hook_queue_oldest(h->queue)) && (int64_t)item->stored_ms < least)
@@ -190,7 +181,7 @@ cant_store(struct hook *h)
 void
 hook_commit(struct hook *h)
 {
-    uint64_t now = (uint64_t)hook_wall_ms(), bytes = 0, first;
+    uint64_t now = (uint64_t)clock_wall_ms(), bytes = 0, first;
     size_t rows = 0;
 
     for (unsigned i = 0; i < h->nbatch; i++) {

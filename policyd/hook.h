@@ -71,7 +71,6 @@ struct hook {
 enum hook_outcome { HOOK_TAKEN, HOOK_REFUSED, HOOK_FAILED };
 
 /* hook.c */
-int64_t hook_wall_ms(void);
 /* Have the entry written with the next batch; takes over text. */
 void hook_enter(struct hook *h, const struct hook_entry *e);
 /* Write what is waiting now, and answer. */

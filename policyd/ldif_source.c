@@ -18,6 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "beat.h"
 #include "ldif_read.h"
 #include "log.h"
@@ -100,7 +101,7 @@ version_old(const struct version *v)
 {
     uint64_t changed = (uint64_t)v->changed.tv_sec * 1000 + (uint64_t)v->changed.tv_nsec / 1000000;
 
-    return changed + OLD_MS < sync_wall_ms();
+    return changed + OLD_MS < (uint64_t)clock_wall_ms();
 }
 
 static void
@@ -351,7 +352,7 @@ fill_mirror(struct load *l, const char *fingerprint)
     if ((result = sweep(l)) != LOAD_DONE)
         return result;
     if (mirror_meta_put(m, "fingerprint", fingerprint, UUID_TEXT_LEN) == 0 &&
-        mirror_meta_put(m, "cookie", NULL, 0) == 0 && mirror_set_complete(m, sync_wall_ms()) == 0)
+        mirror_meta_put(m, "cookie", NULL, 0) == 0 && mirror_set_complete(m, clock_wall_ms()) == 0)
         return LOAD_DONE;
 store:
     store_failed(l);

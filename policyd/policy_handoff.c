@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "clock.h"
 #include "guard_handoff.h"
 #include "serve.h"
 #include "vitals.h"
@@ -56,8 +57,7 @@ stranger(struct worker *w, const struct policy_request *req, char *action, size_
 static void
 mirror_time(struct worker *w, char *out, size_t cap)
 {
-    struct timespec ts;
-    struct moment now = {.mono_ms = (int64_t)board_now_ms()};
+    struct moment now = {.mono_ms = clock_mono_ms(), .wall_ms = clock_wall_ms()};
     struct mirror_info info = {0};
     const char *why;
     struct mirror *m = maps_mirror(w->maps, &why);
@@ -65,8 +65,6 @@ mirror_time(struct worker *w, char *out, size_t cap)
     struct tm tm;
     time_t s;
 
-    clock_gettime(CLOCK_REALTIME, &ts);
-    now.wall_ms = (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
     at = vitals_confirmed_ms(w->board, &now);
     if (at == 0 && m && mirror_info(m, &info) == 0)
         at = (int64_t)(info.refreshed_ms > info.updated_ms ? info.refreshed_ms : info.updated_ms);

@@ -10,19 +10,10 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
+#include "clock.h"
 #include "log.h"
 #include "queue_private.h"
-
-static int64_t
-wall_ms(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_REALTIME, &ts);
-    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 static void
 on_list(struct queue_job *j, const char *p, size_t n)
@@ -112,7 +103,7 @@ queue_list_pump(struct queue_role *r, int64_t now)
     l->began_ms = now;
     l->bad = 0;
     queue_line_begin(&l->line);
-    l->figures = (struct queue_figures){.looked_ms = wall_ms()};
+    l->figures = (struct queue_figures){.looked_ms = clock_wall_ms()};
     queue_work_begin(r);
     if (queue_job_start(&l->job, PROGRAM_LIST, "") == 0)
         return;

@@ -15,9 +15,9 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "log.h"
 #include "privileges.h"
 #include "sandbox.h"
@@ -121,15 +121,6 @@ parse_order(const char *order, struct role_env *env)
     return role_named(order, (size_t)(colon - order));
 }
 
-static uint64_t
-wall_ms(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_REALTIME, &ts);
-    return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
-
 /* Take over the descriptors at their fixed places, and the configuration the parent accepted. */
 static int
 take_over(struct role_env *env, struct conf **conf)
@@ -172,7 +163,7 @@ role_main(const char *order, const char *conf_path)
     signal(SIGPIPE, SIG_IGN);
     signal(SIGHUP, SIG_IGN); /* a terminal's or killall's; only the parent reloads */
     board_set(&env.board, BOARD_PID, (uint64_t)getpid());
-    board_set(&env.board, BOARD_STARTED_MS, wall_ms());
+    board_set(&env.board, BOARD_STARTED_MS, clock_wall_ms());
     rc = EXIT_TEMPORARY;
     if (role->prepare(&env) == 0) {
         role_drop(&env);

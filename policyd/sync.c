@@ -15,9 +15,9 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "beat.h"
 #include "freshness.h"
 #include "log.h"
@@ -53,22 +53,13 @@ catch_term(void)
     return sigaction(SIGPIPE, &action, NULL);
 }
 
-uint64_t
-sync_wall_ms(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_REALTIME, &ts);
-    return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
-
 void
 sync_phase(struct sync *s, enum board_phase phase, const char *text)
 {
     struct board *b = &s->env->board;
 
     if (board_get(b, BOARD_SYNC, BOARD_SYNC_PHASE) != (uint64_t)phase)
-        board_set(b, BOARD_SYNC_SINCE_MS, sync_wall_ms());
+        board_set(b, BOARD_SYNC_SINCE_MS, clock_wall_ms());
     board_set(b, BOARD_SYNC_PHASE, phase);
     board_say(b, text);
 }

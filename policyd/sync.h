@@ -46,7 +46,6 @@ int sync_wait(struct sync *s, int fd, int timeout_ms);
 void sync_sleep(struct sync *s, int64_t ms);
 
 /* Wall clock, ms since 1970. */
-uint64_t sync_wall_ms(void);
 
 /* A commit, which may take long, with the heart-beat kept up. 0, or -1 after logging. */
 int sync_commit(struct sync *s);

@@ -25,6 +25,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "log.h"
 #include "look.h"
 #include "mirror.h"
@@ -433,15 +434,6 @@ syncrepl_polls_fd(const struct syncrepl_polls *p)
     return p->news_fd;
 }
 
-static uint64_t
-wall_ms(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_REALTIME, &ts);
-    return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
-
 /* Log, once, that a provider fell silent or answers again. Under the lock, for the text. */
 static void
 notice(struct poller *t, const struct proof_provider *v, int64_t now)
@@ -449,7 +441,7 @@ notice(struct poller *t, const struct proof_provider *v, int64_t now)
     int down = proof_unreachable(v, now);
 
     if (down && !t->down_ms) {
-        t->down_ms = wall_ms();
+        t->down_ms = clock_wall_ms();
         log_warning("provider does not answer, unknown addresses get TEMP uri=%s why=\"%s\"",
                     t->uri, v->failed ? t->error : "silent");
     } else if (!down && t->down_ms && v->answered_ms > 0) {
@@ -489,7 +481,7 @@ void
 syncrepl_polls_update(struct syncrepl_polls *p, const struct cookie *visible, struct mirror *m,
                       struct board *b)
 {
-    struct moment now = {now_ms(), (int64_t)wall_ms()};
+    struct moment now = {now_ms(), (int64_t)clock_wall_ms()};
     int64_t covered[PROOF_PROVIDERS_MAX];
     uint64_t news;
 

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
 #include "beat.h"
 #include "log.h"
 #include "syncrepl_ber.h"
@@ -100,7 +101,7 @@ complete(struct session *t)
 
     if (session_begin(t) < 0)
         return -1;
-    if (session_put_cookie(t) < 0 || mirror_set_complete(s->mirror, sync_wall_ms()) < 0)
+    if (session_put_cookie(t) < 0 || mirror_set_complete(s->mirror, clock_wall_ms()) < 0)
         return session_end_by_store(t);
     t->refused = 0;
     if (session_commit(t) < 0)
