@@ -195,13 +195,13 @@ my $now = int(time * 1000);
 sub forged {
     my ($queue, %o) = @_;
     my %r = (%{ decode_json($record) }, queue => $queue, time_ms => $now, expires_ms => $now - 1000, on_expire => 'approve', state => 'held',
-        seen => JSON::PP::false, published => JSON::PP::false, shown => JSON::PP::false, noticed => JSON::PP::false, %o);
+        seen => JSON::PP::false, published => JSON::PP::false, shown => JSON::PP::false, noticed => JSON::PP::false, target_uuid => '', %o);
     $r{id} = $o{id} // id_of($r{site}, $r{time_ms}, $queue);
     return \%r;
 }
 
-for ([ { state => 'approved', by => 'uid=lina,o=corp' }, 'it says what became of it' ], [ { decided_ms => 1 }, 'it says what became of it' ], [ { audited => JSON::PP::true }, 'it says what became of it' ],
-    [ { site => 'shandong' }, 'another site' ], [ { time_ms => $now + 3_600_000 }, 'ahead' ], [ { id => id_of('hebei', 1, 'AAA6') }, 'ID is not' ]) {
+for ([ { site => 'shandong' }, 'another site' ], [ { state => 'approved', by => 'uid=lina,o=corp' }, 'it says what became of it' ], [ { decided_ms => 1 }, 'it says what became of it' ], [ { audited => JSON::PP::true }, 'it says what became of it' ],
+    [ { target_uuid => '00000000-0000-0000-0000-000000000001' }, 'it says what became of it' ], [ { time_ms => $now + 3_600_000 }, 'ahead' ], [ { id => id_of('hebei', 1, 'AAA6') }, 'ID is not' ]) {
     my $r = forged('AAA' . ++$now % 10 , %{ $_->[0] });
     $r = forged('AAA6', %{ $_->[0] }) if $_->[0]{id};
     put_down($r->{id}, $r);
