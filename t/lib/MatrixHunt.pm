@@ -91,8 +91,9 @@ sub is_of_held { return $_[0]{kind} =~ /^(?:held|part)$/ }
 # Of one "to": whether an entry is meant, and which attributes: undef when all are.
 sub place_of {
     my ($rule) = @_;
-    my ($style, $dn) = $rule =~ /^access to [^"]*?dn\.(\w+)="([^"]*)"(?=.*? by )/;
-    my ($names) = $rule =~ /^access to .*?attrs=([^! ]\S*)/;
+    my ($to) = $rule =~ /^access (to .*?)(?: by |$)/;
+    my ($style, $dn) = $to =~ / dn\.(\w+)="([^"]*)"/;
+    my ($names) = $to =~ / attrs=([^! ]\S*)/;
     my $fits = !defined $dn ? sub { 1 } : $style eq 'regex' ? sub { $_[0] =~ /$dn/i }
         : $style eq 'subtree' ? sub { $_[0] =~ /(?:^|,)\Q$dn\E$/i } : $style eq 'children' ? sub { $_[0] =~ /,\Q$dn\E$/i } : sub { lc $_[0] eq lc $dn };
     return ($fits, $names && { map { lc s/;.*//r => 1 } split /,/, $names });

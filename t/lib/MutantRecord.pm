@@ -19,10 +19,10 @@ sub new {
     my $goes_on = $was eq $head && (!@lines || $lines[-1] ne 'whole');
     for (grep { /\t/ } @lines) {
         my ($name, $result, $key) = split /\t/;
-        $self->{hint}{$name} = $key if $result eq 'noticed';
-        $self->{done}{$name} = [$result, $key] if $goes_on && $result ne 'missed';
+        $self->{hint}{$name} = $key if $result =~ /^(?:noticed|hint)$/;
+        $self->{done}{$name} = [$result, $key] if $goes_on && $result =~ /^(?:noticed|same)$/;
     }
-    spew($file, "$head\n") if !$goes_on;
+    spew($file, join "", "$head\n", map { "$_\thint\t$self->{hint}{$_}\n" } sort keys %{ $self->{hint} }) if !$goes_on;
     open $self->{fh}, '>>', $file or die "$file: $!\n";
     $self->{fh}->autoflush(1);
     return $self;
