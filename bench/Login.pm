@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# Login: what our plugins cost Dovecot. Two of it, one with them and a policyd, one without, take
-# turns on one CPU: logins by IMAP that end at once, and a long session of one user that reads, marks
-# and copies mail. Each Dovecot is started by t/lib/Dovecot.pm, in a process of its own.
+# Login: what our plugins cost Dovecot. One of it with them and a policyd, one without any, and one
+# with its own plugins for quota take turns on one CPU: logins by IMAP that end at once, and a long
+# session of one user that reads, marks and copies mail. Each Dovecot is started by t/lib/Dovecot.pm,
+# in a process of its own.
 package Login;
 use strict;
 use warnings;
@@ -14,7 +15,7 @@ use Rig;
 use Time::HiRes qw(sleep time);
 
 my $LIB = dirname(__FILE__) . '/../t/lib';
-my @KINDS = qw(ours plain);
+my @KINDS = qw(ours plain quota);
 my $ACCOUNTS = 1000; # those who log in, or as many as there are
 my $LOGINS = 200;    # in one burst
 my $PARALLEL = 4;    # connections of the client
@@ -31,15 +32,19 @@ sub missing {
 # --- a process that holds one Dovecot: in it, until TERM
 
 sub serve {
-	my ($ready, $with, $accounts, $access) = @_;
+	my ($ready, $kind, $accounts, $access) = @_;
 	require Trial;
 	require Dovecot;
 	local $SIG{TERM} = sub { exit 0 };
 	symlink $access, "$Trial::dir/access" or die "access: $!\n";
 	my %users = map { ("${_}u\@corp.example" => '') } 1 .. $accounts;
 	# Were policyd not asked, or in doubt, nobody would get in.
-	my %settings = $with ? (settings => { postroad_owner_on_doubt => 'refuse' }) : ();
-	Dovecot::dovecot_start(users => \%users, plugin => $with, %settings) or die Dovecot::dovecot_log();
+	my %has = (
+		ours => { settings => { postroad_owner_on_doubt => 'refuse' } },
+		plain => { plugin => 0 },
+		quota => { plugin => 0, plugins => { all => 'quota', imap => 'imap_quota' } }, # of which none is set
+	);
+	Dovecot::dovecot_start(users => \%users, %{ $has{$kind} }) or die Dovecot::dovecot_log();
 	Rig::spew("$ready.new", Dovecot::address());
 	rename "$ready.new", $ready or die "$ready: $!\n";
 	sleep 1 while 1;
@@ -52,7 +57,7 @@ sub start {
 	my ($log, $ready) = ("$d/$kind.log", "$d/$kind.ready");
 	local $ENV{TMPDIR} = $d;
 	my $pid = Rig::spawn($log, 'taskset', '-c', $cpu, $^X, '-I' . dirname(__FILE__), "-I$LIB", '-MLogin', '-e',
-		'Login::serve(@ARGV)', $ready, $kind eq 'ours' ? 1 : 0, $accounts, "$d/policyd/access");
+		'Login::serve(@ARGV)', $ready, $kind, $accounts, "$d/policyd/access");
 	Rig::await($pid, $log, 60, sub { -e $ready });
 	return { pid => $pid, log => $log, next => 0, host => Rig::slurp($ready) };
 }
@@ -156,7 +161,7 @@ sub work {
 
 # --- the sections
 
-# Both Dovecots, and the policyd that one of them asks, on $cpu; the client is on another one if there is.
+# All Dovecots, and the policyd that one of them asks, on $cpu; the client is on another one if there is.
 sub start_all {
 	my ($d, $bench, $size, $cpu) = @_;
 	my $accounts = $size->{n} < $ACCOUNTS ? $size->{n} : $ACCOUNTS;
@@ -183,9 +188,16 @@ sub take_turns {
 	$do->($_) for @turns; # warm up
 	for (1 .. $rounds) {
 		push @{ $rate{$_} }, $do->($_) for @turns;
-		@turns = reverse @turns;
+		push @turns, shift @turns;
 	}
-	return (ours => $rate{ours}, against => 'Dovecot alone', reference => $rate{plain});
+	return \%rate;
+}
+
+sub note {
+	my ($figure, $unit, $goal, $rate) = @_;
+	Figures::note($figure, unit => $unit, goal => $goal, ours => $rate->{ours}, against => 'Dovecot alone', reference => $rate->{plain});
+	Figures::note("$figure.to-quota", unit => $unit, ours => $rate->{ours}, against => 'with its quota plugins', reference => $rate->{quota});
+	return;
 }
 
 # A long session has many short turns, as it is the quieter the shorter they are.
@@ -193,13 +205,12 @@ sub measure {
 	my ($d, $bench, $what, $size, $cpu, $rounds) = @_;
 	my ($policyd, $accounts, $server) = start_all($d, $bench, $size, $cpu);
 	if ($what->{login}) {
-		Figures::note('login', unit => 'logins/s', goal => '>= 0.97',
-			take_turns(4 * $rounds, sub { burst($server->{ $_[0] }, $accounts) }));
+		note('login', 'logins/s', '>= 0.97', take_turns(4 * $rounds, sub { burst($server->{ $_[0] }, $accounts) }));
 	}
 	if ($what->{imap}) {
 		my %session = map { $_ => session($server->{$_}, '1u@corp.example') } @KINDS;
 		fill($session{$_}) for @KINDS;
-		Figures::note('imap', unit => 'commands/s', goal => '>= 0.99', take_turns(16 * $rounds, sub { work($session{ $_[0] }) }));
+		note('imap', 'commands/s', '>= 0.99', take_turns(16 * $rounds, sub { work($session{ $_[0] }) }));
 	}
 	my $asked = Rig::status($policyd)->{access}{questions}{session}{yes};
 	die "bench: policyd was asked $asked times only\n" if $asked < ($what->{login} ? $LOGINS * 4 * $rounds : 1);
