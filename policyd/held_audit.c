@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * held_audit: a verdict into the audit log, by role access, which writes it: one line of
- * postroad-access(5). Nothing is carried out before role access has said that it is on disk; a process
- * that is killed in between has it written twice rather than never.
+ * postroad-access(5). Nothing is carried out before role access has said that it is on disk. Who does not know
+ * whether it is there, as a process before this one may have asked, has it looked for first.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +10,8 @@
 
 #include "access_client.h"
 #include "held.h"
+
+#define SLACK_MS 600000 /* of clocks */
 
 struct asked {
     struct held *held;
@@ -30,6 +32,7 @@ on_answer(void *ctx, const struct tabline *answer)
         held_settled(h, q.item, held_save(h, q.item) < 0);
         return;
     }
+    q.item->doubtful = 1;
     if (!ok && log_limit(&h->audit_limit, 1, 60, &skipped))
         log_error("verdict about a held message is not in the audit log, so it waits id=%s "
                   "unlogged=%u",
@@ -48,7 +51,7 @@ held_audit(struct held *h, struct held_item *item)
 {
     const struct held_record *r = &h->record;
     struct asked *q = malloc(sizeof *q);
-    char line[TABLINE_MAX], actor[1025];
+    char line[TABLINE_MAX], actor[1025], since[24];
     struct tabline_out o;
     size_t n;
 
@@ -64,6 +67,9 @@ held_audit(struct held *h, struct held_item *item)
     tabline_add_some(&o, "sender", span_of(r->sender));
     tabline_add_some(&o, "rule", span_of(r->rule));
     tabline_add_some(&o, "reason", span_of(r->reason));
+    snprintf(since, sizeof since, "%lld", (long long)r->decided_ms - SLACK_MS);
+    if (item->doubtful)
+        tabline_add(&o, "since", span_of(since));
     if (r->state == HELD_EXPIRED)
         tabline_add(&o, "outcome", span_of(held_on_expire_word(r->on_expire)));
     n = tabline_end(&o);

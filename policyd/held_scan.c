@@ -69,6 +69,7 @@ take(struct held *h, const char *id)
         return;
     held_item_take(item, &h->record);
     held_told(h);
+    item->doubtful = item->state != HELD_HELD && !item->audited;
     item->pass = h->pass;
     item->notify = -1;
     if (h->index.n > RECHECK_AT_ONCE)

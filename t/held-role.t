@@ -159,7 +159,7 @@ sub survives {
     ok(role_kill(), "$what: killed");
     go_on($point);
     ok(state_is($id, $state, 40), "$what: carried out") or diag(explain(show($id)), policyd_log() =~ s/.*(?=.{6000}\z)//sr);
-    is(count(qr/"action":"$verdict"[^\n]*id=\Q$id\E/) >= 1, 1, "$what: in the audit log");
+    is(count(qr/"action":"$verdict"[^\n]*id=\Q$id\E/), 1, "$what: in the audit log, once");
     my ($file) = $id =~ /-(\w+)\z/;
     ok(-e "$dir/" . ($verdict eq 'approve' ? 'released' : 'deleted') . "/$file", "$what: once and for all");
     return $id;
@@ -178,7 +178,7 @@ is(decide($id, 'approve')->{state}, 'approved', 'approved while the audit log is
 kill 'KILL', role_pid('held');
 kill 'CONT', Trial::policyd_pid(), $access;
 ok(state_is($id, 'approved', 40), 'and killed: it is released when it is in the audit log');
-is(count(qr/"action":"approve"[^\n]*id=\Q$id\E/) >= 1, 1, 'where it is');
+is(count(qr/"action":"approve"[^\n]*id=\Q$id\E/), 1, 'where it is, once');
 pause_at('sent');
 $id = hold();
 ok(reached('sent'), 'a notice is on its way');
@@ -211,10 +211,14 @@ ok(wait_for(30, sub {
 cmp_ok($pages, '>', 2, 'of which there are some');
 ok(!grep({ $_ > 1 } values %seen), 'none twice');
 is(policyd_stop(), 0, 'policyd ends');
+my $doubt = on_disk($good);
+@$doubt{qw(audited done)} = (JSON::PP::false, JSON::PP::false);
+spew("$held/$good.json", JSON::PP->new->utf8->encode($doubt)); # as if it had been killed before it knew
 my %lina = (sender => 'lina@corp.example', target => 'lina@corp.example');
 hold(%lina, age => 3570, seen => JSON::PP::true, noticed => JSON::PP::true) for 1 .. 2;
 ok(policyd_start($directory, settings(keep => 0, notices => 2)), 'and starts anew, with no wish to remember');
 ok(wait_for(30, sub { !-e "$held/$good.json" && !-e "$held/$bad.json" }), 'what is done is forgotten');
+is(count(qr/"action":"approve"[^\n]*id=\Q$good\E/), 1, 'and is in the audit log once, also when all was killed before that was known');
 ok(wait_for(30, sub { grep({ /-B\d{4}$/ } map { $_->{id} } list()) > 20 }), 'what waits is there');
 unlink glob "$held/*-B[0-9][0-9]*.json";
 my @many = map { hold(%lina) } 1 .. 5;
