@@ -25,6 +25,7 @@ struct held_item {
     unsigned char gathered, end_gathered; /* see held_limit.h */
     unsigned char queue;                  /* enum held_queue */
     unsigned char listed;                 /* the directory was found to have it */
+    unsigned char late;                   /* a verdict that came too late is recorded */
     unsigned char doubtful; /* its verdict may be in the audit log though it is not known to be */
     unsigned char busy;     /* an answer is waited for */
     unsigned char tries;    /* that failed in a row */

@@ -75,6 +75,24 @@ tell_again(struct held *h, struct held_item *item)
     return 0;
 }
 
+/*
+ * A verdict that came after another one was carried out, and says the opposite: from beyond a cut line, or given
+ * while the first was on its way. It is recorded, once; nothing else becomes of it.
+ */
+static void
+say_late(struct held *h, struct held_item *item, const char *verdict, const char *by)
+{
+    int approve = strcasecmp(verdict, "approve") == 0;
+
+    if (item->late || (item->state != HELD_APPROVED && item->state != HELD_REJECTED) ||
+        approve == (item->state == HELD_APPROVED) || held_load(h, item) < 0)
+        return;
+    item->late = 1;
+    h->refusal = (struct rights){.verdict = RIGHTS_REFUSED, .why = "the first verdict stands"};
+    held_verdict_refused(h, verdict, by);
+    h->refusal.verdict = RIGHTS_UNSURE;
+}
+
 int
 held_verdict_heard(struct held *h, const char *id, const char *verdict, const char *by,
                    const char *reason)
@@ -85,8 +103,12 @@ held_verdict_heard(struct held *h, const char *id, const char *verdict, const ch
     unsigned skipped;
 
     *r = (struct rights){.verdict = RIGHTS_UNSURE, .why = ""};
-    if (!item || item->state != HELD_HELD)
-        return item ? tell_again(h, item) : 1;
+    if (!item)
+        return 1;
+    if (item->state != HELD_HELD) {
+        say_late(h, item, verdict, by);
+        return tell_again(h, item);
+    }
     if (!item->heard_ms)
         item->first_ms = (int64_t)board_now_ms();
     item->heard_ms = (int64_t)board_now_ms();

@@ -149,6 +149,29 @@ $lab->heal;
 ok(is_done($cut, 'approved'), 'the line is whole again: it is released');
 arrives_once($mark_cut, 'and delivered');
 
+# --- the line is cut, and a moderator at each side of it decides
+my ($mark_two, $two) = sends();
+ok(known_at_shandong($two), 'one more');
+$lab->run('hebei', 'sh', '-c', "printf 'dn: $dn{wangfang}\\nchangetype: modify\\nadd: postroadRight\\npostroadRight: approve\\n' | ldapmodify -x -H ldapi:/// -D cn=admin,o=corp -w sample-admin");
+put('hebei', '/etc/postroad/wangfang', "sample-wangfang\n");
+chmod 0600, "$root/etc/postroad/wangfang";
+$lab->await_directory('hebei');
+$lab->cut('hebei');
+ok(eval { $lab->run('hebei', qw(postroad held reject), $two, '--reason', 'price is wrong', '--wait', 30, '-D', $dn{wangfang}, '--password-file', '/etc/postroad/wangfang'); 1 }, 'here it is rejected') or diag($@);
+ok(is_done($two, 'rejected'), 'and deleted');
+($code, $said) = moderator('lina', 'approve', $two, '--reason', 'looks good');
+is($code, 0, 'there, where nobody knows of that, it is approved') or diag($said);
+$lab->heal;
+ok(eval { $lab->wait_for('the other site hears', 60, sub { state_at('shandong', $two) eq 'rejected' }) }, 'the line is whole again: there it is rejected, too');
+is(record($two)->{state} . ' ' . record($two)->{by}, "rejected $dn{wangfang}", 'the first verdict at the site that holds it stands');
+($code, $said) = moderator('lina', 'show', $two);
+like($said, qr/rejected.*wangfang/s, 'who was late can see whose that was') or diag($said);
+($code, $said) = moderator('lina', 'approve', $two);
+is($code, 1, 'and is told');
+is(scalar(keys %{ $lab->whereabouts($mark_two) }), 0, 'one deed: nobody has got it');
+ok(eval { $lab->wait_for('audit', 30, sub { audit() =~ /"action":"refused","actor":"lina\@corp\.example"[^\n]*id=\Q$two\E outcome=approve[^\n]*the first verdict stands/ }) }, 'both are in the audit log: hers, which came too late') or diag(audit());
+like(audit(), qr/"action":"reject","actor":"wangfang\@corp\.example"[^\n]*id=\Q$two\E/, 'and the other one');
+
 # --- killed all the while
 sub role { my ($pid) = $lab->processes_at('hebei', qr/-x held:/); return $pid }
 my @all = map { [ sends() ] } 1 .. 3;

@@ -231,6 +231,30 @@ is(outcome(text => "Subject: confidential\n\nx\n"), 'words', 'room again: it is 
 $lab->daemon('crash', 'hebei', 'milter');
 $lab->run('hebei', 'umount', "$state/held");
 
+# --- killed at the very instant between the two ---
+# The record is there when its folder is forced to disk, and Postfix was not told to hold the message.
+SKIP: {
+    skip 'needs strace', 6 if system('command -v strace >/dev/null 2>&1') != 0;
+    restart([ 'everything: to=lina@corp.example' ]);
+    my ($milter) = $lab->processes_at('hebei', qr/postroad-milter/);
+    my %known = map { $_ => 1 } keys %{ records() };
+    my $on_hold = keys %{ on_hold() };
+    my $tracer = fork // die "fork: $!\n";
+    exec $lab->at('hebei', qw(strace -f -qq -o /dev/null -e trace=fsync -e inject=fsync:signal=KILL:when=2 -p), $milter) or POSIX::_exit(1) if !$tracer;
+    $lab->wait_for('strace', 20, sub { $lab->run('hebei', 'cat', "/proc/$milter/status") =~ /^TracerPid:\s+[1-9]/m });
+    my $size = length $lab->log_text('hebei');
+    like(outcome(), qr/^4\d\d /, 'killed between record and quarantine: it has to come again');
+    waitpid $tracer, 0;
+    my @new = grep { !$known{$_} } keys %{ records() };
+    is(scalar(@new), 1, 'the record is there') or diag(explain(records()));
+    is(scalar(keys %{ on_hold() }), $on_hold, 'nothing is on hold');
+    unlike(substr($lab->log_text('hebei'), $size), qr/to=<\Q$lina\E>.*status=sent/, 'nothing went through');
+    $lab->daemon('crash', 'hebei', 'milter');
+    $lab->daemon('start', 'hebei', 'milter');
+    is(outcome(), 'everything', 'it comes again, and is held');
+    is(scalar(keys %{ on_hold() }), $on_hold + 1, 'once');
+}
+
 # --- killed ---
 restart([ 'everything: to=lina@corp.example' ]);
 my $earlier = on_hold();

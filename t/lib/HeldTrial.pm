@@ -145,7 +145,7 @@ sub session {
                 spew("$dir/mail/$n." . ++$message, $text);
                 stop_point('sent');
                 ($data, $text) = (0, '');
-                print {$c} "250 2.0.0 queued\r\n";
+                print {$c} slurp("$dir/smtp-data") =~ s/\s+\z//r || '250 2.0.0 queued', "\r\n";
             } else { $text .= $line =~ s/^\.\././r }
             next;
         }
