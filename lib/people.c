@@ -23,6 +23,10 @@
 #define CHECK_MS  1000 /* between looks whether the store is still the one we opened */
 #define DEPTH_MAX 32   /* departments above one another */
 
+/* For an answer of the process that has the mirror; and for one of which there was none. */
+#define PATIENCE_MS 10000
+#define AGAIN_MS    500
+
 /* Lists in one another, and all of them: from there on a list is very large. */
 #define NEST_MOST  16
 #define LISTS_MOST 1000
@@ -41,6 +45,7 @@ struct people {
     int64_t checked_ms;
     int line; /* to the process that has the mirror; -1: that is us */
     uint64_t asked_n;
+    int64_t silent_ms; /* it gave no answer then; 0: it does */
 };
 
 struct people *
@@ -352,6 +357,25 @@ end(struct people *p, int began, int found)
     return found;
 }
 
+/*
+ * One that gave no answer is asked again each second, with less patience: the lock is held meanwhile, and
+ * thousands who wait for it one after the other would wait longer than Postfix does.
+ */
+static int
+ask_patiently(struct people *p, enum people_asks what, struct span text, int64_t most,
+              struct people_answer *out)
+{
+    int64_t now = coarse_ms();
+    int rc;
+
+    if (p->silent_ms && now - p->silent_ms < CHECK_MS)
+        return -1;
+    rc = people_line_ask(p->line, &p->asked_n, p->silent_ms ? AGAIN_MS : PATIENCE_MS, what, text,
+                         most, out);
+    p->silent_ms = rc < 0 ? coarse_ms() : 0;
+    return rc;
+}
+
 /* Of the process that has the mirror: 0, or -1. */
 static int
 ask(struct people *p, enum people_asks what, struct span text, int64_t most,
@@ -360,7 +384,7 @@ ask(struct people *p, enum people_asks what, struct span text, int64_t most,
     int rc;
 
     pthread_mutex_lock(&p->lock);
-    rc = people_line_ask(p->line, &p->asked_n, what, text, most, out);
+    rc = ask_patiently(p, what, text, most, out);
     if (rc == 0 && what == PEOPLE_ACTIONS)
         p->actions = (unsigned)out->rc;
     if (what == PEOPLE_ACTIONS)

@@ -9,24 +9,18 @@
 #include "people_line.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/time.h>
+#include <time.h>
 
-#define WAIT_S   10
 #define MOST_MAX (INT64_C(1) << 40)
 
 int
 people_line(int ends_r[2])
 {
-    const struct timeval wait = {WAIT_S, 0};
-
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends_r) < 0)
-        return -1;
-    setsockopt(ends_r[0], SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait);
-    setsockopt(ends_r[0], SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof wait);
-    return 0;
+    return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends_r);
 }
 
 /* --- who serves --- */
@@ -79,27 +73,62 @@ people_serve(struct people *p, int fd)
 
 /* --- who asks --- */
 
+static int64_t
+mono_ms(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+/* Until events come to fd: 1; 0: the time is over. */
+static int
+wait_for(int fd, short events, int64_t until_ms)
+{
+    struct pollfd p = {fd, events, 0};
+    int64_t left = until_ms - mono_ms();
+
+    return poll(&p, 1, left > 0 ? (int)left : 0) != 0 && mono_ms() < until_ms;
+}
+
+/*
+ * Answers to questions of before are taken first: while they fill the way back, who serves takes no more
+ * questions, and each would wait for the other.
+ */
+static ssize_t
+ask(int fd, const struct people_question *q, size_t size, int64_t until_ms,
+    struct people_answer *unused)
+{
+    ssize_t n;
+
+    do {
+        while (recv(fd, unused, sizeof *unused, MSG_DONTWAIT) > 0)
+            ;
+        n = send(fd, q, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+    } while (n < 0 &&
+             (errno == EINTR || (errno == EAGAIN && wait_for(fd, POLLIN | POLLOUT, until_ms))));
+    return n;
+}
+
 int
-people_line_ask(int fd, uint64_t *number, enum people_asks what, struct span text, int64_t most,
-                struct people_answer *out)
+people_line_ask(int fd, uint64_t *number, int64_t patience_ms, enum people_asks what,
+                struct span text, int64_t most, struct people_answer *out)
 {
     struct people_question q = {.number = ++*number, .most = most, .what = what};
-    size_t size;
+    int64_t until_ms = mono_ms() + patience_ms;
     ssize_t n;
 
     q.n = (uint32_t)(text.n < sizeof q.text ? text.n : sizeof q.text);
     memcpy(q.text, text.p, q.n);
-    size = offsetof(struct people_question, text) + q.n;
-    do
-        n = send(fd, &q, size, MSG_NOSIGNAL);
-    while (n < 0 && errno == EINTR);
+    n = ask(fd, &q, offsetof(struct people_question, text) + q.n, until_ms, out);
     while (n >= 0) {
-        n = recv(fd, out, sizeof *out, 0);
+        n = recv(fd, out, sizeof *out, MSG_DONTWAIT);
         if (n == (ssize_t)sizeof *out && out->number == q.number)
             return 0;
         if (n == 0 || (n > 0 && n != (ssize_t)sizeof *out))
             return -1;
-        if (n < 0 && errno == EINTR)
+        if (n < 0 && (errno == EINTR || (errno == EAGAIN && wait_for(fd, POLLIN, until_ms))))
             n = 0;
     }
     return -1;

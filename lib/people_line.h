@@ -37,8 +37,11 @@ int people_line(int ends_r[2]);
 /* Answer out of p until the other end is closed. 0; -1 and errno: it broke. */
 int people_serve(struct people *p, int fd);
 
-/* Ask text; number is the caller's count, and other threads are to be kept out. 0, or -1: no answer. */
-int people_line_ask(int fd, uint64_t *number, enum people_asks what, struct span text, int64_t most,
-                    struct people_answer *out);
+/*
+ * Ask text; number is the caller's count, and other threads are to be kept out. 0, or -1: no answer, or none
+ * within patience_ms.
+ */
+int people_line_ask(int fd, uint64_t *number, int64_t patience_ms, enum people_asks what,
+                    struct span text, int64_t most, struct people_answer *out);
 
 #endif

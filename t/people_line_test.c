@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "mirror_rig.h"
 #include "people_line.h"
@@ -161,6 +163,52 @@ test_late(void)
     is_str(p.account, "alice@a.example", "and not that of before");
 }
 
+/* A process that is stopped: one is kept waiting, and not everybody who comes after him. */
+static void
+test_silent(void)
+{
+    struct people *stopped;
+    struct person p;
+    int pair[2], good = 1, i;
+    time_t began = time(NULL);
+
+    if (people_line(pair) < 0 || !(stopped = people_apart(conf, pair[0])))
+        return;
+    for (i = 0; i < 1000 && good; i++)
+        good = people_find(stopped, span_of("alice@a.example"), &p) == -1 &&
+               p.verdict == ROUTE_UNSURE && time(NULL) - began < 30;
+    ok(good, "it does not answer: a thousand hear soon that it can't be told (%d)", i);
+    people_free(&stopped);
+    close(pair[0]);
+    close(pair[1]);
+}
+
+/* Its socket is full of questions of before; then it goes on. */
+static void
+test_goes_on(void)
+{
+    struct people_question q = {.number = 1, .what = PEOPLE_DOMAIN};
+    struct people_answer a;
+    uint64_t number = 7;
+    pthread_t server;
+    int pair[2];
+
+    if (people_line(pair) < 0)
+        return;
+    while (send(pair[0], &q, offsetof(struct people_question, text), MSG_DONTWAIT) > 0)
+        ;
+    is_int(people_line_ask(pair[0], &number, 50, PEOPLE_DOMAIN, span_of("a.example"), 0, &a), -1,
+           "no room to ask");
+    if (pthread_create(&server, NULL, serve, &pair[1]) != 0)
+        return;
+    is_int(people_line_ask(pair[0], &number, 20000, PEOPLE_DOMAIN, span_of("a.example"), 0, &a), 0,
+           "it goes on: it is asked, and answers");
+    ok(a.number == number && a.rc == 1, "what was asked last");
+    close(pair[0]);
+    pthread_join(server, NULL);
+    close(pair[1]);
+}
+
 static void
 test_end(pthread_t server)
 {
@@ -193,6 +241,8 @@ main(void)
     test_same();
     test_nonsense();
     test_late();
+    test_silent();
+    test_goes_on();
     test_end(server);
     people_free(&there);
     people_free(&here);
