@@ -19,6 +19,7 @@
 
 #include "accounting_file.h"
 #include "audit_file.h"
+#include "open_regular.h"
 #include "usage.h"
 
 /* A record that is read for the first time. */
@@ -62,11 +63,18 @@ read_line(struct usage *u, struct span line, usage_fn *fn)
     return is_new == -1 ? -1 : rc;
 }
 
+/* What was named is what was meant, a pipe of zcat(1), too; in a folder there may be anything. */
+static int
+open_file(int dir_fd, const char *name)
+{
+    return dir_fd == AT_FDCWD ? open(name, O_RDONLY | O_CLOEXEC) : open_regular(dir_fd, name);
+}
+
 static int
 read_file(struct usage *u, int dir_fd, const char *name, usage_fn *fn)
 {
     struct audit_reader *r = malloc(sizeof *r);
-    int fd = r ? openat(dir_fd, name, O_RDONLY | O_CLOEXEC) : -1, got = -1;
+    int fd = r ? open_file(dir_fd, name) : -1, got = -1;
     struct span line;
 
     if (fd >= 0) {

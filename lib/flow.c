@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "fnv.h"
+#include "open_regular.h"
 
 #define MAGIC   UINT64_C(0x31776f6c66647270) /* "prdflow1" */
 #define SLOTS   320                          /* a day of 25 hours, and the time that begins */
@@ -318,7 +319,7 @@ int
 flow_read(const char *path, int64_t now_s, int64_t midnight_s, struct flow_seen *seen_r,
           char *error, size_t error_n)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW), rc;
+    int fd = open_regular(AT_FDCWD, path), rc;
     struct flow_record at[RECORDS];
 
     memset(seen_r, 0, sizeof *seen_r);

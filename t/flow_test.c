@@ -169,6 +169,22 @@ threads(void)
     flow_free(&f);
 }
 
+/* Its folder is the milter's, who may have been taken over: nobody waits for what he puts there. */
+static void
+others(void)
+{
+    struct flow_seen s;
+
+    alarm(20);
+    if (mkfifo(path, 0644) == 0)
+        is_int(flow_read(path, NOW, NOW, &s, error, sizeof error), -1, "a pipe is not waited for");
+    unlink(path);
+    if (symlink(aside, path) == 0)
+        is_int(flow_read(path, NOW, NOW, &s, error, sizeof error), -1, "a link is not followed");
+    unlink(path);
+    alarm(0);
+}
+
 int
 main(void)
 {
@@ -181,5 +197,6 @@ main(void)
     late();
     threads();
     unlink(path);
+    others();
     return tap_done();
 }

@@ -79,6 +79,15 @@ is("$o->{code} $o->{unreadable}", '1 1', 'and a line that is no record; one that
 like((usage("$dir/two"))[1], qr/^postroad: records 3 to 5 of log $B are missing$/m, 'in words, too');
 (usage("$dir/none"))[0] == 75 ? pass('no such folder') : fail('no such folder');
 
+# Its folder is postroad-milter's, who may have been taken over, and who asks may be root.
+unlink glob "$dir/two/*";
+symlink "$dir/postroad.conf", "$dir/two/" . name($B, 1);
+(usage("$dir/two"))[0] == 75 ? pass('a link is not followed') : fail('a link is not followed');
+unlink glob "$dir/two/*";
+require POSIX;
+POSIX::mkfifo("$dir/two/" . name($B, 1), 0644) or die "mkfifo: $!";
+(usage("$dir/two"))[0] == 75 ? pass('a pipe is not waited for') : fail('a pipe is not waited for');
+
 # --- doubts ---
 unlink glob "$dir/two/*";
 my $doubt = sub { my ($seq, $what, $first, $last) = @_; return qq({"log":"$B","seq":$seq,"time":"2026-01-10T12:00:00.000Z","site":"hebei","what":"$what","queue":"x","first":$first,"last":$last}\n) };
