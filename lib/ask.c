@@ -254,13 +254,8 @@ ask_map_reply(struct asking *a, enum socketmap_status *status_r, char *out, size
     }
     if (used < 0 || socketmap_reply_parse(payload, status_r, &data) < 0)
         return ask_fail(a, "the answer is not one of a socketmap server");
-    if (cap > 0) {
-        size_t n = data.n < cap ? data.n : cap - 1;
-
-        if (n > 0)
-            memcpy(out, data.p, n);
-        out[n] = '\0';
-    }
+    if (cap > 0)
+        span_keep(out, cap, data);
     return 0;
 }
 

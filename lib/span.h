@@ -30,4 +30,16 @@ span_same(struct span a, struct span b)
     return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
 }
 
+/* Copied with a NUL, as far as there is room: cap > 0. How many bytes it was. */
+static inline size_t
+span_keep(char *out, size_t cap, struct span s)
+{
+    size_t n = s.n < cap ? s.n : cap - 1;
+
+    if (n > 0)
+        memcpy(out, s.p, n);
+    out[n] = '\0';
+    return n;
+}
+
 #endif

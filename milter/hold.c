@@ -103,15 +103,6 @@ hold_expect(struct hold_mail *m)
         begin_work(m, NULL);
 }
 
-static void
-copy(char *out, size_t cap, struct span s)
-{
-    size_t n = s.n < cap ? s.n : cap - 1;
-
-    memcpy(out, s.p, n);
-    out[n] = '\0';
-}
-
 static struct span
 bare(const char *address)
 {
@@ -130,9 +121,9 @@ hold_recipient(struct hold *h, struct hold_mail *m, const char *recipient,
     if (!r)
         return;
     if (r->recipients < HELD_RECIPIENTS)
-        copy(r->recipient[r->recipients++], sizeof r->recipient[0], address);
+        span_keep(r->recipient[r->recipients++], sizeof r->recipient[0], address);
     if (!*r->direction || way->direction == DIRECTION_OUTBOUND)
-        copy(r->direction, sizeof r->direction, span_of(direction_word(way->direction)));
+        span_keep(r->direction, sizeof r->direction, span_of(direction_word(way->direction)));
     hold_envelope_add(&m->work->envelope, &h->rules, h->people, address, &way->to, way->direction);
 }
 
@@ -161,7 +152,7 @@ on_name(void *ctx, struct span name, int best)
     for (unsigned i = 0; i < r->attachments; i++)
         if (strcmp(r->attachment[i], text) == 0)
             return;
-    copy(r->attachment[r->attachments++], sizeof text, span_of(text));
+    span_keep(r->attachment[r->attachments++], sizeof text, span_of(text));
 }
 
 /* What can't be looked through may hold any type. */
@@ -288,7 +279,7 @@ name_rule(const struct hold *h, struct hold_work *w, unsigned i)
                                                              : "";
     char why[sizeof rule->text + 128];
 
-    copy(r->rule, sizeof r->rule, span_of(rule->name));
+    span_keep(r->rule, sizeof r->rule, span_of(rule->name));
     snprintf(why, sizeof why, "%s%s%s", rule->text, *doubt ? "; " : "", doubt);
     plain_text(r->why, sizeof r->why, span_of(why));
     r->on_expire = rule->on_expire;
@@ -303,10 +294,10 @@ write_record(struct hold *h, struct held_record *r, int64_t expire_ms,
         snprintf(error, error_n, "Postfix gives no queue id");
         return -1;
     }
-    copy(r->site, sizeof r->site, span_of(h->conf->site));
-    copy(r->queue, sizeof r->queue, span_of(queue));
-    copy(r->sender, sizeof r->sender, span_of(message->sender));
-    copy(r->login, sizeof r->login, span_of(message->login));
+    span_keep(r->site, sizeof r->site, span_of(h->conf->site));
+    span_keep(r->queue, sizeof r->queue, span_of(queue));
+    span_keep(r->sender, sizeof r->sender, span_of(message->sender));
+    span_keep(r->login, sizeof r->login, span_of(message->login));
     r->time_ms = now_ms;
     r->expires_ms = now_ms + expire_ms;
     r->recipient_count = message->recipients;
@@ -348,8 +339,9 @@ hold_end(struct hold *h, struct hold_mail *m, const struct message *message, con
         expire_ms =
             h->rules.rule[g.rule].expire_s ? 1000 * h->rules.rule[g.rule].expire_s : expire_ms;
     }
-    copy(m->work->record.target, sizeof m->work->record.target,
-         span_of(hold_envelope_target(&m->work->envelope, &g, &message->from, message->inside)));
+    span_keep(
+        m->work->record.target, sizeof m->work->record.target,
+        span_of(hold_envelope_target(&m->work->envelope, &g, &message->from, message->inside)));
     m->held =
         write_record(h, &m->work->record, expire_ms, message, queue, now_ms, error, error_n) == 0;
     return m->held ? 1 : -1;

@@ -23,15 +23,6 @@ bare(const char *address)
     return s;
 }
 
-static void
-keep(char *out, size_t cap, struct span s)
-{
-    size_t n = s.n < cap ? s.n : cap - 1;
-
-    memcpy(out, s.p, n);
-    out[n] = '\0';
-}
-
 void
 message_begin(struct message *m, struct people *p, const char *login, const char *sender,
               int handed, int local)
@@ -40,8 +31,8 @@ message_begin(struct message *m, struct people *p, const char *login, const char
     unsigned room = m->room;
 
     *m = (struct message){.group = group, .room = room, .handed = handed};
-    keep(m->login, sizeof m->login, span_of(login));
-    keep(m->sender, sizeof m->sender, bare(sender));
+    span_keep(m->login, sizeof m->login, span_of(login));
+    span_keep(m->sender, sizeof m->sender, bare(sender));
     m->inside = *m->login || local;
     if (!m->handed)
         people_find(p, span_of(*m->login ? m->login : m->sender), &m->from);

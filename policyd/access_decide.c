@@ -150,16 +150,6 @@ service_withheld(const struct service *s, unsigned withheld)
 
 /* --- answers --- */
 
-static void
-keep(char *out, size_t cap, struct span s)
-{
-    size_t n = s.n < cap ? s.n : cap - 1;
-
-    if (n > 0)
-        memcpy(out, s.p, n);
-    out[n] = '\0';
-}
-
 /* It becomes part of a reply of IMAP, POP3 or JSON. */
 static void
 make_printable(char *s)
@@ -289,10 +279,10 @@ take_facts(struct asked *a, struct access_answer *out)
     if (w->target.found == 1)
         take_account(a->mirror, &w->target.record, &a->target);
     if (a->actor.mail.n > 0)
-        keep(out->actor, sizeof out->actor, a->actor.mail);
+        span_keep(out->actor, sizeof out->actor, a->actor.mail);
     if (a->target.mail.n > 0)
-        keep(out->target, sizeof out->target, a->target.mail);
-    keep(out->quota, sizeof out->quota, a->target.quota);
+        span_keep(out->target, sizeof out->target, a->target.mail);
+    span_keep(out->quota, sizeof out->quota, a->target.quota);
     out->withheld = a->target.withheld;
 }
 
@@ -301,8 +291,8 @@ access_unsure(const struct access_question *q, const char *why, struct access_an
 {
     memset(out, 0, sizeof *out);
     says(out, ACCESS_UNSURE, 1, why);
-    keep(out->actor, sizeof out->actor, q->actor);
-    keep(out->target, sizeof out->target, q->target);
+    span_keep(out->actor, sizeof out->actor, q->actor);
+    span_keep(out->target, sizeof out->target, q->target);
 }
 
 void

@@ -13,22 +13,12 @@
 #include "access.h"
 
 static void
-keep(char *out, size_t cap, struct span s)
-{
-    size_t n = s.n < cap ? s.n : cap - 1;
-
-    if (n > 0)
-        memcpy(out, s.p, n);
-    out[n] = '\0';
-}
-
-static void
 keep_field(const struct tabline *request, const char *key, char *out, size_t cap)
 {
     struct span value;
 
     tabline_get(request, key, &value);
-    keep(out, cap, value);
+    span_keep(out, cap, value);
 }
 
 struct access_session *
@@ -45,9 +35,9 @@ access_session_new(struct access *a, const struct access_answer *answer,
     s->rule = answer->rule;
     s->why = answer->why;
     s->withheld = answer->withheld;
-    keep(s->actor, sizeof s->actor, span_of(answer->actor));
-    keep(s->target, sizeof s->target, span_of(answer->target));
-    keep(s->reason, sizeof s->reason, span_of(reason));
+    span_keep(s->actor, sizeof s->actor, span_of(answer->actor));
+    span_keep(s->target, sizeof s->target, span_of(answer->target));
+    span_keep(s->reason, sizeof s->reason, span_of(reason));
     keep_field(request, "service", s->service, sizeof s->service);
     keep_field(request, "remote", s->remote, sizeof s->remote);
     keep_field(request, "session", s->id, sizeof s->id);

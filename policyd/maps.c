@@ -299,17 +299,6 @@ hash_name(struct span s)
     return h ^ h >> 15;
 }
 
-static size_t
-keep(char *out, size_t cap, struct span s)
-{
-    size_t n = s.n < cap ? s.n : cap - 1;
-
-    if (n > 0)
-        memcpy(out, s.p, n);
-    out[n] = '\0';
-    return n;
-}
-
 const struct domain_slot *
 maps_domain(struct maps *m, struct span name)
 {
@@ -324,13 +313,13 @@ maps_domain(struct maps *m, struct span name)
         return NULL;
     d->epoch = m->epoch;
     d->found = (uint8_t)found;
-    keep(d->name, sizeof(d->name), name);
+    span_keep(d->name, sizeof(d->name), name);
     if (found) {
         d->number = row.number;
         d->is_alias = row.is_alias;
         d->catch_all = row.catch_all;
         memcpy(d->uuid, row.uuid, UUID_LEN);
-        keep(d->primary, sizeof(d->primary), row.primary);
+        span_keep(d->primary, sizeof(d->primary), row.primary);
     }
     return d;
 }
