@@ -7,7 +7,6 @@
  */
 #include "accounting_file.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -17,6 +16,7 @@
 #include <unistd.h>
 
 #include "audit_line.h"
+#include "folder.h"
 
 #define TAIL_MAX \
     (64 * ACCOUNTING_LINE_MAX) /* unfinished bytes that one write may have left, at most */
@@ -49,18 +49,13 @@ accounting_name_parse(const char *name, char log_r[ACCOUNTING_LOG], uint64_t *fi
 int
 accounting_newest(int dir_fd, const char *log, char name_r[ACCOUNTING_NAME], uint64_t *first_r)
 {
-    int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), error;
-    DIR *d = fd < 0 ? NULL : fdopendir(fd);
+    DIR *d = folder_list(dir_fd);
     struct dirent *e;
+    int error;
 
     *first_r = 0;
-    if (!d) {
-        error = errno;
-        if (fd >= 0)
-            close(fd);
-        errno = error;
+    if (!d)
         return -1;
-    }
     while ((errno = 0, e = readdir(d))) {
         char its_log[ACCOUNTING_LOG];
         uint64_t first;

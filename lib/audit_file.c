@@ -11,13 +11,14 @@
  */
 #include "audit_file.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
+
+#include "folder.h"
 
 void
 audit_name_write(uint64_t first, int64_t wall_ms, char out[AUDIT_NAME])
@@ -68,19 +69,14 @@ names_add(struct audit_files *f, size_t *room, const char *name)
 int
 audit_files_list(int dir_fd, struct audit_files *f_r)
 {
-    int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), error;
-    DIR *d = fd < 0 ? NULL : fdopendir(fd);
+    DIR *d = folder_list(dir_fd);
     size_t room = 0;
     struct dirent *e;
+    int error;
 
     *f_r = (struct audit_files){NULL, 0};
-    if (!d) {
-        error = errno;
-        if (fd >= 0)
-            close(fd);
-        errno = error;
+    if (!d)
         return -1;
-    }
     while ((errno = 0, e = readdir(d)))
         if (audit_name_parse(e->d_name) && names_add(f_r, &room, e->d_name) < 0)
             break;

@@ -7,7 +7,6 @@
  */
 #include "held_record.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -16,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "folder.h"
 #include "held_json.h"
 
 #define FILE_NAME (HELD_ID_MAX + 6) /* with .json or .new */
@@ -283,23 +283,11 @@ id_of(char out[HELD_ID_MAX + 1], const char *name, const char *end)
     return held_id_is((struct span){out, n - tail});
 }
 
-/* A stream of its own, so that nobody else's place in the folder moves. */
-static DIR *
-open_dir(int folder)
-{
-    int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *d = fd < 0 ? NULL : fdopendir(fd);
-
-    if (fd >= 0 && !d)
-        close(fd);
-    return d;
-}
-
 int
 held_record_each(int folder, int (*fn)(void *ctx, const char *id), void *ctx, char *error,
                  size_t error_n)
 {
-    DIR *d = open_dir(folder);
+    DIR *d = folder_list(folder);
     char id[HELD_ID_MAX + 1];
     struct dirent *e;
     int rc = 0;
@@ -318,7 +306,7 @@ held_record_each(int folder, int (*fn)(void *ctx, const char *id), void *ctx, ch
 void
 held_record_tidy(int folder, int64_t before_s)
 {
-    DIR *d = open_dir(folder);
+    DIR *d = folder_list(folder);
     char id[HELD_ID_MAX + 1];
     struct dirent *e;
     struct stat st;
