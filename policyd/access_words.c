@@ -51,12 +51,8 @@ static struct mirror *
 mirror_for(struct access *a)
 {
     const char *why;
-    int readable = maps_begin(a->maps) == 0;
-    struct mirror *m = readable ? maps_mirror(a->maps, &why) : NULL;
 
-    if (!m)
-        maps_end(a->maps);
-    return m;
+    return maps_read(a->maps, &why);
 }
 
 static void

@@ -71,13 +71,7 @@ control_time(int64_t wall_ms)
 struct mirror *
 control_mirror(struct control *c, const char **why_r)
 {
-    int readable = maps_begin(c->maps) == 0;
-    struct mirror *m = maps_mirror(c->maps, why_r);
-
-    if (readable && m)
-        return m;
-    maps_end(c->maps);
-    return NULL;
+    return maps_read(c->maps, why_r);
 }
 
 void

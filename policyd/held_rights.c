@@ -14,19 +14,6 @@
 
 #define MIRROR_LAG_MS 2000 /* between a change of the directory and the mirror */
 
-/* The mirror, until held_mirror_done; NULL: it can't be read, and nothing is to be done. */
-static struct mirror *
-mirror_begin_read(struct held *h)
-{
-    const char *why;
-    int readable = maps_begin(h->maps) == 0;
-    struct mirror *m = readable ? maps_mirror(h->maps, &why) : NULL;
-
-    if (!m)
-        maps_end(h->maps);
-    return m;
-}
-
 /* Time since the directory confirmed the mirror; -1: it was never filled. */
 static int64_t
 mirror_age(struct held *h, struct mirror *m)
@@ -68,7 +55,7 @@ target_name(struct held *h, struct mirror *m, char dn[MIRROR_DN_MAX], struct spa
     return n > 0 ? 1 : -1;
 }
 
-/* Between mirror_begin_read and its end. */
+/* Between maps_read and maps_end. */
 static struct rights
 judge(struct held *h, struct mirror *m, struct span actor)
 {
@@ -88,6 +75,7 @@ judge(struct held *h, struct mirror *m, struct span actor)
 enum rights_verdict
 held_may(struct held *h, struct span actor, struct rights *r)
 {
+    const char *why;
     struct mirror *m;
 
     *r = (struct rights){.verdict = RIGHTS_UNSURE, .rule = 0, .why = "the mirror can't be read"};
@@ -95,7 +83,7 @@ held_may(struct held *h, struct span actor, struct rights *r)
         *r = (struct rights){.verdict = RIGHTS_REFUSED, .rule = 0, .why = "it has no target"};
         return r->verdict;
     }
-    m = mirror_begin_read(h);
+    m = maps_read(h->maps, &why);
     if (!m)
         return r->verdict;
     *r = judge(h, m, actor);
@@ -122,7 +110,7 @@ find(struct held *h, const char *name)
     int found = 1;
     struct rights_places places;
     const char *why;
-    struct mirror *m = mirror_begin_read(h);
+    struct mirror *m = maps_read(h->maps, &why);
 
     if (!m)
         return -1;

@@ -248,6 +248,18 @@ maps_begin(struct maps *m)
     return -1;
 }
 
+struct mirror *
+maps_read(struct maps *m, const char **why_r)
+{
+    int readable = maps_begin(m) == 0;
+    struct mirror *mirror = maps_mirror(m, why_r);
+
+    if (readable && mirror)
+        return mirror;
+    maps_end(m);
+    return NULL;
+}
+
 /* After a read that failed: the caches may hold what was read wrong. 1 when the store was let go of. */
 static int
 look_back(struct maps *m)

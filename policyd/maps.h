@@ -46,6 +46,8 @@ struct mirror *maps_mirror(struct maps *m, const char **why_r);
  */
 int maps_begin(struct maps *m);
 void maps_end(struct maps *m);
+/* As maps_begin, for who reads the mirror itself; NULL: it can't be read, why_r says why, and nothing is due. */
+struct mirror *maps_read(struct maps *m, const char **why_r);
 /* As maps_end, while more lookups are likely to come at once; maps_rest within a second. */
 void maps_pause(struct maps *m);
 void maps_rest(struct maps *m);
