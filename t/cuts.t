@@ -293,6 +293,7 @@ case 'site down: its mail waits at the other one, and arrives', sub {
         return (deferred('hebei', $mark, $bob), refused($lab, 'nobody@corp.example', $mx{hebei}, qr/^4/),
             $lab->found_in(post_outside($lab, 'alice@corp.example'), 'hebei alice@corp.example'));
     });
+    stir('hebei');
     return (@happened, $lab->found_in($mark, "shandong $bob"));
 };
 

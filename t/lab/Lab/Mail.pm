@@ -116,10 +116,16 @@ sub in_words {
     return "$try->{site}'s $try->{service}: $try->{to} by $try->{relay}: $try->{status} ($try->{text})";
 }
 
-# Wait until no site has the message in its queue any more, nor is it on its way between two.
+# Wait until no site has the message in its queue any more, nor is it on its way between two. On a slow machine
+# Postfix may look at one while it is still locked, and leaves it for five minutes: then it is told to look again.
 sub await_settled {
     my ($self, $mark) = @_;
+    my $patience = time + 20;
     my $settled = sub {
+        if (time > $patience) {
+            $self->try($_, qw(postqueue -f)) for $self->sites;
+            $patience = time + 20;
+        }
         my (%seen, %removed, %next);
         for my $site ($self->sites) {
             for my $step ($self->trail($site, $mark)) {
