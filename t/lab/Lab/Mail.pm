@@ -136,8 +136,10 @@ sub await_settled {
         }
         return %seen && !grep { !$removed{$_} } keys %seen, keys %next;
     };
-    Inside::wait_for("the message $mark has left all queues", 60, $settled);
-    return;
+    return if eval { Inside::wait_for("the message $mark has left all queues", 60, $settled) };
+    my $text = $@;
+    for my $site ($self->sites) { $text .= "  $site $_->{service} $_->{id} $_->{text}\n" for $self->trail($site, $mark) }
+    die $text;
 }
 
 # Wait until the message is at rest, then: it must be in these mailboxes, once in each, and in
