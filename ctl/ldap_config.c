@@ -157,7 +157,7 @@ read_parts(struct ldap_request *r)
         if (!ldap_template_has(&r->t, part))
             return ctl_usage(
                 "--part %s: there is none; there are limits, services, held, access, "
-                "index-base, index, modules, syncprov, refint, authz, tls, replication",
+                "index-base, index, modules, syncprov, refint, unique, authz, tls, replication",
                 part);
     }
     if ((strstr(r->parts, " tls ") || strstr(r->parts, " replication ")) &&

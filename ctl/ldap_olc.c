@@ -39,11 +39,14 @@ static const struct row {
     {"syncprov-checkpoint", "olcSpCheckpoint", "syncprov", OLC_OVERLAY, OLC_ONE},
     {"refint_attributes", "olcRefintAttribute", "refint", OLC_OVERLAY, OLC_EACH},
     {"refint_nothing", "olcRefintNothing", "refint", OLC_OVERLAY, OLC_ONE},
+    {"unique_uri", "olcUniqueURI", "unique", OLC_OVERLAY, OLC_EACH},
 };
 
 static const struct {
     const char *overlay, *class;
-} overlays[] = {{"syncprov", "olcSyncProvConfig"}, {"refint", "olcRefintConfig"}};
+} overlays[] = {{"syncprov", "olcSyncProvConfig"},
+                {"refint", "olcRefintConfig"},
+                {"unique", "olcUniqueConfig"}};
 
 const char *
 olc_overlay_class(const char *overlay)
