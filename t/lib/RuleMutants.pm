@@ -46,6 +46,7 @@ my @same = (
         'other values 16 lets him write'],
     [qr/^to \S+ attrs=entry,objectClass,cn,(?!\S*,mail,postroadAlias,\S*,associatedDomain,).* \| access to \S+ attrs=\S+ by users read by \* none$/,
         'the last rules of 10 and 11 let everybody read these'],
+    [qr/^by \* break for by \* none \| access to dn\.subtree="ou=domains,\S+ attrs=children /, '16 lets nobody else write'],
     [qr/^by (?:\* break for by \* none|(?:users|\*) write for by dn\.exact="cn=moderation,\S+ write) \| access to dn\.exact="cn=held,\S+ attrs=children /, 'nobody else may write what stands there'],
     [qr/^to \S+ attrs=member val\.regex="\(\[\^\]\[\]\+\)\$" for /, 'what follows a bracket in a name is no name'],
     [qr/^to attrs=children for to dn\.subtree="ou=domains,/, '16 lets nobody write an entry elsewhere'],
