@@ -12,10 +12,10 @@ export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
 
 WARN = -std=c11 -D_GNU_SOURCE -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings
 WERROR =
-# make check T='t/route_test t/layers.t' runs only these, SKIP='t/two-sites%' all but these; JOBS=2 two at a time.
+# make check T='t/route_test t/layers.t' runs only these, SKIP='t/two-sites%' all but these; JOBS=4 four at a time, which mostly wait.
 T =
 SKIP =
-JOBS ?= 1
+JOBS ?= 2
 PROVE = prove
 PROVE_FLAGS = --timer
 FUZZ_SECONDS = 60
@@ -47,7 +47,7 @@ SCRIPTS      := $(wildcard t/*.t)
 # What takes longest is begun first when several run side by side: nothing is then waited for at the end.
 LONG_SCRIPTS := $(if $(filter-out 1,$(JOBS)),$(filter $(SCRIPTS),$(patsubst %,t/%.t,cuts two-sites handoff proof failures doctor sign-in \
 	random held-verdicts compare replication inject queue cold inject-ldif survive hung-provider held-ctl plugin-lab syncrepl-odd held hook \
-	bad-mail domain-rename)))
+	bad-mail domain-rename replication-config moderate move-site cold-postfix milter held-role dist)))
 # What a test may use of policyd without its main().
 POLICYD_OBJS := $(patsubst %.c,%.o,$(filter-out policyd/main.c,$(POLICYD_SRCS)))
 PROGRAMS     := policyd/postroad-policyd ctl/postroad
@@ -292,7 +292,7 @@ help:
 	@echo 'all            programs (default)'
 	@echo 'demo           two sites on this machine route mail as one; a table of what was asked for and what happened (root)'
 	@echo 'lab            the same two sites, left running for you to look around (root)'
-	@echo 'check          all tests; T="t/x.t t/y_test" some of them, JOBS=2 two at a time'
+	@echo 'check          all tests; T="t/x.t t/y_test" some of them, JOBS=4 four at a time (2)'
 	@echo 'unit           the tests in C only'
 	@echo 'soak           each call that can fail fails once, a thousand kills, a long life of two sites: about two hours, SOAK_JOBS=6'
 	@echo 'mutants        each clause of the access rules and step of rights_decide() changed in turn; a test must notice: minutes'
