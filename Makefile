@@ -250,7 +250,8 @@ WITH_PATHS = $(foreach f,$(MAN_PAGES),$f:$(mandir)/man$(subst .,,$(suffix $f))/$
 	$(SAMPLE_CONF):$(confdir)/postroad.conf.sample
 PATHS = sed -e 's,/usr/sbin/postroad,$(sbindir)/postroad,g' -e 's,/usr/bin/postroad,$(bindir)/postroad,g' \
 	-e 's,/etc/postroad,$(sysconfdir)/postroad,g' -e 's,/var/lib/postroad,$(localstatedir)/lib/postroad,g' \
-	-e 's,/run/postroad,$(runstatedir)/postroad,g'
+	-e 's,/run/postroad,$(runstatedir)/postroad,g' \
+	-e 's,/usr/share/doc/postroad,$(docdir),g' -e 's,/usr/share/postroad,$(datadir)/postroad,g'
 
 .PHONY: install uninstall
 install: all

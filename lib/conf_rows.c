@@ -104,8 +104,8 @@ const struct conf_row conf_rows[] = {
            "Distinguished name for a simple bind; needs directory.password_file. Empty: anonymous, "
            "or SASL."),
     STRING("directory.password_file", directory.password_file, "", 0, PATH_LEN,
-           "File whose first line is the password of directory.bind_dn; it should be readable by "
-           "root only."),
+           "File whose first line is the password of directory.bind_dn; for root and the daemon's "
+           "group to read, and nobody else: root:postroad, mode 0640."),
     WORD("directory.sasl_mech", directory.sasl_mech, "", "EXTERNAL",
          "SASL mechanism for the bind. Empty: a simple or anonymous bind."),
     WORD("directory.starttls", directory.starttls, "auto", "auto yes no",
@@ -295,8 +295,8 @@ const struct conf_row conf_rows[] = {
            "Distinguished name that may act in administrators' names there; needs "
            "edit.password_file. Empty: such changes are refused, unless edit.sasl_mech is set."),
     STRING("edit.password_file", edit.password_file, "", 0, PATH_LEN,
-           "File whose first line is the password of edit.bind_dn; it should be readable by root "
-           "only."),
+           "File whose first line is the password of edit.bind_dn; for root and the daemon's "
+           "group to read, and nobody else: root:postroad, mode 0640."),
     WORD("edit.sasl_mech", edit.sasl_mech, "", "EXTERNAL",
          "SASL mechanism for the bind, in the place of edit.bind_dn."),
     INT("edit.timeout", edit.timeout, "3", 1, 30,
@@ -310,8 +310,8 @@ const struct conf_row conf_rows[] = {
            "held.password_file. Empty: only the postroad command on this machine shows held mail, "
            "unless held.sasl_mech is set."),
     STRING("held.password_file", held.password_file, "", 0, PATH_LEN,
-           "File whose first line is the password of held.bind_dn; it should be readable by root "
-           "only."),
+           "File whose first line is the password of held.bind_dn; for root and the daemon's "
+           "group to read, and nobody else: root:postroad, mode 0640."),
     WORD("held.sasl_mech", held.sasl_mech, "", "EXTERNAL",
          "SASL mechanism for the bind, in the place of held.bind_dn."),
     INT("held.timeout", held.timeout, "3", 1, 30,

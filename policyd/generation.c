@@ -49,6 +49,18 @@ failed(const struct check *c, const char *key, const char *value, int error)
     return error == ENOMEM || error == EMFILE || error == ENFILE || error == EIO ? -2 : -1;
 }
 
+/* A file is there, and not for us to read: who has to be let in, and how. */
+static int
+forbidden(const struct check *c, const char *key, const char *path)
+{
+    char text[3000];
+
+    snprintf(text, sizeof(text),
+             "Permission denied; the daemon's group has to read it: chgrp %s %s; chmod 640 %s",
+             c->conf->group, path, path);
+    return wrong(c, key, path, text);
+}
+
 static int
 check_name(const struct check *c, const char *key, const char *name, int is_group)
 {
@@ -156,7 +168,7 @@ check_file(const struct check *c, const char *key, const char *path, int dropped
     error = errno;
     eyes_back(&e);
     if (fd < 0)
-        return failed(c, key, path, error);
+        return error == EACCES ? forbidden(c, key, path) : failed(c, key, path, error);
     if (fstat(fd, &st) < 0)
         rc = failed(c, key, path, errno);
     else if (!S_ISREG(st.st_mode))
@@ -165,8 +177,9 @@ check_file(const struct check *c, const char *key, const char *path, int dropped
     return rc;
 }
 
+/* all: each is read by the user of the roles, as where systemd starts the daemon as that user. */
 static int
-check_files(const struct check *c)
+check_files(const struct check *c, int all)
 {
     const struct conf *f = c->conf;
     const struct {
@@ -183,7 +196,7 @@ check_files(const struct check *c)
     int rc = 0;
 
     for (size_t i = 0; i < sizeof(files) / sizeof(files[0]) && rc == 0; i++)
-        rc = check_file(c, files[i].key, files[i].path, files[i].dropped);
+        rc = check_file(c, files[i].key, files[i].path, all || files[i].dropped);
     return rc;
 }
 
@@ -195,7 +208,15 @@ parent_check(const char *conf_path, const struct conf *conf, char *error, size_t
 
     if (rc == 0)
         rc = check_folders(&c);
-    return rc ? rc : check_files(&c);
+    return rc ? rc : check_files(&c, 0);
+}
+
+int
+parent_foresee(const char *conf_path, const struct conf *conf, char *warning, size_t warning_n)
+{
+    struct check c = {conf_path, conf, warning, warning_n};
+
+    return geteuid() == 0 && !conf->queue.manage ? check_files(&c, 1) : 0;
 }
 
 /* The settings in a file in memory: a role that is started anew gets what was accepted. */

@@ -41,6 +41,9 @@ check_configuration(const char *path)
         fprintf(stderr, "%s\n", error);
     else
         printf("%s: ok\n", path);
+    if (rc == 0 && parent_foresee(path, conf, error, sizeof(error)) < 0)
+        fprintf(stderr, "warning: started as user %s, as systemd does, it will end with: %s\n",
+                conf->user, error);
     if (rc == 0 && held_unwise(conf))
         fprintf(stderr, "%s: warning: %s\n", path, held_unwise(conf));
     conf_free(&conf);

@@ -20,4 +20,10 @@ int parent_run(const char *conf_path);
  */
 int parent_check(const char *conf_path, const struct conf *conf, char *error, size_t error_n);
 
+/*
+ * Root has found nothing wrong: will user see it so, too, as whom systemd starts the daemon where queue.manage
+ * is off? 0, or -1 or -2 and the same text. A daemon that is started as root does without.
+ */
+int parent_foresee(const char *conf_path, const struct conf *conf, char *warning, size_t warning_n);
+
 #endif

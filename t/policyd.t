@@ -275,7 +275,7 @@ ok($d->start, 'it starts again, with the mirror on disk');
 
 # --- privileges ---
 SKIP: {
-    skip 'only root can give up privileges', 11 if $> != 0;
+    skip 'only root can give up privileges', 14 if $> != 0;
     my $p = Policyd->new(settings => { user => '"nobody"', group => '"' . getgrgid((getpwnam 'nobody')[3]) . '"' });
     chmod 0755, $p->{dir};
     # The tree may be where only root can read.
@@ -295,7 +295,7 @@ SKIP: {
     }
     chmod 0600, "$p->{dir}/directory.ldif";
     ($code, $text) = run($program, '-t', '-c', $p->{conf});
-    like("$code $text", qr/^2 .*directory\.ldif: .*Permission denied/, '-t finds a file that the roles could not read');
+    like("$code $text", qr/^2 .*directory\.ldif: .*Permission denied.*: chgrp \S+ \S+; chmod 640 /, '-t finds a file that the roles could not read');
     chmod 0644, "$p->{dir}/directory.ldif";
     mkdir "$p->{dir}/closed", 0755;
     $p->write_conf(state_dir => "\"$p->{dir}/closed\"");
@@ -303,6 +303,21 @@ SKIP: {
     like("$code $text", qr/^2 .*state_dir: .*Permission denied/, '-t finds a folder that the roles could not write');
     chown $uid, -1, "$p->{dir}/closed";
     is((run($program, '-t', '-c', $p->{conf}))[0], 0, '-t is content when they can');
+
+    # A password only root may read: well for who starts the daemon as root, not for its unit, which doesn't.
+    Policyd::spew("$p->{dir}/secret", "x\n");
+    chmod 0600, "$p->{dir}/secret";
+    my %ldap = (directory => "{ uri = [\"ldapi:///\"]; base = \"o=t\"; bind_dn = \"cn=x\"; password_file = \"$p->{dir}/secret\"; }");
+    $p->write_conf(%ldap);
+    ($code, $text) = run($program, '-t', '-c', $p->{conf});
+    like("$code $text", qr/^0 .*warning: started as user nobody.*password_file: .*chgrp \S+ \S+secret; chmod 640 /s, '-t warns of a password that the unit could not read');
+    $p->write_conf(%ldap, queue => '{ manage = true; }');
+    ($code, $text) = run($program, '-t', '-c', $p->{conf});
+    unlike($text, qr/warning: started/, 'not where it has to be started as root');
+    $p->write_conf(%ldap);
+    chmod 0644, "$p->{dir}/secret";
+    ($code, $text) = run($program, '-t', '-c', $p->{conf});
+    unlike($text, qr/warning/, 'nor when it can');
 }
 
 # --- a line for each lookup, when that is wanted ---
