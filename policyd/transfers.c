@@ -3,7 +3,8 @@
  * transfers: see transfers.h. How libcurl's "multi" interface is driven by libevent: it says which
  * descriptors and what time it waits for, and is told what has come.
  *
- * Promises: no request takes a proxy from the environment or sets a signal handler. Must not wait.
+ * Promises: no request takes a proxy from the environment or sets a signal handler. Must not wait,
+ * but for what libcurl does itself: after the end of a mail it waits for the answer, within the time-out.
  */
 #include "transfers.h"
 
@@ -39,8 +40,9 @@ act(struct transfers *t, curl_socket_t fd, int mask)
     const CURLMsg *m;
     int left;
 
-    beat_now();
+    beat_wait(); /* with SMTP it waits itself for the answer to the whole message */
     curl_multi_socket_action(t->multi, fd, mask, &left);
+    beat_now();
     while ((m = curl_multi_info_read(t->multi, &left)))
         if (m->msg == CURLMSG_DONE)
             ended(t, m->easy_handle, m->data.result);
