@@ -280,7 +280,8 @@ my @all = qw(postfix policyd slapd dovecot);
 
 sub site_back {
     my ($site) = @_;
-    $lab->daemon('start', $site, qw(slapd postfix dovecot policyd));
+    # policyd before Postfix, as systemd has it: an smtpd keeps what it could not look up for as long as it lives.
+    $lab->daemon('start', $site, qw(slapd policyd postfix dovecot));
     $lab->await_directory(keys %other);
     return;
 }
