@@ -243,8 +243,10 @@ forget();
 # The same by policyd as a whole.
 orders(500);
 say_lines(map { event('anna@a.example', $_) } 1 .. 10);
+my @processes = split ' ', do { open my $children, '<', "/proc/$d->{pid}/task/$d->{pid}/children" or die "children: $!"; <$children> };
 kill 'KILL', $d->{pid}, map { $d->pids($_) } qw(hook control answer sync);
-Policyd::wait_for(sub { !$d->running });
+# The others end by themselves; until then their sockets are taken.
+Policyd::wait_for(sub { !$d->running && !grep { -e "/proc/$_/exe" && readlink "/proc/$_/exe" } @processes });
 $d->mark;
 ok($d->start, 'all of policyd killed and started anew');
 orders(200);
@@ -325,8 +327,10 @@ say_lines(map { event("n$_\@b.example", $_) } 1 .. 5);
 is(queued(), 16, 'accounts that no target wants to hear of are not kept');
 orders(200);
 say_lines('retry');
-ok(await('the rest arrives', sub { taken() == 16 }), 'those arrive');
-is(join(' ', sort { $a <=> $b } map { $_->{uid} } taken()), join(' ', 10 .. 25), 'the newest ones');
+# One that was on its way when the order changed may come twice.
+ok(await('the rest arrives', sub { queued() == 0 }), 'those arrive');
+my %newest = map { $_->{uid} => 1 } taken();
+is(join(' ', sort { $a <=> $b } keys %newest), join(' ', 10 .. 25), 'the newest ones');
 forget();
 
 # --- a command
