@@ -220,11 +220,21 @@ my @records = map { { id => "hebei-mhx3k2g$_-4bXyz$_", site => 'hebei', queue =>
     recipients => ['x@outside.example'], attachments => [], recipient_count => 1, size => 30 << 20, subject => "\x{8ba1}\x{5212}", direction => 'outbound', state => 'held', by => '', reason => '',
     decided_ms => 0, done => JSON::PP::false } } 1 .. 7;
 
+# Of so many messages forty behind this one.
+sub long_page {
+    my ($after, $n) = @_;
+    my ($from) = $after =~ /Xyz0*(\d+)\z/ ? $1 + 1 : 1;
+    my $to = $from + 39 < $n ? $from + 39 : $n;
+    my @page = map { +{ %{ $records[5] }, id => sprintf 'hebei-mhx3k2g0-4bXyz%06d', $_ } } $from .. $to;
+    return { ok => JSON::PP::true, messages => \@page, $to < $n ? (next => $page[-1]{id}) : () };
+}
+
 sub answer {
     my ($q) = @_;
     my ($r) = grep { ($q->{id} // '') eq $_->{id} } @records;
     if ($q->{verb} eq 'held-list') {
         my @all = grep { $_->{id} gt ($q->{after} // '') && ($q->{all} || $_->{state} eq 'held') } @records;
+        return long_page($q->{after} // '', $1) if slurp("$dir/long") =~ /(\d+)/;
         return { ok => JSON::PP::true, messages => [@all > 3 ? @all[0 .. 2] : @all], @all > 3 ? (next => $all[2]{id}) : () };
     }
     return { ok => JSON::PP::false, code => 1, error => 'no message with this ID is held here, or was lately' } unless $r;
@@ -260,5 +270,12 @@ is_run([local_('approve', '4bXyz7')], 75, $nothing, qr/could not be written: not
 is_run([local_('approve', '4bXyz9')], 1, $nothing, qr/no such held message at this site/, 'no such message');
 my $first = decode_json((local_('list', '--json'))[1])->{messages}[0];
 is_deeply([@$first{qw(time expires)}, exists $first->{time_ms} ? 1 : 0], ['2026-11-18T11:06:45Z', '2026-11-23T02:13:20Z', 0], 'the same JSON as from the directory') or diag(explain($first));
+# In a list so long that all can't be compared with all, each has its whole ID.
+spew("$dir/long", 1000);
+is(scalar(() = (local_('list'))[1] =~ /^4bXyz\d{6} /mg), 1000, 'a long list, with short IDs');
+spew("$dir/long", 2001);
+my $long = (local_('list'))[1];
+is(scalar(() = $long =~ /^hebei-mhx3k2g0-4bXyz\d{6} /mg), 2001, 'a longer one, with whole ones') or diag(substr $long, 0, 400);
+unlink "$dir/long";
 is_run([local_('list', '-D', 'uid=x,o=y')], 2, $nothing, qr/which directory server/, 'as somebody, but there is no directory');
 done_testing();
