@@ -28,6 +28,7 @@
 #include "privileges.h"
 #include "reader.h"
 #include "sandbox.h"
+#include "socket_give.h"
 #include "state.h"
 
 #define EXIT_DONE          0
@@ -57,7 +58,7 @@ is_answered(const char *path)
     return rc == 0;
 }
 
-/* Open to nobody else, not even for a moment. */
+/* Open to nobody else, not even for a moment, and by its name nothing else is. */
 static int
 open_socket(const struct conf *conf)
 {
@@ -74,10 +75,10 @@ open_socket(const struct conf *conf)
         log_error("another daemon is running there socket=%s", path);
         return EXIT_TEMPORARY;
     }
-    mask = umask(0177);
+    mask = umask(SOCKET_UMASK);
     rc = callbacks_listen(conf->sockets.milter);
     umask(mask);
-    if (rc < 0 || (group && chown(path, (uid_t)-1, group->gr_gid) < 0) || chmod(path, 0660) < 0) {
+    if (rc < 0 || socket_give(path, group ? group->gr_gid : (gid_t)-1) < 0) {
         log_error("can't open the socket socket=%s error=\"%s\"", path, strerror(errno));
         return EXIT_TEMPORARY;
     }

@@ -21,6 +21,8 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include "socket_give.h"
+
 #define BACKLOG 4096 /* the kernel cuts it to net.core.somaxconn */
 
 union any_address {
@@ -136,11 +138,7 @@ clear_path(const char *address, const union any_address *a, char *error, size_t 
 static int
 set_access(const char *address, gid_t group, char *error, size_t error_n)
 {
-    const char *path = address + 5;
-
-    if (group != (gid_t)-1 && chown(path, (uid_t)-1, group) < 0)
-        return fail(error, error_n, address, strerror(errno));
-    return chmod(path, 0660) < 0 ? fail(error, error_n, address, strerror(errno)) : 0;
+    return socket_give(address + 5, group) < 0 ? fail(error, error_n, address, strerror(errno)) : 0;
 }
 
 static int
@@ -152,7 +150,7 @@ bind_unix(struct listener *l, const union any_address *a, char *error, size_t er
 
     if (clear_path(l->address, a, error, error_n) < 0)
         return -1;
-    mask = umask(0177);
+    mask = umask(SOCKET_UMASK);
     rc = bind(l->fd, &a->sa, sizeof(a->un));
     umask(mask);
     if (rc < 0 || lstat(a->un.sun_path, &st) < 0)
