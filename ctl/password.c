@@ -77,17 +77,15 @@ set_hash(struct dir *d, const char *dn, const char *scheme, const struct secret 
     return code;
 }
 
-/* Let the server make the hash; where that opens nothing either, ours is put back. */
+/* Let the server make the hash; where it won't, or that opens nothing either, one that each server knows is put back. */
 static int
 try_server(struct dir *d, const char *dn, const struct secret *s)
 {
     int code = dir_password(d, dn, s->text);
 
-    if (code == CTL_DONE)
-        code = dir_try_password(d, dn, s->text);
-    if (code == CTL_NO)
-        set_hash(d, dn, "crypt", s);
-    return code;
+    if (code == CTL_DONE && (code = dir_try_password(d, dn, s->text)) != CTL_NO)
+        return code;
+    return set_hash(d, dn, "crypt", s) == CTL_DONE ? dir_try_password(d, dn, s->text) : CTL_NO;
 }
 
 int

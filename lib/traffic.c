@@ -406,8 +406,9 @@ write_all(struct traffic *t)
 
     if (rc == 0)
         rc = write_dirty(t);
+    /* Waited for, now and then: a moved entry must not be lost, nor be there twice, because its page came later. */
     if (rc == 0 && fstat(t->fd, &st) == 0 && st.st_size > end_of(t->n))
-        rc = ftruncate(t->fd, end_of(t->n)) < 0 ? errno : 0;
+        rc = fdatasync(t->fd) < 0 || ftruncate(t->fd, end_of(t->n)) < 0 ? errno : 0;
     return rc == 0 ? begin_write_back(t->fd) : rc;
 }
 

@@ -202,18 +202,17 @@ named(struct held *h, const char *name, int removed, int is_new)
 void
 held_watched(struct held *h)
 {
-    char buf[16384] __attribute__((aligned(__alignof__(struct inotify_event))));
+    char buf[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
     const struct inotify_event *e;
-    ssize_t n;
+    ssize_t n = read(h->watch_fd, buf, sizeof buf);
 
-    while ((n = read(h->watch_fd, buf, sizeof buf)) > 0)
-        for (char *p = buf; p < buf + n; p += sizeof *e + e->len) {
-            e = (const struct inotify_event *)p;
-            if (e->mask & IN_Q_OVERFLOW)
-                h->scan_ms = 0;
-            else if (e->len > 0)
-                named(h, e->name, (e->mask & IN_DELETE) != 0, e->wd == h->watch_new);
-        }
+    for (char *p = buf; n > 0 && p < buf + n; p += sizeof *e + e->len) {
+        e = (const struct inotify_event *)p;
+        if (e->mask & IN_Q_OVERFLOW)
+            h->scan_ms = 0;
+        else if (e->len > 0)
+            named(h, e->name, (e->mask & IN_DELETE) != 0, e->wd == h->watch_new);
+    }
     held_soon(h);
 }
 

@@ -170,8 +170,12 @@ held_take(struct held *h, const char *id)
 
 /* --- all of them --- */
 
+#define TAKE_MS  2000 /* so long at a time: verdicts wait meanwhile */
+#define GO_ON_MS 1000
+
 struct taking {
     struct held *h;
+    int64_t until_ms;
     unsigned n;
 };
 
@@ -181,18 +185,22 @@ each(void *ctx, const char *id)
     struct taking *t = ctx;
 
     t->n += (unsigned)held_take(t->h, id);
-    return 0;
+    return beat_now() >= t->until_ms;
 }
 
 unsigned
 held_take_all(struct held *h, int64_t before_s)
 {
-    struct taking t = {h, 0};
+    struct taking t = {h, beat_now() + TAKE_MS, 0};
     char error[HELD_ERROR];
+    int rc;
 
     held_record_tidy(h->drop, before_s);
-    if (held_record_each(h->drop, each, &t, error, sizeof error) < 0)
+    rc = held_record_each(h->drop, each, &t, error, sizeof error);
+    if (rc < 0)
         complain(h, HELD_NEW, error);
+    if (rc > 0)
+        h->scan_ms = beat_now() + GO_ON_MS;
     return t.n;
 }
 
