@@ -154,7 +154,7 @@ held_mail_send(struct held *h, int end, unsigned more)
 int
 held_mail_open(struct held *h)
 {
-    static const struct transfers_kind kind = {on_ended, NULL};
+    static const struct transfers_kind kind = {.ended = on_ended, .aside = 1};
     struct held_mailer *s;
 
     if (!h->env->conf->held.notify || !*h->env->conf->held.submit)

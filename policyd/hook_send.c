@@ -179,7 +179,7 @@ hook_send(struct hook_sender *s, struct hook_target *t, struct hook_item *item, 
 struct hook_sender *
 hook_sender_new(struct hook *h)
 {
-    static const struct transfers_kind kind = {on_ended, on_moved};
+    static const struct transfers_kind kind = {.ended = on_ended, .moved = on_moved};
     struct hook_sender *s = calloc(1, sizeof *s);
 
     if (!s)

@@ -1,15 +1,21 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * transfers: see transfers.h. How libcurl's "multi" interface is driven by libevent: it says which
- * descriptors and what time it waits for, and is told what has come.
+ * descriptors and what time it waits for, and is told what has come. What is done aside says by a pipe that
+ * it is over.
  *
- * Promises: no request takes a proxy from the environment or sets a signal handler. Must not wait,
- * but for what libcurl does itself: after the end of a mail it waits for the answer, within the time-out.
+ * Promises: no request takes a proxy from the environment or sets a signal handler; ended and moved are
+ * called by the loop. Must not wait.
  */
 #include "transfers.h"
 
+#include <errno.h>
 #include <event2/event.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "beat.h"
 
@@ -18,7 +24,15 @@ struct transfers {
     void *ctx;
     struct event_base *base;
     CURLM *multi;
-    struct event *timer;
+    struct event *timer, *over;
+    int pipe[2]; /* of struct aside *; -1, -1: none is done aside */
+};
+
+/* One that is done aside: its thread's, then the loop's. */
+struct aside {
+    CURL *easy;
+    CURLcode code;
+    int over; /* the pipe's end to write to, which stays open */
 };
 
 static void
@@ -29,7 +43,6 @@ ended(struct transfers *t, CURL *easy, CURLcode code)
 
     curl_easy_getinfo(easy, CURLINFO_PRIVATE, &request);
     curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
-    curl_multi_remove_handle(t->multi, easy);
     curl_easy_cleanup(easy);
     t->kind->ended(t->ctx, request, code, status);
 }
@@ -40,12 +53,16 @@ act(struct transfers *t, curl_socket_t fd, int mask)
     const CURLMsg *m;
     int left;
 
-    beat_wait(); /* with SMTP it waits itself for the answer to the whole message */
     curl_multi_socket_action(t->multi, fd, mask, &left);
     beat_now();
     while ((m = curl_multi_info_read(t->multi, &left)))
-        if (m->msg == CURLMSG_DONE)
-            ended(t, m->easy_handle, m->data.result);
+        if (m->msg == CURLMSG_DONE) {
+            CURL *easy = m->easy_handle;
+            CURLcode code = m->data.result;
+
+            curl_multi_remove_handle(t->multi, easy);
+            ended(t, easy, code);
+        }
     if (t->kind->moved)
         t->kind->moved(t->ctx);
 }
@@ -95,12 +112,79 @@ want_timer(CURLM *multi, long ms, void *ctx)
     return event_add(t->timer, &tv);
 }
 
+/* --- aside --- */
+
+static void *
+perform(void *ctx)
+{
+    struct aside *a = ctx;
+
+    a->code = curl_easy_perform(a->easy);
+    while (write(a->over, &a, sizeof a) < 0 && errno == EINTR)
+        ;
+    return NULL;
+}
+
+static void
+on_over(evutil_socket_t fd, short what, void *ctx)
+{
+    struct transfers *t = ctx;
+    struct aside *a;
+
+    (void)what;
+    beat_now();
+    while (read(fd, &a, sizeof a) == (ssize_t)sizeof a) {
+        ended(t, a->easy, a->code);
+        free(a);
+    }
+    if (t->kind->moved)
+        t->kind->moved(t->ctx);
+}
+
+static int
+add_aside(struct transfers *t, CURL *easy)
+{
+    struct aside *a = malloc(sizeof *a);
+    pthread_attr_t detached;
+    sigset_t all, before;
+    pthread_t thread;
+    int rc;
+
+    if (!a)
+        return -1;
+    *a = (struct aside){.easy = easy, .over = t->pipe[1]};
+    pthread_attr_init(&detached);
+    pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    rc = pthread_create(&thread, &detached, perform, a);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_attr_destroy(&detached);
+    if (rc != 0)
+        free(a);
+    return rc == 0 ? 0 : -1;
+}
+
+/* Few are under way, so the pipe has room for all. */
+static int
+open_aside(struct transfers *t)
+{
+    if (pipe2(t->pipe, O_CLOEXEC) < 0 || fcntl(t->pipe[0], F_SETFL, O_NONBLOCK) < 0)
+        return -1;
+    t->over = event_new(t->base, t->pipe[0], EV_READ | EV_PERSIST, on_over, t);
+    return t->over ? event_add(t->over, NULL) : -1;
+}
+
+/* --- all --- */
+
 int
 transfers_add(struct transfers *t, CURL *easy, void *request)
 {
     curl_easy_setopt(easy, CURLOPT_PRIVATE, request);
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_PROXY, "");
+    if (t->kind->aside)
+        return add_aside(t, easy);
     return curl_multi_add_handle(t->multi, easy) == CURLM_OK ? 0 : -1;
 }
 
@@ -114,9 +198,10 @@ transfers_new(struct event_base *base, const struct transfers_kind *kind, void *
     t->kind = kind;
     t->ctx = ctx;
     t->base = base;
+    t->pipe[0] = t->pipe[1] = -1;
     t->multi = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK ? curl_multi_init() : NULL;
     t->timer = evtimer_new(base, on_timer, t);
-    if (!t->multi || !t->timer) {
+    if (!t->multi || !t->timer || (kind->aside && open_aside(t) < 0)) {
         transfers_free(&t);
         return NULL;
     }
@@ -134,7 +219,9 @@ transfers_free(struct transfers **t)
         return;
     if ((*t)->timer)
         event_free((*t)->timer);
-    /* libcurl's part goes with the process: its own way waits for who looks up a name. */
+    if ((*t)->over)
+        event_free((*t)->over);
+    /* libcurl's part goes with the process: its own way waits for who looks up a name. So do threads, and the pipe. */
     free(*t);
     *t = NULL;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * transfers: requests that libcurl carries out in libevent's loop, many at once.
+ * transfers: requests that libcurl carries out beside libevent's loop, many at once.
  */
 #ifndef POSTROAD_TRANSFERS_H
 #define POSTROAD_TRANSFERS_H
@@ -18,6 +18,11 @@ struct transfers_kind {
     void (*ended)(void *ctx, void *request, CURLcode code, long status);
     /* Some may have ended, there may be room for more; NULL: nobody cares. */
     void (*moved)(void *ctx);
+    /*
+     * Each in a thread of its own, which the caller keeps few: for SMTP, where libcurl waits by itself for the
+     * answer to the whole message. What its callbacks use is that thread's until it is over.
+     */
+    int aside;
 };
 
 /* For a role with a heart-beat (beat.h). kind is borrowed for good. NULL: no memory. */
