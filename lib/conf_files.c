@@ -75,7 +75,10 @@ check_file(struct conf_load *l, struct conf_place from, const char *path, const 
     if (!f && depth > 0)
         return 0; /* the parser says so, unless the line stands in a comment */
     if (!f)
-        return conf_fail(l, from, about, "%s", strerror(errno));
+        return conf_fail(l, from, about, "%s%s", strerror(errno),
+                         errno == ENOENT ? "; begin with the sample, postroad.conf.sample, or name "
+                                           "another file with -c"
+                                         : "");
     if (fstat(fileno(f), &st) < 0)
         r = conf_doubt(l, NULL, strerror(errno));
     else if (!S_ISREG(st.st_mode))

@@ -306,7 +306,10 @@ files(void)
     is_int(conf_load(dir, &c, error, sizeof error), -1, "a folder");
     is_str(error, want, "  is said");
     unlink(path);
-    snprintf(want, sizeof want, "%s: No such file or directory", path);
+    snprintf(want, sizeof want,
+             "%s: No such file or directory; begin with the sample, postroad.conf.sample, or name "
+             "another file with -c",
+             path);
     is_int(conf_load(path, &c, error, sizeof error), -1, "no file");
     is_str(error, want, "  is said");
 }

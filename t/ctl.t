@@ -48,7 +48,7 @@ is_run(['dance'], 2, $nothing, qr/unknown verb "dance"/, 'an unknown verb: 2');
 is_run(['--wrong'], 2, $nothing, qr/unrecognized option/, 'an unknown option: 2');
 is_run(['help'], 0, qr/lookup MAP KEY.*sweep accept.*Exit codes/s, $nothing, 'help');
 is_run(['--version'], 0, qr/\Apostroad \d+\.\d+\.\d+\n\z/, $nothing, 'version');
-is_run(['-c', "$dir/none", 'status'], 2, $nothing, qr{\Apostroad: $dir/none: }, 'no configuration: 2, and which file');
+is_run(['-c', "$dir/none", 'status'], 2, $nothing, qr{\Apostroad: $dir/none: No such file or directory; begin with the sample}, 'no configuration: 2, and which file');
 is_run(['-c', $conf, @$_], 2, $nothing, qr/postroad: .*\nTry "postroad help"/, "wrong arguments: @$_")
     for ['lookup', 'transport'], ['explain'], ['explain', 'a@b', 'c@d'], ['status', 'x'], ['config', 'x'], ['sweep'],
     ['sweep', 'accept'], ['sweep', 'accept', '--reason', ''], ['sweep', 'refuse', '--reason', 'x'], ['status', '-a'],
