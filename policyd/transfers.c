@@ -23,9 +23,9 @@ struct transfers {
     const struct transfers_kind *kind;
     void *ctx;
     struct event_base *base;
-    CURLM *multi;
+    CURLM *multi; /* NULL: all are done aside */
     struct event *timer, *over;
-    int pipe[2]; /* of struct aside *; -1, -1: none is done aside */
+    int pipe[2]; /* of struct aside * */
 };
 
 /* One that is done aside: its thread's, then the loop's. */
@@ -188,6 +188,20 @@ transfers_add(struct transfers *t, CURL *easy, void *request)
     return curl_multi_add_handle(t->multi, easy) == CURLM_OK ? 0 : -1;
 }
 
+static int
+open_multi(struct transfers *t)
+{
+    t->multi = curl_multi_init();
+    t->timer = evtimer_new(t->base, on_timer, t);
+    if (!t->multi || !t->timer)
+        return -1;
+    curl_multi_setopt(t->multi, CURLMOPT_SOCKETFUNCTION, want_socket);
+    curl_multi_setopt(t->multi, CURLMOPT_SOCKETDATA, t);
+    curl_multi_setopt(t->multi, CURLMOPT_TIMERFUNCTION, want_timer);
+    curl_multi_setopt(t->multi, CURLMOPT_TIMERDATA, t);
+    return 0;
+}
+
 struct transfers *
 transfers_new(struct event_base *base, const struct transfers_kind *kind, void *ctx)
 {
@@ -199,29 +213,29 @@ transfers_new(struct event_base *base, const struct transfers_kind *kind, void *
     t->ctx = ctx;
     t->base = base;
     t->pipe[0] = t->pipe[1] = -1;
-    t->multi = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK ? curl_multi_init() : NULL;
-    t->timer = evtimer_new(base, on_timer, t);
-    if (!t->multi || !t->timer || (kind->aside && open_aside(t) < 0)) {
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK ||
+        (kind->aside ? open_aside(t) : open_multi(t)) < 0)
         transfers_free(&t);
-        return NULL;
-    }
-    curl_multi_setopt(t->multi, CURLMOPT_SOCKETFUNCTION, want_socket);
-    curl_multi_setopt(t->multi, CURLMOPT_SOCKETDATA, t);
-    curl_multi_setopt(t->multi, CURLMOPT_TIMERFUNCTION, want_timer);
-    curl_multi_setopt(t->multi, CURLMOPT_TIMERDATA, t);
     return t;
 }
 
+/*
+ * libcurl's part goes with the process: its own way waits for who looks up a name. So do threads, what they
+ * work at, and the pipe. Kept where leak checkers find it.
+ */
 void
 transfers_free(struct transfers **t)
 {
+    static CURLM *volatile left;
+
     if (!*t)
         return;
     if ((*t)->timer)
         event_free((*t)->timer);
     if ((*t)->over)
         event_free((*t)->over);
-    /* libcurl's part goes with the process: its own way waits for who looks up a name. So do threads, and the pipe. */
+    left = (*t)->multi;
+    (void)left;
     free(*t);
     *t = NULL;
 }
