@@ -111,6 +111,16 @@ journal_new(const struct conf *conf, int *rc_r, char *error, size_t error_n)
     return j;
 }
 
+void
+journal_free(struct journal **j)
+{
+    if (!*j)
+        return;
+    pthread_mutex_destroy(&(*j)->lock);
+    free(*j);
+    *j = NULL;
+}
+
 uint32_t
 journal_rules(const struct journal *j, const struct person *who)
 {

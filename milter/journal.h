@@ -27,6 +27,8 @@ struct journal;
 
 /* NULL and *rc_r 0: milter.journal is empty; with an error *rc_r -1 and error: a rule is wrong. */
 struct journal *journal_new(const struct conf *conf, int *rc_r, char *error, size_t error_n);
+/* One that was not opened. */
+void journal_free(struct journal **j);
 /* The index's folder, which stays the caller's. */
 void journal_open(struct journal *j, int folder);
 

@@ -254,6 +254,7 @@ run(const char *path, int check)
         if (check && *conf->sockets.milter)
             advise(conf, path);
         printf(check ? "%s: ok\n" : "%s: sockets.milter is empty: nothing to do\n", path);
+        journal_free(&journal);
         conf_free(&conf);
         return EXIT_DONE;
     }
