@@ -286,8 +286,7 @@ on_readable(struct conn *c, int fd, int ended)
         memcpy(w->in, c->in, have);
     n = recv(fd, w->in + have, room, 0);
     if (n < 0 && passes(errno)) {
-        if (errno != EAGAIN)
-            look_again(c);
+        look_again(c); /* told once: what is there now nobody would tell again */
         return;
     }
     if (n <= 0) {

@@ -5,7 +5,9 @@
 # Dovecot and slapd at two sites. One lab for all; each case leaves it as it found it.
 use strict;
 use warnings;
+use File::Temp ();
 use FindBin;
+use IO::Handle;
 use lib "$FindBin::Bin/lab";
 use Lab;
 use Lab::Cases qw(post post_outside sent_by refused afterwards $guest);
@@ -210,9 +212,13 @@ for my $end (qw(hebei shandong)) {
 my $worker = qr/^postroad-policyd.* -x answer/;
 
 # Kill all answer workers of hebei at once, once they are all there and serve: Postfix asks a second
-# time when its question got no answer, but not a third time.
+# time when its question got no answer, but not a third time. So no question may be under way that has
+# seen the kill before: the client has gone on since.
 sub kill_workers {
+    my ($progress) = @_;
     my @workers;
+    my $before = -s $progress // 0;
+    $lab->wait_for('the client goes on', 120, sub { (-s $progress // 0) >= $before + 2 });
     $lab->wait_for('both workers run', 60, sub { (@workers = $lab->processes_at('hebei', $worker)) == 2 });
     $lab->run('hebei', qw(postroad lookup mailbox bob@corp.example)) for 1 .. 4;
     $lab->run('hebei', 'sh', '-c', 'kill -9 "$@" || true', 'sh', @workers);
@@ -221,11 +227,13 @@ sub kill_workers {
 
 # Ask for one recipient after the other until told to end; exits with 1 when one was refused.
 sub ask_on {
+    my ($progress) = @_;
     my $end = 0;
     local $SIG{TERM} = sub { $end = 1 };
     for (my $round = 0 ; !$end ; $round++) {
         my @to = map { "bob+$round.$_\@corp.example" } 1 .. 50;
         my $sent = $lab->send(site => 'outside', from => $guest, to => \@to, server => $mx{hebei}, check => 1);
+        $progress->syswrite('.');
         next if $sent->{accepted};
         diag(grep { !/^250 / } values %{ $sent->{rcpt} });
         return 1;
@@ -234,9 +242,10 @@ sub ask_on {
 }
 
 case 'answer workers killed under use cost no known recipient', sub {
+    my $progress = File::Temp->new;
     my $client = fork // die "fork: $!\n";
-    POSIX::_exit(ask_on()) if !$client;
-    my $good = eval { kill_workers() for 1 .. 4; 1 };
+    POSIX::_exit(ask_on($progress)) if !$client;
+    my $good = eval { kill_workers("$progress") for 1 .. 4; 1 };
     my $error = $@;
     kill 'TERM', $client;
     waitpid $client, 0;
