@@ -111,8 +111,8 @@ void held_words(struct held *h, int fd);
 
 /* held_rights.c. RIGHTS_ of "actor approve target", of h->record; rule and why in *r. */
 enum rights_verdict held_may(struct held *h, struct span actor, struct rights *r);
-/* Whether the directory has confirmed the mirror since this moment, and a little longer. */
-int held_mirror_since(const struct held *h, int64_t mono_ms);
+/* The moment (monotonic) up to which the mirror has heard of all changes; 0: it can't be told. */
+int64_t held_mirror_heard(const struct held *h);
 /* Note in h->record which entry its target is, if it can be told: its address and DN may change. */
 void held_know_target(struct held *h);
 /* The DN of the record's target, into out: 1, 0 there is none, -1 can't tell. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * held_index: the held messages of this site in memory, in the order of their IDs, which is that of
- * time: what held_step has to know of each; all else stays on disk. About 150 bytes a message.
+ * time: what held_step has to know of each; all else stays on disk. About 170 bytes a message.
  */
 #ifndef POSTROAD_HELD_INDEX_H
 #define POSTROAD_HELD_INDEX_H
@@ -19,8 +19,10 @@ struct held_item {
     int64_t heard_ms;    /* monotonic: a verdict was seen that could not be taken; 0 never */
     int64_t first_ms;    /* monotonic: since when it is seen */
     int64_t later_ms[2]; /* monotonic: its sender is not told before that it is held; of its end */
-    unsigned pass;       /* of the scan that saw its file last */
-    unsigned char state, on_expire;                                            /* the enums */
+    int64_t target_ms; /* monotonic: the mirror of then is to say whether that is right; 0 it is */
+    uint64_t target_sum;            /* of the target its entry had then */
+    unsigned pass;                  /* of the scan that saw its file last */
+    unsigned char state, on_expire; /* the enums */
     unsigned char seen, audited, done, published, shown, noticed, end_noticed; /* as on disk */
     unsigned char gathered, end_gathered; /* see held_limit.h */
     unsigned char queue;                  /* enum held_queue */

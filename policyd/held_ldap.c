@@ -332,6 +332,7 @@ held_ldap_tick(struct held *h, int64_t mono_ms)
         l->poll_ms = mono_ms + POLL_MS;
         held_ldap_poll(h);
     }
+    held_target_tick(h, mono_ms);
 }
 
 int

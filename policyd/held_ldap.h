@@ -2,7 +2,7 @@
 /*
  * held_ldap: what the files of role held at the directory share. held_ldap.c has the connection and what is
  * asked by it, held_ldap_open.c makes one, held_ldap_entry.c keeps entries, held_ldap_hear.c hears
- * verdicts, held_ldap_compare.c compares.
+ * verdicts, held_ldap_compare.c compares, held_ldap_target.c keeps whom entries are about.
  *
  * Nothing here waits: a request is sent, and a job keeps what is to be done when its answer comes.
  */
@@ -36,6 +36,7 @@ struct held_job {
     int whole;
     struct rights refusal;
     char verdict[17], by[1025];
+    char target[MIRROR_DN_MAX]; /* that was written, or found */
 };
 
 struct held_ldap {
@@ -83,6 +84,13 @@ void held_ldap_poll(struct held *h);
 void held_ldap_compare(struct held *h);
 /* The comparison ended with the connection. */
 void held_ldap_compare_stop(struct held *h);
+
+/*
+ * held_ldap_target.c. The entry has this target now (NULL: some other one): it is looked at again once the
+ * mirror has heard of all there was until now. tick: those whose time has come.
+ */
+void held_target_seen(struct held_item *item, const char *dn);
+void held_target_tick(struct held *h, int64_t mono_ms);
 
 /* held_ldap_keeper.c: a name for this very policyd, of its machine and chance, kept in the folder; "" and -1. */
 int held_keeper(int folder, char out[HELD_KEEPER_MAX + 1]);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * held_ldap_compare: the entries of this site and the records here, compared at each connection and every
- * hour: what is missing there is made again, what has no record here is removed.
+ * hour: what is missing there is made again, what has no record here is removed; whom each is about is
+ * looked at again.
  *
  * Promises: an entry that another policyd keeps is left alone, and said: two were given the same site. Much is
  * mended in slices. What was not seen whole mends nothing.
@@ -114,15 +115,20 @@ static void
 compare_entry(struct held *h, struct held_job *job, LDAPMessage *m)
 {
     char id[HELD_ID_MAX + 1], keeper[HELD_KEEPER_MAX + 1], error[HELD_ERROR];
+    char state[17], target[MIRROR_DN_MAX];
     struct held_stale *s = h->ldap->stale;
     struct held_item *item;
 
     (void)job;
     held_ldap_value(h, m, "postroadHeldId", id, sizeof id);
     held_ldap_value(h, m, "postroadHeldKeeper", keeper, sizeof keeper);
+    held_ldap_value(h, m, "postroadHeldState", state, sizeof state);
+    held_ldap_value(h, m, "postroadHeldTarget", target, sizeof target);
     item = held_id_is(span_of(id)) ? held_index_find(&h->index, id) : NULL;
     if (item) {
         item->listed = 1;
+        if (strcasecmp(state, held_state_word(HELD_HELD)) == 0)
+            held_target_seen(item, target);
     } else if (*keeper && strcasecmp(keeper, h->ldap->keeper) != 0) {
         s->rivals++;
         memcpy(s->rival, keeper, sizeof keeper);
@@ -149,7 +155,8 @@ on_compared(struct held *h, struct held_job *job, int code)
 void
 held_ldap_compare(struct held *h)
 {
-    static const char *const attrs[] = {"postroadHeldId", "postroadHeldKeeper", NULL};
+    static const char *const attrs[] = {"postroadHeldId", "postroadHeldKeeper", "postroadHeldState",
+                                        "postroadHeldTarget", NULL};
     struct held_ldap *l = h->ldap;
     struct held_job *job = held_job_new("comparison", "", on_compared);
     char filter[128];

@@ -147,6 +147,7 @@ on_published(struct held *h, struct held_job *job, int code)
     ok = ok && held_load(h, item) == 0;
     if (ok) {
         item->listed = 1; /* whatever a comparison under way has seen */
+        held_target_seen(item, code == LDAP_SUCCESS ? job->target : NULL);
         h->record.published = 1;
         h->record.shown = h->record.state == job->state;
         ok = held_save(h, item) == 0;
@@ -168,6 +169,7 @@ send_publish(struct held *h, struct held_item *item, int whole)
     job->item = item;
     job->state = h->record.state;
     job->whole = whole;
+    memcpy(job->target, target, sizeof target);
     held_ldap_dn(h->ldap, item->id, dn, sizeof dn);
     fill(h, &e, target, whole);
     return held_job_sent(h, job, ldap_add_ext(h->ldap->ld, dn, e.mods, NULL, NULL, &job->msgid));

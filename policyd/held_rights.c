@@ -91,13 +91,14 @@ held_may(struct held *h, struct span actor, struct rights *r)
     return r->verdict;
 }
 
-int
-held_mirror_since(const struct held *h, int64_t mono_ms)
+int64_t
+held_mirror_heard(const struct held *h)
 {
     struct moment now = {.mono_ms = (int64_t)board_now_ms(), .wall_ms = held_wall_ms()};
     int64_t at = vitals_confirmed_ms(&h->env->board, &now);
+    int64_t heard = now.mono_ms - (now.wall_ms - at) - MIRROR_LAG_MS;
 
-    return at > 0 && now.wall_ms - at + mono_ms + MIRROR_LAG_MS <= now.mono_ms;
+    return at > 0 && heard > 0 ? heard : 0;
 }
 
 /* Find a name, or h->record's target: 1, 0, -1; the entry is in h->work->target. The mirror stays open

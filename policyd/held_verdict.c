@@ -121,7 +121,7 @@ held_verdict_heard(struct held *h, const char *id, const char *verdict, const ch
         board_add(&h->env->board, BOARD_HELD_VERDICTS, 1);
         return decide(h, item, approve, span_of(by), span_of(reason), 1) < 0 ? -1 : 1;
     }
-    if (r->verdict == RIGHTS_REFUSED && held_mirror_since(h, item->first_ms)) {
+    if (r->verdict == RIGHTS_REFUSED && item->first_ms <= held_mirror_heard(h)) {
         item->heard_ms = 0;
         return 0;
     }

@@ -1,0 +1,103 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# An entry of held mail names whose administrators decide, also when that was not right at first: the mirror had not
+# heard of a change when the entry was made, or a policyd was killed before it could put it right. Role held at a
+# real slapd with overlay refint, under the real access rules; role sync is stopped, so that the mirror is behind.
+use strict;
+use warnings;
+use File::Basename qw(dirname);
+use lib dirname(__FILE__) . '/lib';
+use Test::More;
+use Trial;
+use HeldTrial;
+
+-x "$top/policyd/postroad-policyd" or plan skip_all => 'not built: make';
+$> == 0 or plan skip_all => 'needs root, as role queue does';
+needs(qw(slapd slapadd ldapmodify ldapsearch ldapwhoami));
+
+my $CORP = 'dc=corp.example,ou=domains,o=corp';
+my ($alice, $alicia) = ("uid=alice,ou=sales,$CORP", "uid=alicia,ou=hr,$CORP");
+my $refint = grep { glob "$_/refint*" } '/usr/lib/ldap', '/usr/lib64/openldap', '/usr/lib/openldap';
+slapd_conf('a', database => slurp("$top/ldap-schema/postroad-access.conf"), global => $refint ? "moduleload refint\n" : '',
+    overlay => "overlay refint\nrefint_attributes member owner postroadScope postroadHeldTarget\nrefint_nothing \"cn=nobody,o=corp\"\n");
+slapd_add('a', slurp("$top/ldap-schema/two-sites.ldif"));
+my $slapd = slapd_start('a');
+my $uri = Trial::uri_of('a');
+spew("$dir/$_->[0].secret", "sample-$_->[1]\n") for ['mirror', 'policyd'], ['held', 'moderation'];
+ok(policyd_start(qq(uri = "$uri"; base = "o=corp"; bind_dn = "cn=policyd,cn=services,o=corp"; password_file = "$dir/mirror.secret"; retry_max = 1; heartbeat = 1;),
+        queue_settings() . qq(held: { bind_dn = "cn=moderation,cn=services,o=corp"; password_file = "$dir/held.secret"; };\n)), 'policyd follows slapd');
+ok(wait_for(30, sub { (source()->{phase} // '') eq 'persist' && (status()->{held}{directory} // '') eq 'told' }), 'all of it') or diag(policyd_log());
+
+sub entry { my ($id) = @_; return ldap_search('a', '-b', "postroadHeldId=$id,cn=held,o=corp", '-s', 'base', '*') }
+sub target { my ($id) = @_; return entry($id) =~ /^postroadHeldTarget: (.*)/m ? $1 : '' }
+sub is_there { my ($id) = @_; return wait_for(30, sub { entry($id) =~ /^postroadHeldState: held/m }) }
+sub is_about { my ($id, $dn) = @_; return wait_for(40, sub { target($id) eq $dn }) }
+sub put_right { my ($id) = @_; return scalar(() = policyd_log() =~ /target of a held message put right in its entry id=\Q$id\E /g) }
+sub move { my ($from, $rdn, $ou) = @_; return ldap_change('a', "dn: $from\nchangetype: modrdn\nnewrdn: $rdn\ndeleteoldrdn: 1\nnewsuperior: ou=$ou,$CORP\n") }
+
+# While the mirror hears nothing. The parent would start role sync anew.
+sub behind {
+    my ($run) = @_;
+    my @stopped = (Trial::policyd_pid(), role_pid('sync'));
+    kill 'STOP', @stopped;
+    $run->();
+    kill 'CONT', reverse @stopped;
+    return;
+}
+
+my $known = hold();
+ok(is_there($known) && target($known) eq $alice, 'a message of alice\'s');
+
+# --- the mirror is behind when an entry is made
+my ($late, $new, $judged);
+behind(sub {
+    ok(move($alice, 'uid=alicia', 'hr'), 'alice has another name and department, which nobody here has heard of');
+    ok(ldap_change('a', "dn: uid=newcomer,ou=hr,$CORP\nobjectClass: inetOrgPerson\nobjectClass: postroadAccount\nuid: newcomer\ncn: N\nsn: N\nmail: newcomer\@corp.example\n"), 'somebody is new');
+    ok(is_about($known, $alicia), 'refint takes the message along that was there');
+    ($late, $new, $judged) = (hold(), hold(target => 'newcomer@corp.example', sender => 'newcomer@corp.example', login => ''), hold());
+    ok(is_there($late) && is_there($new) && is_there($judged), 'more messages');
+    is(target($late), $alice, 'one of hers is shown as whose she was');
+    is(target($new), '', 'and one of the newcomer\'s as nobody\'s');
+    ok(!on_disk($new)->{target_uuid}, 'whom nobody knows');
+    ok(ldap_change('a', "dn: postroadHeldId=$judged,cn=held,o=corp\nchangetype: modify\nadd: postroadHeldVerdict\npostroadHeldVerdict: approve\n"), 'one has a verdict by nobody');
+});
+ok(is_about($late, $alicia), 'the mirror has heard of it: hers is whose she is') or diag(policyd_log());
+ok(is_about($new, "uid=newcomer,ou=hr,$CORP"), 'and the newcomer\'s is his') or diag(policyd_log());
+like(on_disk($new)->{target_uuid}, qr/^[0-9a-f-]{36}$/, 'who is known for good now');
+ok(wait_for(30, sub { audit_log() =~ /"action":"refused"[^\n]*id=\Q$judged\E/ }), 'the verdict is refused');
+like(audit_log(), qr/"action":"refused","actor":"cn=root,o=corp"[^\n]*id=\Q$judged\E/, 'as the one\'s who gave it, for nothing else changed its entry');
+ok(is_about($judged, $alicia), 'then that is put right, too') or diag(policyd_log());
+is((run("dn: postroadHeldId=$late,cn=held,o=corp\nchangetype: modify\nadd: postroadHeldVerdict\npostroadHeldVerdict: approve\n",
+        'ldapmodify', '-x', '-H', $uri, '-D', "uid=lina,ou=hr,$CORP", '-w', 'sample-lina'))[0], 0, 'whose administrator decides');
+ok(state_is($late, 'approved'), 'which counts') or diag(policyd_log());
+is(join(' ', map { put_right($_) } $known, $late, $new, $judged), '0 1 1 1', 'each was changed once, and not what refint had changed');
+
+# --- the mirror is behind when entries are compared
+my $marker;
+behind(sub {
+    ok(move($alicia, 'uid=alice', 'sales'), 'she goes back');
+    ok(is_about($known, $alice), 'refint takes her message along');
+    my $connected = sub { scalar(() = policyd_log() =~ /held mail is shown in the directory/g) };
+    my $before = $connected->();
+    slapd_stop('a', $slapd);
+    $slapd = slapd_start('a');
+    ok(wait_for(30, sub { $connected->() > $before }) && polls_pass(2), 'slapd was away: role held compares, and knows older names only');
+    is(target($known), $alice, 'the newer one stays');
+    $marker = hold();
+    ok(is_there($marker) && target($marker) eq $alicia, 'one more message has the older one');
+});
+ok(is_about($marker, $alice), 'which is put right when the mirror has heard') or diag(policyd_log());
+is(target($known), $alice, 'and the newer one stays still');
+is(put_right($known), 0, 'for nobody has touched it');
+
+# --- killed before it was put right
+ok(ldap_change('a', "dn: postroadHeldId=$marker,cn=held,o=corp\nchangetype: modify\nreplace: postroadHeldTarget\npostroadHeldTarget: $alicia\n"
+          . "\ndn: postroadHeldId=$known,cn=held,o=corp\nchangetype: modify\ndelete: postroadHeldTarget\n"), 'entries as a policyd leaves them that is killed at once');
+ok(role_kill(), 'killed');
+ok(is_about($marker, $alice) && is_about($known, $alice), 'the next one puts them right') or diag(policyd_log());
+ok(ldap_change('a', "dn: $alice\nchangetype: delete\n"), 'alice goes for good');
+ok(is_about($known, 'cn=nobody,o=corp'), 'and so do the names of her in entries');
+is(policyd_stop(), 0, 'policyd ends');
+unlike(policyd_log(), qr/not kept up in the directory[^\n]*what=target|Sanitizer/, 'nobody complains');
+done_testing;
