@@ -32,7 +32,7 @@ $lab->run('hebei', 'postconf', '-e', 'smtpd_milters={unix:postroad/milter,defaul
     'enable_long_queue_ids=yes', 'message_size_limit=50000000', 'smtpd_soft_error_limit=100000', 'smtpd_hard_error_limit=100000', 'smtpd_junk_command_limit=100000');
 $lab->run('hebei', 'sh', '-c', q{echo 'milter: { journal = [ "corp.example/sales=no-journal@outside.example" ]; };' >>/etc/postroad/postroad.conf});
 $lab->daemon('start', 'hebei', 'milter');
-$lab->run('hebei', qw(postfix reload));
+$lab->reload('hebei');
 $lab->await_directory('hebei');
 
 # --- who is watched ---
@@ -87,7 +87,7 @@ for my $part (0 .. 4) {
 }
 is("$sum $refused", '5000 500', 'five messages to 1,000 each, as Postfix takes them; of those it refuses nobody is counted');
 $lab->run('hebei', qw(postconf -e smtpd_recipient_limit=20000));
-$lab->run('hebei', qw(postfix reload));
+$lab->reload('hebei');
 $s = dial();
 my $code = pipelined($s, "MAIL FROM:<$guest>", crowd(1, 10_000));
 is($code->{250}, 10_001, 'one message to 10,000');
@@ -101,7 +101,7 @@ is(scalar(@{ $journaled->{recipients} }), 10_000, 'and journaled with all of the
 # --- sizes ---
 like($s->say("MAIL FROM:<$guest> SIZE=1073741824"), qr/^552 /, 'a gigabyte announced: Postfix refuses it');
 $lab->run('hebei', qw(postconf -e message_size_limit=0));
-$lab->run('hebei', qw(postfix reload));
+$lab->reload('hebei');
 $s = dial();
 like($s->say("MAIL FROM:<$guest> SIZE=1073741824"), qr/^(?:250|452) /, 'where there is no limit it goes on, as there is room');
 $s->say($_) for "RCPT TO:<$lina>", 'DATA';
@@ -205,7 +205,7 @@ like(policy("$good\n"), qr/^action=DUNNO/, 'good ones are answered as before');
 # Another milter behind ours keeps it from its answer: our records are written by then.
 $lab->run('hebei', 'sh', '-c', 'setsid hang >/var/log/hang.log 2>&1 </dev/null &');
 $lab->run('hebei', qw(postconf -e), 'smtpd_milters={unix:postroad/milter,default_action=tempfail} {inet:127.0.0.1:8899,default_action=accept}');
-$lab->run('hebei', qw(postfix reload));
+$lab->reload('hebei');
 sub killed {
     my ($program) = @_;
     my $n = records();

@@ -41,7 +41,7 @@ sub configure {
     $lab->wait_for("people at $site", 60,
         sub { $lab->try($site, qw(postmap -q bob@corp.example lmdb:/var/lib/postroad/cold/alias)) });
     $lab->run($site, 'postconf', '-e', map { "$_ = lmdb:/var/lib/postroad/cold/$map{$_}, socketmap:unix:postroad/map:$map{$_}" } keys %map);
-    $lab->run($site, qw(postfix reload));
+    $lab->reload($site);
     return;
 }
 

@@ -79,7 +79,7 @@ END
 });
 $lab->daemon('start', 'hebei', 'milter');
 $lab->run('hebei', 'postconf', '-e', 'smtpd_milters={unix:postroad/milter,default_action=tempfail}', 'non_smtpd_milters=$smtpd_milters');
-$lab->run('hebei', qw(postfix reload));
+$lab->reload('hebei');
 for my $from ($guest, $bob) {
     my $mark = $lab->send(site => $from eq $guest ? 'outside' : 'hebei', from => $from, to => $lina, $from eq $guest ? (server => 'mx1.hebei.example:25') : ())->{mark};
     $lab->await_delivery('hebei', $mark, 'no-journal@outside.example', 'bounced');

@@ -44,7 +44,7 @@ $lab->run('hebei', 'sh', '-c', 'setsid filter >/var/log/filter.log 2>&1 </dev/nu
 put('/etc/postroad/postroad.conf', qq(milter: { journal = [ "corp.example/hr=zhangwei\@corp.example", "$bob=no-journal\@outside.example" ]; moderate = [ "words: subject=top-secret" ]; };\n)
       . qq(spoof: { action = "off"; authserv_id = "mx.corp.example"; };\n));
 $lab->daemon('start', 'hebei', 'milter');
-$lab->run('hebei', qw(postfix reload));
+$lab->reload('hebei');
 $lab->await_directory('hebei');
 
 sub records {
@@ -129,7 +129,7 @@ $lab->run('hebei', 'postconf', '-e', 'header_checks=regexp:/etc/postfix/forged-r
 $lab->run('hebei', 'sh', '-c', 'sed -i "s/^On-BadSignature.*/On-BadSignature reject/" /etc/opendkim.conf && kill $(pidof opendkim)');
 $lab->wait_for('opendkim has ended', 30, sub { !$lab->try('hebei', qw(pidof opendkim)) });
 $lab->run('hebei', qw(opendkim -x /etc/opendkim.conf));
-$lab->run('hebei', qw(postfix reload));
+$lab->reload('hebei');
 
 # --- in ---
 $lab->wait_for('opendkim refuses', 30, sub { comes_back($guest, 'x', @signed) =~ /^550 5\.7\.0/ });
@@ -193,7 +193,7 @@ is_deeply(counted($held), ["local $alice 1"], 'counted once');
 # --- lists, and mail between the sites ---
 # A filter that is told of each recipient by itself: what was written out before would be so again.
 $lab->run('hebei', qw(postconf -e scan_destination_recipient_limit=1));
-$lab->run('hebei', qw(postfix reload));
+$lab->reload('hebei');
 $lab->modify('hebei', "dn: uid=alice,ou=sales,dc=corp.example,ou=domains,o=corp\nchangetype: modify\nadd: postroadForward\npostroadForward: $guest\n");
 for my $site (qw(hebei shandong)) { $lab->wait_for("$site knows the forward", 30, sub { $lab->try($site, 'sh', '-c', "postroad lookup alias $alice | grep -q guest") }) }
 $sent = $lab->send(site => 'outside', from => 'news@outside.example', to => $alice, server => $mx);
@@ -234,7 +234,7 @@ $lab->run('hebei', 'sh', '-c', 'setsid perl /run/lab/holder >/var/log/holder.log
 $lab->wait_for('it listens', 30, sub { $lab->try('hebei', qw(test -S /var/spool/postfix/opendkim/holder)) });
 my $before = records();
 $lab->run('hebei', 'postconf', '-e', 'smtpd_milters=unix:opendkim/holder, $postroad_milter');
-$lab->run('hebei', qw(postfix reload));
+$lab->reload('hebei');
 my $hidden;
 $lab->wait_for('a message is held by it', 30, sub {
     my $held = Lab::Smtp->new($lab, 'outside', $mx);

@@ -49,7 +49,7 @@ CONF
     $lab->daemon('start', 'hebei', qw(policyd milter));
     $lab->await_directory('hebei');
     $lab->run('hebei', 'postconf', '-e', 'smtpd_milters={unix:postroad/milter,connect_timeout=5s,command_timeout=30s,default_action=tempfail}');
-    $lab->run('hebei', qw(postfix reload));
+    $lab->reload('hebei');
     return;
 }
 

@@ -56,7 +56,7 @@ $lab->daemon('start', 'hebei', 'milter');
 $lab->run('hebei', 'postconf', '-e', "smtpd_milters={$milter}", 'non_smtpd_milters=$smtpd_milters',
     'smtpd_soft_error_limit=100000', 'smtpd_hard_error_limit=100000');
 $lab->run('hebei', 'postconf', '-P', '2525/inet/milter_macro_daemon_name=handoff');
-$lab->run('hebei', qw(postfix reload));
+$lab->reload('hebei');
 
 # --- what it is ---
 my ($pid) = Inside::slurp("$root/run/postroad-milter.pid") =~ /(\d+)/;
@@ -117,7 +117,7 @@ my ($two) = $lab->mailbox('shandong', $bob, 'trace-1');
 is_deeply(traces($two), $here, 'and goes with the message to a site that has no milter');
 $lab->run('shandong', 'postconf', '-P', '2525/inet/milter_macro_daemon_name=handoff', '2525/inet/smtpd_milters=unix:postroad/milter');
 $lab->daemon('start', 'shandong', 'milter');
-$lab->run('shandong', qw(postfix reload));
+$lab->reload('shandong');
 like(forge('trace-2', 'Postroad-Trace: forged'), qr/^250 /, 'with a milter there');
 $lab->wait_for('it arrives', 60, sub { $lab->mailbox('shandong', $bob, 'trace-2') });
 my ($three) = $lab->mailbox('shandong', $bob, 'trace-2');

@@ -97,7 +97,7 @@ $lab->daemon('start', 'hebei', 'milter');
 $lab->run('hebei', 'postconf', '-e', "smtpd_milters={$milter}", 'non_smtpd_milters=$smtpd_milters',
     'smtpd_soft_error_limit=100000', 'smtpd_hard_error_limit=100000', 'header_size_limit=20000000', 'cleanup_replace_stray_cr_lf=no', 'message_size_limit=40000000');
 $lab->run('hebei', 'postconf', '-P', '2525/inet/milter_macro_daemon_name=handoff');
-$lab->run('hebei', qw(postfix reload));
+$lab->reload('hebei');
 
 # --- each kind of rule ---
 restart([ 'sales-out: from=corp.example/sales direction=outbound', 'all: to=all@corp.example', 'couriers: to=couriers@post.example direction=inbound', 'large-list: list-members>1 direction=inside',

@@ -58,7 +58,7 @@ END
 sub configure {
     my ($text) = @_;
     Inside::write_file($main, $text);
-    $lab->run('hebei', 'postfix', 'reload');
+    $lab->reload('hebei');
     return;
 }
 

@@ -152,11 +152,11 @@ for my $row (
 }
 Inside::write_file("$root/etc/postfix/forged-results", "/^Authentication-Results:.*mx\\.corp\\.example/  IGNORE\n");
 $lab->run('hebei', 'postconf', '-e', 'header_checks=regexp:/etc/postfix/forged-results');
-$lab->run('hebei', qw(postfix reload));
+$lab->reload('hebei');
 like(from($alice, {}, $_, "From: $alice"), qr/^550 /, 'with the header_checks of the manual nobody outside vouches for himself')
   for "$by dmarc=pass header.from=corp.example", 'Authentication-Results : mx.corp.example; dmarc=pass header.from=corp.example', "AUTHENTICATION-results:\r\n (x) \"mx.corp.example\"; dmarc=pass header.from=corp.example";
 $lab->run('hebei', 'postconf', '-e', 'header_checks=');
-$lab->run('hebei', qw(postfix reload));
+$lab->reload('hebei');
 
 # --- what forgers do to From ---
 for my $row (
@@ -185,7 +185,7 @@ is(marks(), 'site=hebei; domain=corp.example; where=display-name; rule=7', 'like
 like(from($guest, {}, 'From: ' . join ', ', map { "a\@d$_.example" } 1 .. 40), qr/^550 5\.7\.1 more in From/, 'forty domains are too many to be looked at: 550, as the strictest domain says');
 like(from($guest, {}, 'From: ' . join ",\r\n ", ('x@else.example') x 500_000, $alice), qr/^550 5\.7\.1 more in From/, 'nine megabytes of From: likewise');
 $lab->run('hebei', 'postconf', '-e', 'message_strip_characters=\0');
-$lab->run('hebei', qw(postfix reload));
+$lab->reload('hebei');
 like(from($guest, {}, "From: $guest\0, $alice"), qr/^550 /, 'NUL in From, stripped as the manual says: 550');
 
 # --- held ---

@@ -76,7 +76,7 @@ $lab->daemon('start', 'hebei', 'milter');
 $lab->run('hebei', 'postconf', '-e', "smtpd_milters={$milter}", 'non_smtpd_milters=$smtpd_milters',
     'smtpd_soft_error_limit=100000', 'smtpd_hard_error_limit=100000');
 $lab->run('hebei', 'postconf', '-P', '2525/inet/milter_macro_daemon_name=handoff');
-$lab->run('hebei', qw(postfix reload));
+$lab->reload('hebei');
 $lab->wait_for('the milter counts', 60, sub { status()->{flow}{known} });
 is_deeply(shown('total'), {}, 'nothing yet');
 is(metrics()->{'postroad_messages_total{direction="local",site="hebei"}'}, 0, 'which is known to be nothing');

@@ -134,7 +134,7 @@ sub two_sites {
         $lab->run($site, 'postconf', '-e', 'smtpd_milters={unix:postroad/milter,default_action=tempfail}',
             'enable_long_queue_ids=yes', 'smtpd_soft_error_limit=100000', 'smtpd_hard_error_limit=100000');
         $lab->run($site, 'postconf', '-P', '2525/inet/milter_macro_daemon_name=handoff');
-        $lab->run($site, qw(postfix reload));
+        $lab->reload($site);
     }
     my @flood;
     for my $site (sort keys %from) {

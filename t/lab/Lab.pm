@@ -182,6 +182,19 @@ sub daemon {
     return;
 }
 
+# Have a site's Postfix read its configuration anew. `postfix reload` only asks for that: until the master has done
+# it, its old processes go on. It starts the new queue manager when it has told all of them.
+sub reload {
+    my ($self, $site) = @_;
+    my %old = map { $_ => 1 } $self->processes_at($site, qr/^qmgr /);
+    $self->run($site, qw(postfix reload));
+    Inside::wait_for("Postfix of $site has read its configuration", 60, sub {
+        my @now = $self->processes_at($site, qr/^qmgr /);
+        return @now && !grep { $old{$_} } @now;
+    });
+    return;
+}
+
 # Cut the line between hebei and shandong at that site's end: there the network is gone at once, the
 # other site gets no answers any more.
 sub cut {
