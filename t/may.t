@@ -99,7 +99,7 @@ sub row {
 
 # --- before there is anything ---
 spew($file, "dn: broken\nthis is no LDIF\n");
-ok(policyd_start(qq(ldif = "$file";), qq(rights: { max_age = 2; };\n)), 'policyd begins without a directory');
+ok(policyd_start(qq(ldif = "$file";)), 'policyd begins without a directory');
 is((may('dom@a.example', 'manage', 'alice@a.example'))[0], 75, 'nothing was ever loaded: 75');
 
 spew($file, directory());
@@ -234,6 +234,9 @@ ok(wait_for(30, sub { (may('out@a.example', 'quota', 'alice@a.example'))[0] == 0
 row(7, 'refused', 'dom@a.example', 'quota', 'alice@a.example');
 
 # --- a mirror nobody confirms any more ---
+is(policyd_stop(), 0, 'policyd ends');
+ok(policyd_start(qq(ldif = "$file";), qq(rights: { max_age = 2; };\n)), 'and starts with a mirror that grows old soon');
+ok(wait_for(30, sub { (may('out@a.example', 'quota', 'alice@a.example'))[0] == 0 }), 'which is new while somebody confirms it');
 spew($file, "dn: broken\nthis is no LDIF\n");
 ok(wait_for(30, sub { (may('out@a.example', 'quota', 'alice@a.example'))[0] == 75 }), 'older than rights.max_age: 75');
 like((may('out@a.example', 'quota', 'alice@a.example'))[1], qr/older than rights\.max_age/, 'and why');
