@@ -21,6 +21,7 @@ my %other = (hebei => 'shandong', shandong => 'hebei');
 my %line = (hebei => '10.77.0.1', shandong => '10.77.0.2');
 my $bob = 'bob@corp.example';
 my $lab = Lab->up;
+$lab->await_directory(@sites);
 
 # What it returns is shown when somebody looks, what it dies with when it failed.
 sub case {
@@ -141,8 +142,9 @@ for my $site (@sites) {
 
 case 'postroad status at both sites counts what was deferred', sub {
     return map {
-        my ($n) = $lab->run($_, qw(postroad status)) =~ /^Hand-off .* (\d+) deferred/m;
-        $n >= 3 ? "$_: $n" : die "$_: $n\n";
+        my ($site, $n) = ($_, 0);
+        $lab->wait_for("$site has counted three", 60, sub { ($n) = $lab->run($site, qw(postroad status)) =~ /^Hand-off .* (\d+) deferred/m; $n >= 3 });
+        "$site: $n";
     } @sites;
 };
 
@@ -168,7 +170,7 @@ case 'a new certificate of hebei: its mail waits until it is in the directory', 
     my $mark;
     $lab->run('hebei', 'cp', $pem, "$pem.old");
     $lab->run('hebei', 'cp', $stranger, $pem);
-    $lab->run('hebei', qw(postfix reload));
+    $lab->reload('hebei');
     my @words = afterwards(sub { fingerprint('add') }, sub {
         $mark = post_outside($lab, $to, $mx{hebei});
         return refused_again('hebei', $mark, $to, qr/454 4\.7\.0 .*shandong takes mail here only from sites it knows/);
