@@ -152,6 +152,8 @@ $(TESTS): %: %.o policyd/policyd.a lib/libpostroad.a
 	$(Q)$(LINK) -o $@ $^ $(LIB_LIBS) $(POLICYD_LIBS)
 # What this one tries is of the command.
 t/move_test: ctl/move_copy.o ctl/move_record.o
+t/move_compare_test: ctl/move_compare.o
+t/move_test t/move_compare_test: LIB_LIBS := lib/libpostroad.a $(LIB_LIBS)
 $(TOOLS) $(BENCHES): %: %.o policyd/policyd.a lib/libpostroad.a
 	$(call say,LD)
 	$(Q)$(LINK) -o $@ $^ $(LIB_LIBS) $(POLICYD_LIBS) -lpthread

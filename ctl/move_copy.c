@@ -6,15 +6,22 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/pidfd.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "clock.h"
+#include "move_compare.h"
 #include "move_site.h"
 
 #define WORD_MAX 1024
+#define KILL_MS  5000
 #define AGAIN    3 /* doveadm sync ends with 2, or 75, when the mailbox changed under it */
 
 int
@@ -76,41 +83,69 @@ move_expand(const char *word, const struct move_names *names, char *out, size_t 
     return (long)n;
 }
 
-static void __attribute__((noreturn)) become(char *const argv[])
+/* With `out` as its output; -1: what it says is no answer of ours. */
+static void __attribute__((noreturn)) become(char *const argv[], int out, pid_t parent)
 {
     int null = open("/dev/null", O_RDONLY);
 
     if (null >= 0)
         dup2(null, STDIN_FILENO);
-    dup2(STDERR_FILENO, STDOUT_FILENO); /* what it says is no answer of ours */
+    dup2(out < 0 ? STDERR_FILENO : out, STDOUT_FILENO);
+    prctl(PR_SET_PDEATHSIG, SIGTERM); /* two that copy at once may double messages */
+    if (getppid() != parent)
+        _exit(126);
     execvp(argv[0], argv);
     fprintf(stderr, "postroad: %s: %s\n", argv[0], strerror(errno));
     _exit(127);
 }
 
-/* Its exit code; -1 when it was killed or could not be started. */
 static int
-run(char *const argv[])
+left_ms(long long end)
 {
-    int status;
-    pid_t pid = fork();
+    long long left = end - clock_mono_ms();
 
-    if (pid == 0)
-        become(argv);
-    if (pid < 0)
-        return -1;
-    while (waitpid(pid, &status, 0) < 0)
-        if (errno != EINTR)
-            return -1;
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    return left < 0 ? 0 : (int)left; /* within an int: a week at most */
 }
 
-int
-move_run(const struct ctl *ctl, const struct conf_list *command, const struct move_names *names)
+/* Whether something can be read there before the end. */
+static int
+await(int fd, long long end)
+{
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    int n;
+
+    while ((n = poll(&p, 1, left_ms(end))) < 0 && errno == EINTR)
+        continue;
+    return n > 0;
+}
+
+/* End it if it does not end by itself. Its exit code; ENDED_BY_US, ENDED_BY_SIGNAL. */
+enum { ENDED_BY_SIGNAL = -1, ENDED_BY_US = -2 };
+
+static int
+end(pid_t pid, long long by)
+{
+    int fd = pidfd_open(pid, 0), status = -1, late = 0;
+
+    if (fd >= 0 && !await(fd, by)) {
+        late = 1;
+        kill(pid, SIGTERM);
+        if (!await(fd, clock_mono_ms() + KILL_MS))
+            kill(pid, SIGKILL);
+    }
+    if (fd >= 0)
+        close(fd);
+    while (waitpid(pid, &status, 0) < 0)
+        if (errno != EINTR)
+            return ENDED_BY_SIGNAL;
+    return late ? ENDED_BY_US : WIFEXITED(status) ? WEXITSTATUS(status) : ENDED_BY_SIGNAL;
+}
+
+static int
+expand_all(const struct ctl *ctl, const struct conf_list *command, const struct move_names *names,
+           char *argv[CONF_LIST_MAX + 1])
 {
     static char words[CONF_LIST_MAX][WORD_MAX];
-    char *argv[CONF_LIST_MAX + 1] = {NULL};
-    int code = -1;
 
     for (size_t i = 0; i < command->n; i++) {
         argv[i] = words[i];
@@ -122,12 +157,135 @@ move_run(const struct ctl *ctl, const struct conf_list *command, const struct mo
                 "of the site, which you may read",
                 command->v[i]);
     }
-    fflush(stdout);
-    for (int i = 0; i < AGAIN && (i == 0 || code == 2 || code == 75); i++)
-        code = run(argv);
+    argv[command->n] = NULL;
+    return CTL_DONE;
+}
+
+static int
+say_end(const struct ctl *ctl, const char *program, int code)
+{
     if (code == 0)
         return CTL_DONE;
+    if (code == ENDED_BY_US)
+        return ctl_fail(ctl, CTL_TEMPORARY,
+                        "%s did not end within %d s (move_site.timeout), and was ended", program,
+                        ctl->conf->move_site.timeout);
     if (code < 0)
-        return ctl_fail(ctl, CTL_TEMPORARY, "%s was killed, or could not be started", argv[0]);
-    return ctl_fail(ctl, CTL_TEMPORARY, "%s ended with %d", argv[0], code);
+        return ctl_fail(ctl, CTL_TEMPORARY, "%s was killed, or could not be started", program);
+    return ctl_fail(ctl, CTL_TEMPORARY, "%s ended with %d", program, code);
+}
+
+static pid_t
+start(char *const argv[], int out)
+{
+    pid_t parent = getpid(), pid;
+
+    fflush(stdout);
+    pid = fork();
+    if (pid == 0)
+        become(argv, out, parent);
+    return pid;
+}
+
+static long long
+deadline(const struct ctl *ctl)
+{
+    return clock_mono_ms() + 1000LL * ctl->conf->move_site.timeout;
+}
+
+int
+move_run(const struct ctl *ctl, const struct conf_list *command, const struct move_names *names)
+{
+    char *argv[CONF_LIST_MAX + 1];
+    int code = expand_all(ctl, command, names, argv);
+    pid_t pid;
+
+    if (code != CTL_DONE)
+        return code;
+    for (int i = 0; i < AGAIN && (i == 0 || code == 2 || code == 75); i++) {
+        pid = start(argv, -1);
+        code = pid < 0 ? ENDED_BY_SIGNAL : end(pid, deadline(ctl));
+    }
+    return say_end(ctl, argv[0], code);
+}
+
+/* --- reading what one prints --- */
+
+struct reader {
+    int fd;
+    long long by;
+    move_line *each;
+    void *ctx;
+    const char *error; /* of a line */
+    size_t n;
+    char buf[MOVE_LINE_MAX];
+};
+
+/* Give away the whole lines there are; -1 when one is refused, or too long. */
+static int
+take_lines(struct reader *r)
+{
+    char *begin = r->buf, *nl;
+
+    while ((nl = memchr(begin, '\n', r->n - (size_t)(begin - r->buf))) != NULL) {
+        *nl = '\0';
+        if (strlen(begin) != (size_t)(nl - begin)) {
+            r->error = "has a NUL in it";
+            return -1;
+        }
+        if (r->each(r->ctx, begin, &r->error) < 0)
+            return -1;
+        begin = nl + 1;
+    }
+    r->n -= (size_t)(begin - r->buf);
+    memmove(r->buf, begin, r->n);
+    r->error = "has a line that is too long";
+    return r->n < sizeof r->buf ? 0 : -1;
+}
+
+/* 0 at its end; -1: a line was refused, or it hangs (error NULL). */
+static int
+read_all(struct reader *r)
+{
+    ssize_t got;
+
+    for (;;) {
+        r->error = NULL;
+        if (!await(r->fd, r->by))
+            return -1;
+        got = read(r->fd, r->buf + r->n, sizeof r->buf - r->n);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0) {
+            r->error = "ends within a line";
+            return r->n == 0 ? 0 : -1;
+        }
+        r->n += (size_t)got;
+        if (take_lines(r) < 0)
+            return -1;
+    }
+}
+
+int
+move_read(const struct ctl *ctl, const struct conf_list *command, const struct move_names *names,
+          move_line *each, void *ctx)
+{
+    static struct reader r;
+    char *argv[CONF_LIST_MAX + 1];
+    int ends[2], rc, code = expand_all(ctl, command, names, argv);
+    pid_t pid;
+
+    if (code != CTL_DONE)
+        return code;
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        return ctl_fail(ctl, CTL_TEMPORARY, "a pipe: %s", strerror(errno));
+    pid = start(argv, ends[1]);
+    close(ends[1]);
+    r = (struct reader){.fd = ends[0], .by = deadline(ctl), .each = each, .ctx = ctx};
+    rc = pid > 0 ? read_all(&r) : -1;
+    close(ends[0]);
+    code = pid < 0 ? ENDED_BY_SIGNAL : end(pid, rc < 0 && r.error ? clock_mono_ms() : r.by);
+    if (rc < 0 && r.error && (code <= 0))
+        return ctl_fail(ctl, CTL_TEMPORARY, "what %s prints %s", argv[0], r.error);
+    return say_end(ctl, argv[0], code);
 }

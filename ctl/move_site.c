@@ -3,7 +3,8 @@
  * user move-site: a mailbox goes to another site while mail for it waits in the
  * queue, and nothing is lost or bounced.
  *
- *   1 copy while all goes on as before, so that the mail waits only for the rest
+ *   1 copy while all goes on as before, so that the mail waits only for the rest; here and
+ *     wherever it is copied both places are compared, and nothing goes on while one lacks a message
  *   2 state moving, with a record of where to and what was before
  *   3 the old site, and ours, know it; Postfix has forgotten what it knew before
  *   4 copy what came meanwhile
@@ -171,16 +172,7 @@ write_step(struct mover *v, enum move_step step, const char *home, const char *s
 static int
 copy(struct mover *v)
 {
-    return move_run(v->o.ctl, &v->o.ctl->conf->move_site.copy_command, &v->names);
-}
-
-static int
-copy_first(struct mover *v)
-{
-    const struct conf_list *first = &v->o.ctl->conf->move_site.first_command;
-    int code = first->n > 0 ? move_run(v->o.ctl, first, &v->names) : CTL_DONE;
-
-    return code == CTL_DONE ? copy(v) : code;
+    return move_copy_verified(v->o.ctl, &v->names, v->m.step);
 }
 
 /* Mail waits from here on: say so with whatever went wrong. */
@@ -188,10 +180,24 @@ static int
 waiting(struct mover *v, int code)
 {
     if (code != CTL_DONE && !v->o.ctl->json)
+        fprintf(
+            stderr,
+            "  Still safe: mail for %s waits in the queue; nothing of it is lost or bounced, and\n"
+            "  what was in the mailbox is at %s.\n"
+            "  To do: the same command again goes on from here; with --abort it goes back.\n",
+            v->user, v->m.from);
+    return code;
+}
+
+/* Nothing was begun yet. */
+static int
+unchanged(const struct mover *v, int code)
+{
+    if (!v->o.ctl->json)
         fprintf(stderr,
-                "  Still safe: mail for %s waits in the queue; nothing of it is lost or bounced.\n"
-                "  To do: the same command again goes on from here; with --abort it goes back.\n",
-                v->user);
+                "  Still safe: all of it is at %s, and used there as before.\n"
+                "  To do: mend what is said above, then the same command again.\n",
+                v->m.from);
     return code;
 }
 
@@ -242,9 +248,9 @@ go_away(struct mover *v)
 
     if (v->m.step == MOVE_NONE) {
         say(v, "1 copying from %s to %s, while %s is used as before", v->m.from, v->m.to, v->user);
-        code = copy_first(v);
+        code = copy(v);
         if (code != CTL_DONE)
-            return code;
+            return unchanged(v, code);
         say(v, "2 state moving: from now on mail for it waits in the queue");
         code = write_step(v, MOVE_COPY, NULL, "moving");
         if (code != CTL_DONE)
@@ -362,6 +368,11 @@ prepare(struct mover *v)
         code = ctl_fail(v->o.ctl, CTL_USAGE,
                         "how are mailboxes copied? Set move_site.copy_command, see "
                         "postroad.conf(5)");
+    if (code == CTL_DONE && (v->o.ctl->conf->move_site.list_from_command.n == 0 ||
+                             v->o.ctl->conf->move_site.list_to_command.n == 0))
+        code = ctl_fail(v->o.ctl, CTL_USAGE,
+                        "how is it seen that all was copied? Set move_site.list_from_command and "
+                        "move_site.list_to_command, see postroad.conf(5)");
     return code;
 }
 

@@ -34,6 +34,13 @@ struct move_names {
 };
 int move_run(const struct ctl *ctl, const struct conf_list *command,
              const struct move_names *names);
+/*
+ * The same for one that prints a list: each line, without its end, is given to `each`, which returns 0, or
+ * -1 with *error_r what is wrong with it, a fixed text.
+ */
+typedef int move_line(void *ctx, char *line, const char **error_r);
+int move_read(const struct ctl *ctl, const struct conf_list *command,
+              const struct move_names *names, move_line *each, void *ctx);
 /* One word with its names put in. The length, or -1: too long, or a % that means nothing. */
 long move_expand(const char *word, const struct move_names *names, char *out, size_t cap);
 /* Whether an address may be put into a command: it can't be taken for an option, nor by a shell. */
@@ -46,6 +53,13 @@ int move_is_plain(const char *address);
  */
 int move_await(struct ctl *ctl, const char *site, const char *address, const char *home,
                int seconds);
+
+/*
+ * move_verify.c: copy, and compare both places, message by message; again when they are not the same.
+ * CTL_DONE: all that the old place has is at the new one. Else CTL_TEMPORARY or CTL_USAGE, after saying what
+ * is missing, or what went wrong.
+ */
+int move_copy_verified(const struct ctl *ctl, const struct move_names *names, enum move_step step);
 
 int verb_user_move_site(struct ctl *ctl);
 

@@ -103,7 +103,8 @@ struct conf {
     } sending;
     struct {
         struct conf_list first_command, copy_command, close_command; /* words; n 0: none */
-        int settle;                                                  /* seconds */
+        struct conf_list list_from_command, list_to_command;
+        int settle, timeout; /* seconds */
     } move_site;
     struct {
         int trace;                 /* bool */

@@ -386,9 +386,16 @@ const struct conf_row conf_rows[] = {
          "and %to are the sites, %from_host and %to_host the first servers of theirs."),
     LIST("move_site.first_command", move_site.first_command, CONF_LIST_MAX,
          "Command that is run once before the first copying, likewise. Empty: none."),
+    LIST("move_site.list_from_command", move_site.list_from_command, CONF_LIST_MAX,
+         "Command that prints what is in the mailbox at the old site, likewise: doveadm fetch with "
+         "-f tab; what the new one lacks is copied again, and if it stays so, the move stops."),
+    LIST("move_site.list_to_command", move_site.list_to_command, CONF_LIST_MAX,
+         "The same for the new site."),
     LIST("move_site.close_command", move_site.close_command, CONF_LIST_MAX,
          "Command that ends the user's open sessions at the old site, likewise. Empty: they go "
          "on."),
+    INT("move_site.timeout", move_site.timeout, "86400", 1, 604800,
+        "Seconds after which one of these commands is ended that has not ended by itself."),
     INT("move_site.settle", move_site.settle, "35", 0, 3600,
         "Seconds between the moment the sites know that mail has to wait and the last copying; "
         "Postfix remembers a route for half a minute."),

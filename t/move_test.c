@@ -150,6 +150,9 @@ test_plain(void)
 
 /* --- running --- */
 
+static struct conf conf;
+static struct ctl ctl = {.conf = &conf};
+
 static int
 runs(const char *script, const char *word)
 {
@@ -158,7 +161,7 @@ runs(const char *script, const char *word)
     command.v[2] = (char *)(uintptr_t)script;
     command.v[3] = (char *)(uintptr_t)word;
     said[0] = '\0';
-    return move_run(NULL, &command, &names);
+    return move_run(&ctl, &command, &names);
 }
 
 static void
@@ -176,7 +179,7 @@ test_run(void)
     is_str(said, "sh was killed, or could not be started", "and said");
     is_int(runs("exit 0", "%to_host"), CTL_USAGE, "a host nobody knows: nothing is run");
     ok(strstr(said, "\"%to_host\" in the command") != NULL, "and said");
-    is_int(move_run(NULL, &none, &names), CTL_TEMPORARY, "a program that is not there");
+    is_int(move_run(&ctl, &none, &names), CTL_TEMPORARY, "a program that is not there");
     snprintf(count, sizeof count, "echo >>%s; exit 2", file);
     is_int(runs(count, "x"), CTL_TEMPORARY, "a mailbox that changes all the time");
     f = fopen(file, "r");
@@ -188,14 +191,88 @@ test_run(void)
     unlink(file);
 }
 
+/* What hangs is ended, also when it does not listen to that. */
+static void
+test_hung(void)
+{
+    conf.move_site.timeout = 1;
+    is_int(runs("exec sleep 1000", "x"), CTL_TEMPORARY, "one that does not end");
+    is_str(said, "sh did not end within 1 s (move_site.timeout), and was ended", "is ended");
+    conf.move_site.timeout = 60;
+}
+
+/* --- reading --- */
+
+struct lines {
+    int n;
+    size_t longest;
+    char last[64];
+};
+
+static int
+on_line(void *ctx, char *line, const char **error_r)
+{
+    struct lines *l = ctx;
+    size_t n = strlen(line);
+
+    l->n++;
+    l->longest = n > l->longest ? n : l->longest;
+    snprintf(l->last, sizeof l->last, "%s", line);
+    *error_r = "is bad";
+    return strcmp(line, "bad") == 0 ? -1 : 0;
+}
+
+static int
+reads(const char *script, struct lines *l)
+{
+    struct conf_list command = {.n = 3, .v = {(char *)"sh", (char *)"-c", NULL}};
+
+    command.v[2] = (char *)(uintptr_t)script;
+    memset(l, 0, sizeof *l);
+    said[0] = '\0';
+    return move_read(&ctl, &command, &names, on_line, l);
+}
+
+static void
+test_read(void)
+{
+    struct lines l;
+
+    is_int(reads("echo one; echo; echo three", &l), CTL_DONE, "a list");
+    is_int(l.n, 3, "its lines");
+    is_str(l.last, "three", "without their ends");
+    is_int(reads("exit 0", &l), CTL_DONE, "nothing");
+    is_int(reads("seq 100000", &l), CTL_DONE, "a long one");
+    is_int(l.n, 100000, "is read whole");
+    is_int(reads("printf %%016383d\\\\n 1", &l), CTL_DONE, "the longest line");
+    is_int((long long)l.longest, 16383, "is read whole");
+    is_int(reads("printf %%016384d\\\\n 1", &l), CTL_TEMPORARY, "a longer one");
+    is_str(said, "what sh prints has a line that is too long", "is refused");
+    is_int(reads("printf one\\\\ntwo", &l), CTL_TEMPORARY, "one that is cut off");
+    is_str(said, "what sh prints ends within a line", "is refused");
+    is_int(reads("printf 'a\\000b\\n'", &l), CTL_TEMPORARY, "a NUL");
+    is_str(said, "what sh prints has a NUL in it", "is refused");
+    is_int(reads("echo one; exit 68", &l), CTL_TEMPORARY, "one that fails in the end");
+    is_str(said, "sh ended with 68", "is said");
+    is_int(reads("echo bad; exec sleep 1000", &l), CTL_TEMPORARY, "a bad line ends it");
+    is_str(said, "what sh prints is bad", "and is said");
+    conf.move_site.timeout = 1;
+    is_int(reads("echo one; exec sleep 1000", &l), CTL_TEMPORARY, "one that hangs");
+    is_str(said, "sh did not end within 1 s (move_site.timeout), and was ended", "is ended");
+    conf.move_site.timeout = 60;
+}
+
 int
 main(void)
 {
+    conf.move_site.timeout = 60;
     test_record_again();
     test_record_length();
     test_record_bad();
     test_expand();
     test_plain();
     test_run();
+    test_hung();
+    test_read();
     return tap_done();
 }
