@@ -15,7 +15,7 @@
 #include "fnv.h"
 #include "held_ldap.h"
 
-#define LATER_MS  10000 /* it did not work, or there is a verdict */
+#define LATER_MS  10000 /* it did not work */
 #define BUDGET_MS 50    /* then others have their turn */
 #define NO_SUM    0     /* nobody knows what is there */
 
@@ -58,7 +58,10 @@ on_mended(struct held *h, struct held_job *job, int code)
         held_target_seen(item, job->target);
     } else if (code == LDAP_NO_SUCH_ATTRIBUTE || code == LDAP_NO_SUCH_OBJECT) {
         held_target_seen(item, NULL); /* somebody was faster */
-    } else if (code != LDAP_ASSERTION_FAILED) {
+    } else if (code == LDAP_ASSERTION_FAILED) {
+        item->target_ms =
+            (int64_t)board_now_ms(); /* the verdict is dealt with until then, or stays */
+    } else {
         held_ldap_trouble(h, job->what, job->id, code);
     }
     release(h, item);

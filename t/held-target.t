@@ -3,7 +3,7 @@
 #
 # An entry of held mail names whose administrators decide, also when that was not right at first: the mirror had not
 # heard of a change when the entry was made, or a policyd was killed before it could put it right. Role held at a
-# real slapd with overlay refint, under the real access rules; role sync is stopped, so that the mirror is behind.
+# real slapd with overlay refint, under the real access rules; role sync follows it by a relay that can be stopped.
 use strict;
 use warnings;
 use File::Basename qw(dirname);
@@ -24,9 +24,10 @@ slapd_conf('a', database => slurp("$top/ldap-schema/postroad-access.conf"), glob
 slapd_add('a', slurp("$top/ldap-schema/two-sites.ldif"));
 my $slapd = slapd_start('a');
 my $uri = Trial::uri_of('a');
+my $relay = relay_start("$dir/a/sock");
 spew("$dir/$_->[0].secret", "sample-$_->[1]\n") for ['mirror', 'policyd'], ['held', 'moderation'];
-ok(policyd_start(qq(uri = "$uri"; base = "o=corp"; bind_dn = "cn=policyd,cn=services,o=corp"; password_file = "$dir/mirror.secret"; retry_max = 1; heartbeat = 1;),
-        queue_settings() . qq(held: { bind_dn = "cn=moderation,cn=services,o=corp"; password_file = "$dir/held.secret"; };\n)), 'policyd follows slapd');
+ok(policyd_start(qq(uri = "$relay"; base = "o=corp"; bind_dn = "cn=policyd,cn=services,o=corp"; password_file = "$dir/mirror.secret"; retry_max = 1; heartbeat = 1;),
+        queue_settings() . qq(held: { uri = "$uri"; bind_dn = "cn=moderation,cn=services,o=corp"; password_file = "$dir/held.secret"; };\n)), 'policyd follows slapd');
 ok(wait_for(30, sub { (source()->{phase} // '') eq 'persist' && (status()->{held}{directory} // '') eq 'told' }), 'all of it') or diag(policyd_log());
 
 sub entry { my ($id) = @_; return ldap_search('a', '-b', "postroadHeldId=$id,cn=held,o=corp", '-s', 'base', '*') }
@@ -36,22 +37,12 @@ sub is_about { my ($id, $dn) = @_; return wait_for(40, sub { target($id) eq $dn 
 sub put_right { my ($id) = @_; return scalar(() = policyd_log() =~ /target of a held message put right in its entry id=\Q$id\E /g) }
 sub move { my ($from, $rdn, $ou) = @_; return ldap_change('a', "dn: $from\nchangetype: modrdn\nnewrdn: $rdn\ndeleteoldrdn: 1\nnewsuperior: ou=$ou,$CORP\n") }
 
-# While the mirror hears nothing. The parent would start role sync anew.
-sub behind {
-    my ($run) = @_;
-    my @stopped = (Trial::policyd_pid(), role_pid('sync'));
-    kill 'STOP', @stopped;
-    $run->();
-    kill 'CONT', reverse @stopped;
-    return;
-}
-
 my $known = hold();
 ok(is_there($known) && target($known) eq $alice, 'a message of alice\'s');
 
 # --- the mirror is behind when an entry is made
 my ($late, $new, $judged);
-behind(sub {
+mirror_behind(sub {
     ok(move($alice, 'uid=alicia', 'hr'), 'alice has another name and department, which nobody here has heard of');
     ok(ldap_change('a', "dn: uid=newcomer,ou=hr,$CORP\nobjectClass: inetOrgPerson\nobjectClass: postroadAccount\nuid: newcomer\ncn: N\nsn: N\nmail: newcomer\@corp.example\n"), 'somebody is new');
     ok(is_about($known, $alicia), 'refint takes the message along that was there');
@@ -75,7 +66,7 @@ is(join(' ', map { put_right($_) } $known, $late, $new, $judged), '0 1 1 1', 'ea
 
 # --- the mirror is behind when entries are compared
 my $marker;
-behind(sub {
+mirror_behind(sub {
     ok(move($alicia, 'uid=alice', 'sales'), 'she goes back');
     ok(is_about($known, $alice), 'refint takes her message along');
     my $connected = sub { scalar(() = policyd_log() =~ /held mail is shown in the directory/g) };

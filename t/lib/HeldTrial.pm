@@ -7,14 +7,16 @@ package HeldTrial;
 use strict;
 use warnings;
 use Exporter qw(import);
+use IO::Select;
 use IO::Socket::INET;
+use IO::Socket::UNIX;
 use JSON::PP;
 use Test::More;
 use Time::HiRes qw(sleep time);
 use Trial;
 
 our @EXPORT = qw($held base36 record hold on_disk in_queue queue_settings sink_start notices list show decide role_pid role_kill
-    pause_at reached go_on state_is audit_log rounds_pass polls_pass);
+    pause_at reached go_on relay_start mirror_behind state_is audit_log rounds_pass polls_pass);
 
 our $held = "$dir/state/held";
 my $json = JSON::PP->new->utf8->canonical;
@@ -165,6 +167,61 @@ sub stop_point {
     return if !-e "$dir/pause-$point";
     spew("$dir/at-$point", '');
     sleep 0.02 while -e "$dir/pause-$point";
+    return;
+}
+
+# --- the way from the directory to the mirror
+# A socket that leads to slapd, for role sync alone; its URI.
+sub relay_start {
+    my ($far) = @_;
+    my $near = "$dir/relay";
+    my $door = IO::Socket::UNIX->new(Local => $near, Listen => 64) or die "$near: $!";
+    spawn_sub(sub { relay($door, $far) });
+    close $door;
+    return 'ldapi://' . $near =~ s{/}{%2F}gr;
+}
+
+sub relay {
+    my ($door, $far) = @_;
+    my $ready = IO::Select->new($door);
+    my %other;
+    local $SIG{PIPE} = 'IGNORE';
+    while (1) {
+        stop_point('relay');
+        for my $from ($ready->can_read(0.1)) {
+            if ($from == $door) {
+                my $near = $door->accept or next;
+                my $to = IO::Socket::UNIX->new(Peer => $far) or next;
+                @other{$near, $to} = ($to, $near);
+                $ready->add($near, $to);
+                next;
+            }
+            my $to = $other{$from} or next;
+            my $bytes = "";
+            next if sysread($from, $bytes, 65536) && pass_on($to, $bytes);
+            $ready->remove($from, $to);
+            delete @other{$from, $to};
+            $_->shutdown(2) for $from, $to;
+        }
+    }
+}
+
+sub pass_on {
+    my ($to, $bytes) = @_;
+    while (length $bytes) {
+        my $n = syswrite($to, $bytes) or return 0;
+        substr $bytes, 0, $n, '';
+    }
+    return 1;
+}
+
+# Do something of which the mirror does not hear before it is done.
+sub mirror_behind {
+    my ($run) = @_;
+    pause_at('relay');
+    reached('relay') or die 'the relay does not stop';
+    $run->();
+    go_on('relay');
     return;
 }
 
