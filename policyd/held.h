@@ -159,10 +159,13 @@ int held_tell(struct held *h, struct held_item *item, int end);
 void held_untold(struct held *h, const char *id, int end, unsigned more);
 void held_told(struct held *h);
 
-/* held_mail.c: a notice about h->record and others (more: how many in all, else 0), if there is room. */
+/*
+ * held_mail.c: a notice about h->record and others (more: how many in all, else 0), if there is room. -1: no
+ * memory, nothing was sent.
+ */
 int held_mail_open(struct held *h);
 void held_mail_close(struct held *h);
 int held_mail_room(const struct held *h);
-void held_mail_send(struct held *h, int end, unsigned more);
+int held_mail_send(struct held *h, int end, unsigned more);
 
 #endif

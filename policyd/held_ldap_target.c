@@ -9,6 +9,7 @@
  * alone, so that nobody loses whose verdict it was. What is written is looked at once more in turn.
  */
 #include <stdio.h>
+#include <string.h>
 
 #include "beat.h"
 #include "dn.h"
@@ -119,18 +120,29 @@ take_entry(struct held *h, struct held_job *job, LDAPMessage *m)
     job->whole = 1;
 }
 
-/* h->record's target, as the mirror knows him now; an entry that is found for the first time is kept. 0, -1. */
+/*
+ * h->record's target, as the mirror knows him now. Whom it knew when the message came may have been gone
+ * already, and another one had his address: that one counts then, and is kept. 0, -1.
+ */
 static int
 wanted(struct held *h, struct held_item *item, char dn[MIRROR_DN_MAX])
 {
-    int known;
+    struct held_record *r = &h->record;
+    char known[sizeof r->target_uuid];
 
     if (held_load(h, item) < 0)
         return -1;
-    known = *h->record.target_uuid != '\0';
+    memcpy(known, r->target_uuid, sizeof known);
     if (held_target_dn(h, dn) < 0)
         return -1;
-    return !known && *h->record.target_uuid ? held_save(h, item) : 0;
+    if (!*dn && *known && h->clock.at_ms - r->time_ms < HELD_GRACE_MS) {
+        *r->target_uuid = '\0';
+        if (held_target_dn(h, dn) < 0)
+            return -1;
+        if (!*dn)
+            memcpy(r->target_uuid, known, sizeof known);
+    }
+    return strcmp(known, r->target_uuid) != 0 ? held_save(h, item) : 0;
 }
 
 static void

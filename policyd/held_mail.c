@@ -128,25 +128,26 @@ held_mail_room(const struct held *h)
     return h->mailer && h->mailer->n < MAILS_MAX;
 }
 
-void
+int
 held_mail_send(struct held *h, int end, unsigned more)
 {
     struct mail *m = mail_new(h, end, more);
-    CURL *easy = m && m->to ? curl_easy_init() : NULL;
+    int writable = !m || m->n > 0;
+    CURL *easy = m && m->to && writable ? curl_easy_init() : NULL;
 
-    if (m && m->n == 0)
+    if (!writable)
         log_info("held message, its sender's address is not written to id=%s", m->id);
-    if (easy && m->n > 0) {
+    if (easy) {
         set_options(easy, h->env->conf->held.submit, m);
         if (transfers_add(h->mailer->transfers, easy, m) == 0) {
             h->mailer->n++;
-            return;
+            return 0;
         }
-    }
-    if (easy)
         curl_easy_cleanup(easy);
+    }
     if (m)
         mail_free(m);
+    return writable ? -1 : 0;
 }
 
 /* --- beginning and end --- */

@@ -171,7 +171,8 @@ held_scan(struct held *h, int64_t mono_ms)
     if (held_take_all(h, held_wall_ms() / 1000 - TIDY_S) > 0)
         held_record_each(h->folder, each, h, error, sizeof error);
     if (h->full)
-        log_error("too many held messages, some have to wait until others are done messages=%zu",
+        log_error("too many held messages, or no memory, some have to wait until others are done "
+                  "messages=%zu",
                   h->index.n);
 }
 

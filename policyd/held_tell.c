@@ -41,8 +41,8 @@ held_tell(struct held *h, struct held_item *item, int end)
             held_limit_unsaid(h->limit, sender, end, more, gathered, h->clock.at_ms);
         return -1;
     }
-    if (say != HELD_SAY_SAID)
-        held_mail_send(h, end, more);
+    if (say != HELD_SAY_SAID && held_mail_send(h, end, more) < 0)
+        held_untold(h, item->id, end, more);
     return 0;
 }
 

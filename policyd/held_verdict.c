@@ -93,6 +93,15 @@ say_late(struct held *h, struct held_item *item, const char *verdict, const char
     h->refusal.verdict = RIGHTS_UNSURE;
 }
 
+/* The mirror has heard of all there was when the verdict was seen first, and whom it is about is known by that. */
+static int
+is_refused_for_sure(const struct held *h, const struct held_item *item)
+{
+    int64_t heard = held_mirror_heard(h);
+
+    return item->first_ms <= heard && !(item->target_ms && item->target_ms <= heard);
+}
+
 int
 held_verdict_heard(struct held *h, const char *id, const char *verdict, const char *by,
                    const char *reason)
@@ -121,7 +130,7 @@ held_verdict_heard(struct held *h, const char *id, const char *verdict, const ch
         board_add(&h->env->board, BOARD_HELD_VERDICTS, 1);
         return decide(h, item, approve, span_of(by), span_of(reason), 1) < 0 ? -1 : 1;
     }
-    if (r->verdict == RIGHTS_REFUSED && item->first_ms <= held_mirror_heard(h)) {
+    if (r->verdict == RIGHTS_REFUSED && is_refused_for_sure(h, item)) {
         item->heard_ms = 0;
         return 0;
     }

@@ -175,6 +175,21 @@ sub survives {
     ok(-e "$dir/" . ($verdict eq 'approve' ? 'released' : 'deleted') . "/$file", "$what: once and for all");
     return $id;
 }
+# The mail server takes no notice of it after all, which comes while Postfix is asked for it.
+pause_at('sent');
+$untold = hold();
+ok(wait_for(30, sub { notices($untold, 'begin') }), 'a notice is on its way');
+pause_at('list');
+decide($untold, 'approve');
+ok(reached('list'), 'and Postfix is asked for its message');
+spew("$dir/smtp-data", "451 4.3.0 later\n");
+go_on('sent');
+ok(wait_for(30, sub { exists on_disk($untold)->{noticed} && !on_disk($untold)->{noticed} }), 'when it is not taken: it is to be sent again');
+unlink "$dir/smtp-data";
+go_on('list');
+ok(state_is($untold, 'approved'), 'and the message is released') or diag(explain(show($untold)));
+ok(!on_disk($untold)->{noticed}, 'neither undoes the other');
+is(orders($untold), '-H', 'once');
 survives('killed while Postfix is asked', 'list', 'approve', 'approved');
 survives('killed before it is released', 'before', 'approve', 'approved');
 survives('killed after it was released', 'after', 'approve', 'approved');
@@ -225,16 +240,17 @@ is(policyd_stop(), 0, 'policyd ends');
 my $doubt = on_disk($good);
 @$doubt{qw(audited done)} = (JSON::PP::false, JSON::PP::false);
 spew("$held/$good.json", JSON::PP->new->utf8->encode($doubt)); # as if it had been killed before it knew
-my %lina = (sender => 'lina@corp.example', target => 'lina@corp.example');
-hold(%lina, age => 3570, seen => JSON::PP::true, noticed => JSON::PP::true) for 1 .. 2;
 ok(policyd_start($directory, settings(keep => 0, notices => 2)), 'and starts anew, with no wish to remember');
 ok(wait_for(30, sub { !-e "$held/$good.json" && !-e "$held/$bad.json" }), 'what is done is forgotten');
 is(count(qr/"action":"approve"[^\n]*id=\Q$good\E/), 1, 'and is in the audit log once, also when all was killed before that was known');
 ok(wait_for(30, sub { grep({ /-B\d{4}$/ } map { $_->{id} } list()) > 20 }), 'what waits is there');
 unlink glob "$held/*-B[0-9][0-9]*.json";
+my %lina = (sender => 'lina@corp.example', target => 'lina@corp.example');
+hold(%lina, age => 3570, seen => JSON::PP::true, noticed => JSON::PP::true) for 1 .. 2; # half a minute is left of her hour
+ok(role_kill(), 'killed: the next one knows from the records who was told');
 my @many = map { hold(%lina) } 1 .. 5;
 my $summary = sub { my ($sum) = grep { notices($_, 'begins') } @many; return $sum ? (notices($sum, 'begins'))[0] : undef };
-ok(wait_for(40, $summary), 'who had two notices in the last hour hears of five messages more when it is over') or diag(policyd_log());
+ok(wait_for(60, $summary), 'who had two notices in the last hour hears of five messages more when it is over') or diag(policyd_log());
 like($summary->()->{body}, qr/^5 more messages of yours were held/m, 'in one notice');
 ok(wait_for(20, sub { 5 == grep { on_disk($_)->{noticed} } @many }) && rounds_pass(3), 'that counts for all of them');
 is(scalar(grep { notices($_, 'begin') } @many), 0, 'and is the only one');

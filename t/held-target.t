@@ -37,24 +37,31 @@ sub is_about { my ($id, $dn) = @_; return wait_for(40, sub { target($id) eq $dn 
 sub put_right { my ($id) = @_; return scalar(() = policyd_log() =~ /target of a held message put right in its entry id=\Q$id\E /g) }
 sub move { my ($from, $rdn, $ou) = @_; return ldap_change('a', "dn: $from\nchangetype: modrdn\nnewrdn: $rdn\ndeleteoldrdn: 1\nnewsuperior: ou=$ou,$CORP\n") }
 
+my $person = sub { my ($name, $ou, $mail) = @_; return "dn: uid=$name,ou=$ou,$CORP\nobjectClass: inetOrgPerson\nobjectClass: postroadAccount\nuid: $name\ncn: $name\nsn: $name\nmail: $mail\@corp.example\n" };
+ok(ldap_change('a', $person->('leaver', 'sales', 'desk')), 'somebody');
+ok(wait_for(30, sub { lookup('mailbox', 'desk@corp.example') =~ /^OK/ }), 'of whom the mirror hears');
 my $known = hold();
 ok(is_there($known) && target($known) eq $alice, 'a message of alice\'s');
 
 # --- the mirror is behind when an entry is made
-my ($late, $new, $judged);
+my ($late, $new, $judged, $desk);
 mirror_behind(sub {
     ok(move($alice, 'uid=alicia', 'hr'), 'alice has another name and department, which nobody here has heard of');
-    ok(ldap_change('a', "dn: uid=newcomer,ou=hr,$CORP\nobjectClass: inetOrgPerson\nobjectClass: postroadAccount\nuid: newcomer\ncn: N\nsn: N\nmail: newcomer\@corp.example\n"), 'somebody is new');
+    ok(ldap_change('a', $person->('newcomer', 'hr', 'newcomer')), 'somebody is new');
+    ok(ldap_change('a', "dn: uid=leaver,ou=sales,$CORP\nchangetype: delete\n\n" . $person->('follower', 'hr', 'desk')), 'somebody has somebody else\'s address, who is gone');
     ok(is_about($known, $alicia), 'refint takes the message along that was there');
     ($late, $new, $judged) = (hold(), hold(target => 'newcomer@corp.example', sender => 'newcomer@corp.example', login => ''), hold());
-    ok(is_there($late) && is_there($new) && is_there($judged), 'more messages');
+    $desk = hold(target => 'desk@corp.example', sender => 'desk@corp.example', login => '');
+    ok(is_there($late) && is_there($new) && is_there($judged) && is_there($desk), 'more messages');
     is(target($late), $alice, 'one of hers is shown as whose she was');
     is(target($new), '', 'and one of the newcomer\'s as nobody\'s');
+    is(target($desk), "uid=leaver,ou=sales,$CORP", 'and one of that address as of who is gone');
     ok(!on_disk($new)->{target_uuid}, 'whom nobody knows');
     ok(ldap_change('a', "dn: postroadHeldId=$judged,cn=held,o=corp\nchangetype: modify\nadd: postroadHeldVerdict\npostroadHeldVerdict: approve\n"), 'one has a verdict by nobody');
 });
 ok(is_about($late, $alicia), 'the mirror has heard of it: hers is whose she is') or diag(policyd_log());
 ok(is_about($new, "uid=newcomer,ou=hr,$CORP"), 'and the newcomer\'s is his') or diag(policyd_log());
+ok(is_about($desk, "uid=follower,ou=hr,$CORP"), 'and that of the address is of who has it') or diag(policyd_log());
 like(on_disk($new)->{target_uuid}, qr/^[0-9a-f-]{36}$/, 'who is known for good now');
 ok(wait_for(30, sub { audit_log() =~ /"action":"refused"[^\n]*id=\Q$judged\E/ }), 'the verdict is refused');
 like(audit_log(), qr/"action":"refused","actor":"cn=root,o=corp"[^\n]*id=\Q$judged\E/, 'as the one\'s who gave it, for nothing else changed its entry');

@@ -84,7 +84,7 @@ ok(wait_for(30, sub { state($third) eq 'held' }), 'one more');
 ok(forged($third, 'approve'), 'a verdict by nobody');
 ok(wait_for(30, sub { !has_verdict($third) }), 'is taken away again') or diag(policyd_log());
 is(show($third)->{state}, 'held', 'the message waits');
-like(policyd_log(), qr/verdict about a held message refused id=\Q$third\E verdict=approve by="cn=root,o=corp"/, 'it is logged');
+ok(wait_for(30, sub { policyd_log() =~ /verdict about a held message refused id=\Q$third\E verdict=approve by="cn=root,o=corp"/ }), 'it is logged');
 ok(wait_for(30, sub { audit_log() =~ /"action":"refused","actor":"cn=root,o=corp".*id=\Q$third\E outcome=approve/ }), 'and in the audit log');
 ok(forged($third, 'maybe'), 'a word that is no verdict');
 ok(wait_for(30, sub { !has_verdict($third) }), 'is taken away, too');
@@ -198,7 +198,8 @@ ok(wait_for(30, sub { state($seventh) eq 'held' && entry('hebei-0-NOBODY') !~ /^
 like(entry('shandong-0-OTHER'), qr/^dn:/m, 'the other site\'s is none of its business');
 ok(wait_for(60, sub { !grep { !/^dn:/m } map { entry($_) } @many[0, 60, 119] }), 'the many are there again') or diag(policyd_log());
 ok(wait_for(30, sub { entries() >= 123 }), 'all of them');
-like(policyd_log(), qr/entries of held messages were missing in the directory, some are made later entries=100/, 'in slices');
+my @slices = policyd_log() =~ /entries of held messages were missing in the directory, some are made later entries=(\d+)/g;
+ok(@slices && !grep({ $_ < 1 || $_ > 100 } @slices), 'in slices') or diag("@slices");
 like(entry('hebei-0-RIVAL'), qr/^dn:/m, 'what another policyd keeps is left alone');
 is(status()->{held}{rivals}, 1, 'and status says so');
 like(policyd_log(), qr/entries of held messages are of this site, and another policyd keeps them.*keeper=x-0123456789abcdef here=\Q$keeper\E/, 'so does the log');

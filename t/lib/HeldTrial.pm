@@ -11,6 +11,7 @@ use IO::Select;
 use IO::Socket::INET;
 use IO::Socket::UNIX;
 use JSON::PP;
+use POSIX ();
 use Test::More;
 use Time::HiRes qw(sleep time);
 use Trial;
@@ -123,14 +124,24 @@ SH
 }
 
 # --- the mail server
-# One at a time: its answer to RCPT is what stands in the file smtp, 250 without; the port.
+# Each session in a process of its own: the answer to RCPT is what stands in the file smtp, that to the message
+# what stands in smtp-data, 250 without; the port.
 sub sink_start {
     mkdir "$dir/mail";
     my $listener = IO::Socket::INET->new(Listen => 16, LocalAddr => '127.0.0.1', Proto => 'tcp', ReuseAddr => 1) or die "listen: $!";
     my $port = $listener->sockport;
     spawn_sub(sub {
         my $n = 0;
-        while (my $c = $listener->accept) { session($c, ++$n) }
+        $SIG{CHLD} = 'IGNORE';
+        while (my $c = $listener->accept) {
+            $n++;
+            my $pid = fork // die "fork: $!";
+            close $c if $pid;
+            next if $pid;
+            close $listener;
+            session($c, $n);
+            POSIX::_exit(0);
+        }
     });
     close $listener;
     return $port;
