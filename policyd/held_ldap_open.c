@@ -4,7 +4,7 @@
  * each with a server that hangs, and administrators want answers meanwhile.
  *
  * The thread touches its own struct and nothing else, and says by a pipe that it is done; one that nobody waits
- * for any more frees what it has.
+ * for any more frees what it has. The role's configuration, which it reads, it has until the process ends.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -96,8 +96,10 @@ held_opening_begin(struct held *h, void (*done)(struct held *h))
     snprintf(o->error, sizeof o->error, "no server");
     o->event = event_new(h->base, o->fd[0], EV_READ, on_done, o);
     h->ldap->opening = o;
-    if (o->event && event_add(o->event, NULL) == 0 && start(o) == 0)
+    if (o->event && event_add(o->event, NULL) == 0 && start(o) == 0) {
+        h->env->lingers = 1;
         return 0;
+    }
     o->users = 1;
     held_opening_forget(h);
     return -1;

@@ -173,7 +173,7 @@ held_mail_close(struct held *h)
 {
     if (!h->mailer)
         return;
-    transfers_free(&h->mailer->transfers);
+    h->env->lingers |= transfers_free(&h->mailer->transfers);
     free(h->mailer);
     h->mailer = NULL;
 }

@@ -197,7 +197,7 @@ hook_sender_free(struct hook_sender **s)
 {
     if (!*s)
         return;
-    transfers_free(&(*s)->transfers);
+    (*s)->hook->env->lingers |= transfers_free(&(*s)->transfers);
     free(*s);
     *s = NULL;
 }

@@ -3,7 +3,8 @@
  * role: how a child process of policyd begins and gives up its privileges (lib/privileges.h).
  *
  * Promises: a role that can't drop them does not run. Started by an ordinary user there is nothing to drop,
- * and the role runs as that user.
+ * and the role runs as that user. Exit handlers, by which libraries take down what they share, run only where no
+ * thread can be within one.
  */
 #include "role_start.h"
 
@@ -98,6 +99,16 @@ role_confine(const struct role *role, const struct role_env *env)
     exit(EXIT_TEMPORARY);
 }
 
+/* Of a sanitizer, where the program was built with one: it looks at exit, which there is none here. */
+void __lsan_do_leak_check(void) __attribute__((weak));
+
+static void __attribute__((noreturn)) vanish(int rc)
+{
+    if (__lsan_do_leak_check)
+        __lsan_do_leak_check();
+    _exit(rc);
+}
+
 static const struct role *
 role_named(const char *name, size_t n)
 {
@@ -171,6 +182,8 @@ role_main(const char *order, const char *conf_path)
         board_beat(&env.board);
         rc = role->run(&env);
     }
+    if (env.lingers)
+        vanish(rc);
     board_detach(&env.board);
     conf_free(&conf);
     return rc;

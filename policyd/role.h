@@ -25,6 +25,11 @@ struct role_env {
     int listen_fd
         [ROLE_LISTEN_MAX]; /* answer: [0] map; policy: [0] policy; access: [0] access; control: [0] control, then HTTP, then held if there is one; -1: none */
     int nlisten;
+    /*
+     * Set by the role: a thread of its own may still be at work within a library when run returns. The process
+     * then ends at once, and nothing that thread uses is taken down before.
+     */
+    int lingers;
 };
 
 struct role {

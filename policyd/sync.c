@@ -268,10 +268,8 @@ run(struct role_env *env)
     feed_close(&s.feed);
     if (s.mirror)
         mirror_close(&s.mirror);
-    rc = rc < 0 || s.doubt ? 75 : 0;
-    if (s.lingers)
-        _exit(rc);
-    return rc;
+    env->lingers = s.lingers;
+    return rc < 0 || s.doubt ? 75 : 0;
 }
 
 const struct role role_sync = {"sync", prepare, run, SANDBOX_CONNECT | SANDBOX_FORK};

@@ -23,7 +23,7 @@ struct sync {
     int watch_fd;     /* -1: none; when it is readable, and now and then, watch is called */
     void (*watch)(struct sync *s);
     void *watch_ctx;
-    int lingers; /* a thread could not be stopped: end by _exit */
+    int lingers; /* a thread could not be stopped, see role.h */
     int accept;  /* an administrator confirmed a refused sweep; the source clears it */
 };
 

@@ -26,6 +26,7 @@ struct transfers {
     CURLM *multi; /* NULL: all are done aside */
     struct event *timer, *over;
     int pipe[2]; /* of struct aside * */
+    int used;    /* there was one: also who looks up a name for it is a thread, and some end late */
 };
 
 /* One that is done aside: its thread's, then the loop's. */
@@ -183,6 +184,7 @@ transfers_add(struct transfers *t, CURL *easy, void *request)
     curl_easy_setopt(easy, CURLOPT_PRIVATE, request);
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_PROXY, "");
+    t->used = 1;
     if (t->kind->aside)
         return add_aside(t, easy);
     return curl_multi_add_handle(t->multi, easy) == CURLM_OK ? 0 : -1;
@@ -223,13 +225,15 @@ transfers_new(struct event_base *base, const struct transfers_kind *kind, void *
  * libcurl's part goes with the process: its own way waits for who looks up a name. So do threads, what they
  * work at, and the pipe. Kept where leak checkers find it.
  */
-void
+int
 transfers_free(struct transfers **t)
 {
     static CURLM *volatile left;
+    int used;
 
     if (!*t)
-        return;
+        return 0;
+    used = (*t)->used;
     if ((*t)->timer)
         event_free((*t)->timer);
     if ((*t)->over)
@@ -238,4 +242,5 @@ transfers_free(struct transfers **t)
     (void)left;
     free(*t);
     *t = NULL;
+    return used;
 }

@@ -28,8 +28,11 @@ struct transfers_kind {
 /* For a role with a heart-beat (beat.h). kind is borrowed for good. NULL: no memory. */
 struct transfers *transfers_new(struct event_base *base, const struct transfers_kind *kind,
                                 void *ctx);
-/* What is on its way is not waited for, and nobody is told: for the end of a process. */
-void transfers_free(struct transfers **t);
+/*
+ * What is on its way is not waited for, and nobody is told: for the end of a process. 1: a thread may still be
+ * within libcurl, see role.h.
+ */
+int transfers_free(struct transfers **t);
 
 /* Takes over easy, whose private pointer is request: 0, and ended is called once, later; -1: none of it. */
 int transfers_add(struct transfers *t, CURL *easy, void *request);
