@@ -104,6 +104,28 @@ SKIP: {
     like(hash_of('with', $dn), $argon2, '- hashes them all so');
     ok(opens('with', $dn, 'pass-word-3'), '- and they open the directory');
 }
+# --- "auto" was misled: a module is named argon2, and checks no {ARGON2}
+sub misled {
+    my ($name, $global, $like, $what) = @_;
+    mkdir "$dir/misnamed";
+    symlink "$modules/refint.so", "$dir/misnamed/argon2.so";
+    slapd_conf($name, database => $rules, global => "modulepath $modules\nmoduleload $dir/misnamed/argon2.so\n$global",
+        last => qq{database config\naccess to * by dn.exact="cn=root,o=corp" read by * none});
+    slapd_add($name, slurp("$top/ldap-schema/two-sites.ldif"));
+    slapd_start($name);
+    my ($code, $out, $err) = postroad('auto', $name, 'root', '', qw(user password alice@corp.example --new-password-file), secret_file('new', 'misled-pass'));
+    ok($code == 0 && $out =~ /^Set the password/, "$what: done") or diag("exit $code\n$out$err");
+    is($err, '', '- and nothing is said of what was tried before');
+    like(hash_of($name, $ALICE), $like, '- by a hash');
+    ok(opens($name, $ALICE, 'misled-pass'), '- that opens the directory');
+    return;
+}
+SKIP: {
+    skip('this postroad was built without libargon2', 8) unless $built;
+    skip('slapd has no module to misname', 8) unless $modules && -e "$modules/refint.so";
+    misled('made', '', qr/^\{(?!ARGON2)/, 'the server makes the hash');
+    misled('refuses', "restrict extended=1.3.6.1.4.1.4203.1.11.1", $crypt, 'the server refuses to');
+}
 SKIP: {
     skip('this postroad was built with libargon2', 1) if $built;
     my ($code, $out, $err) = postroad('argon2', 'with', 'lina', '', qw(user password alice@corp.example --new-password-file), secret_file('new', 'x'));
