@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * charset: text of any charset the C library knows, as UTF-8.
+ * charset: text in the charsets that mail is written in, as UTF-8.
  */
 #ifndef POSTROAD_CHARSET_H
 #define POSTROAD_CHARSET_H
@@ -8,8 +8,8 @@
 #include "span.h"
 
 /*
- * Into out[cap]; how many bytes, or -1: nobody knows the charset, the text is not of it, or it does not fit. An
- * empty name is US-ASCII. Any thread may call.
+ * Into out[cap]; how many bytes, or -1: the charset is none of those, the text is not of it, or it does not
+ * fit. An empty name is US-ASCII. Any thread may call.
  */
 long charset_utf8(struct span charset, struct span in, char *out, size_t cap);
 

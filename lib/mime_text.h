@@ -8,7 +8,7 @@
 
 #include "span.h"
 
-#define MIME_DOUBT_CHARSET 1 /* nobody knows it, or the text is not of it */
+#define MIME_DOUBT_CHARSET 1 /* mail programs do not write it, or the text is not of it */
 #define MIME_DOUBT_RAW     2 /* bytes that are neither ASCII nor UTF-8, of no charset at all */
 
 #define MIME_RUN_MAX 4096 /* bytes of encoded words behind one another in one charset */

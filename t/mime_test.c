@@ -403,6 +403,49 @@ test_subjects(void)
     subject("=?us-ascii?q?too_long?=", 5, NULL, MIME_DOUBT_CHARSET);
 }
 
+/* What mail programs write is read; of what else the C library knows, nothing is loaded. */
+static void
+test_charsets(void)
+{
+    static const char *const known[] = {
+        "utf-8",        "UTF8",         "utf-7",        "US-ASCII",       "iso-8859-1",
+        "Latin1",       "iso-8859-2",   "iso-8859-5",   "iso-8859-6",     "iso-8859-7",
+        "ISO-8859-8-I", "iso-8859-9",   "iso-8859-15",  "windows-1250",   "Windows-1251",
+        "windows-1252", "windows-1253", "windows-1254", "windows-1255",   "windows-1256",
+        "windows-1257", "windows-1258", "windows-874",  "TIS-620",        "koi8-r",
+        "koi8-u",       "ibm866",       "macintosh",    "x-mac-cyrillic", "gb2312",
+        "GBK",          "gb18030",      "big5",         "big5-hkscs",     "iso-2022-jp",
+        "euc-jp",       "shift_jis",    "euc-kr",       "ks_c_5601-1987"};
+    static const char *const others[] = {"ISO-2022-CN-EXT",
+                                         "iso-2022-cn",
+                                         "iso-2022-kr",
+                                         "hz-gb-2312",
+                                         "utf-16le//ignore",
+                                         "INIS-8",
+                                         "TSCII",
+                                         "IBM037",
+                                         "UTF-8 US-ASCII",
+                                         "utf",
+                                         "utf-8//",
+                                         "../utf-8",
+                                         " ",
+                                         "*"};
+    char out[16];
+
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        long n = charset_utf8(span_of(known[i]), span_of("a b"), out, sizeof out);
+
+        ok(n == 3 && memcmp(out, "a b", 3) == 0, "%s is read", known[i]);
+    }
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        is_int(charset_utf8(span_of(others[i]), span_of("a b"), out, sizeof out), -1, others[i]);
+    is_int(charset_utf8((struct span){"utf-8\0x", 7}, span_of("a"), out, sizeof out), -1,
+           "a NUL in the name");
+    is_int(charset_utf8(span_of("utf-16be"), (struct span){"\0a", 2}, out, sizeof out), 1,
+           "UTF-16, in bytes with NUL");
+    is_int(charset_utf8(span_of(""), span_of("\xE4"), out, sizeof out), -1, "ASCII has seven bits");
+}
+
 static unsigned conversions;
 
 static long
@@ -464,6 +507,7 @@ main(void)
     test_armour();
     test_limits();
     test_subjects();
+    test_charsets();
     test_endless();
     return tap_done();
 }
