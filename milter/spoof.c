@@ -18,6 +18,7 @@
 
 #include "log.h"
 #include "plain_text.h"
+#include "spoof_people.h"
 
 struct spoof {
     const struct conf *conf;
@@ -100,19 +101,6 @@ spoof_header(const struct spoof *s, struct spoof_mail *m, const char *name, cons
 
 /* --- what becomes of it --- */
 
-static int
-look(void *ctx, struct span name, struct spoof_domain *out)
-{
-    struct people_domain d;
-    int found = people_domain(ctx, name, &d);
-
-    if (found == 1) {
-        memcpy(out->primary, d.primary, sizeof out->primary);
-        out->action = spoof_action_parse(span_of(d.spoof));
-    }
-    return found;
-}
-
 void
 spoof_end(const struct spoof *s, const struct spoof_mail *m, const char *envelope,
           struct spoof_result *out)
@@ -127,7 +115,7 @@ spoof_end(const struct spoof *s, const struct spoof_mail *m, const char *envelop
 
     if (m->judged)
         settings.most = spoof_strictest(people_spoof_actions(s->people));
-    spoof_judge(&message, &settings, look, s->people, out);
+    spoof_judge(&message, &settings, spoof_people_domain, s->people, out);
 }
 
 /* --- words --- */

@@ -34,6 +34,17 @@ fail(char *error, size_t error_n, const char *dir)
     return -1;
 }
 
+/* After a failure, which is the caller's to tell: -1. */
+static int
+give_up(int fd)
+{
+    int error = errno;
+
+    close(fd);
+    errno = error;
+    return -1;
+}
+
 /* What was made just now is no link; one an administrator has put there is followed. A descriptor, or -1. */
 static int
 open_folder(int at, const char *name, int made)
@@ -89,17 +100,14 @@ give_folder(int fd, int made, const struct owner *o)
 static int
 have_folder(int at, const char *name, mode_t mode, const struct owner *o)
 {
-    int made = mkdirat(at, name, mode) == 0, fd, error;
+    int made = mkdirat(at, name, mode) == 0, fd;
 
     if (!made && errno != EEXIST)
         return -1;
     fd = open_folder(at, name, made);
     if (fd < 0 || !o || give_folder(fd, made, o) == 0)
         return fd;
-    error = errno;
-    close(fd);
-    errno = error;
-    return -1;
+    return give_up(fd);
 }
 
 /* The same, and what is in it. */
@@ -107,7 +115,7 @@ static int
 have_own(int at, const char *name, mode_t mode, gid_t gid, const struct milter_user *u)
 {
     struct owner o = {.mode = mode, .gid = gid};
-    int fd, error;
+    int fd;
 
     if (!u)
         return have_folder(at, name, mode & 0777, NULL);
@@ -116,10 +124,7 @@ have_own(int at, const char *name, mode_t mode, gid_t gid, const struct milter_u
     fd = have_folder(at, name, 0700, &o);
     if (fd < 0 || give_files(fd, &o) == 0)
         return fd;
-    error = errno;
-    close(fd);
-    errno = error;
-    return -1;
+    return give_up(fd);
 }
 
 /* Setgid: records are read by members of `group`, to whom the milter does not belong. */
@@ -156,7 +161,7 @@ static int
 open_drop(int top, const struct milter_user *u)
 {
     struct owner of_held = {.mode = 0700}, of_drop = {.mode = 01730};
-    int held, drop = -1, error;
+    int held, drop;
 
     if (u) {
         of_held.uid = of_held.was = of_drop.uid = of_drop.was = u->daemon_uid;
@@ -164,12 +169,12 @@ open_drop(int top, const struct milter_user *u)
         of_drop.gid = u->gid;
     }
     held = have_folder(top, HELD_FOLDER, 0700, u ? &of_held : NULL);
-    if (held >= 0)
-        drop = have_folder(held, HELD_NEW, 0700, u ? &of_drop : NULL);
-    error = errno;
-    if (held >= 0)
-        close(held);
-    errno = error;
+    if (held < 0)
+        return -1;
+    drop = have_folder(held, HELD_NEW, 0700, u ? &of_drop : NULL);
+    if (drop < 0)
+        return give_up(held);
+    close(held);
     return drop;
 }
 

@@ -12,26 +12,12 @@
 
 #include "cidr.h"
 #include "control.h"
-#include "people.h"
 #include "status.h"
-#include "spoof_judge.h"
+#include "spoof_people.h"
 
 struct asked {
     const char *from, *client, *header_from;
 };
-
-static int
-look(void *ctx, struct span name, struct spoof_domain *out)
-{
-    struct people_domain d;
-    int found = people_domain(ctx, name, &d);
-
-    if (found == 1) {
-        memcpy(out->primary, d.primary, sizeof out->primary);
-        out->action = spoof_action_parse(span_of(d.spoof));
-    }
-    return found;
-}
 
 static int
 is_in(const struct conf_list *list, const unsigned char ip[16])
@@ -51,7 +37,7 @@ claims_json(struct people *people, const struct spoof_settings *s, const struct 
 
     for (unsigned i = 0; i < from->n; i++) {
         const struct from_domain *f = &from->domain[i];
-        int found = spoof_find(f->name, s, look, people, &d);
+        int found = spoof_find(f->name, s, spoof_people_domain, people, &d);
         const char *says =
             found == 1 && d.action >= 0 ? spoof_action_word((enum spoof_action)d.action) : "";
 
@@ -83,7 +69,7 @@ judged_json(const struct conf *conf, struct people *people, const struct asked *
     s.most = spoof_strictest(people_spoof_actions(people));
     from_header_begin(&from);
     from_header_add(&from, a->header_from, strlen(a->header_from));
-    spoof_judge(&message, &s, look, people, &r);
+    spoof_judge(&message, &s, spoof_people_domain, people, &r);
     if (r.guard.verdict >= SPOOF_WAITS)
         spoof_reply(reply, &r, conf->sending.contact);
     return json_pack("{s:s, s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:o, s:s}", "client", a->client,

@@ -161,6 +161,20 @@ sub connection {
     return $fh;
 }
 
+# The action that the policy socket answers with; "nothing (…)" with what else came before the deadline.
+sub action {
+    my ($fh) = @_;
+    my ($buf, $end) = ('', time + $WAIT_S);
+    while ($buf !~ /\n\n/ && (my $left = $end - time) > 0) {
+        my $r = '';
+        vec($r, fileno $fh, 1) = 1;
+        select($r, undef, undef, $left) > 0 or next;
+        my $more = sysread $fh, $buf, 4096, length $buf;
+        last if defined $more ? !$more : !$!{EINTR};
+    }
+    return $buf =~ /\Aaction=(.*)\n\n\z/ ? $1 : "nothing ($buf)";
+}
+
 sub netstring { return length($_[0]) . ":$_[0]," }
 
 # Read up to $n netstrings; the list of those that came before the end or the deadline.

@@ -9,7 +9,6 @@ use lib 't';
 use Cwd qw(getcwd);
 use Policyd;
 use Test::More;
-use Time::HiRes qw(time);
 
 -x $Policyd::program or plan skip_all => 'postroad-policyd is not built: make';
 $SIG{PIPE} = 'IGNORE';
@@ -34,15 +33,8 @@ sub request {
 sub said {
     my ($text) = @_;
     my $fh = $d->connection($socket) or die "connect: $!\n";
-    my ($buf, $end) = ('', time + 15);
     syswrite $fh, $text;
-    while ($buf !~ /\n\n/ && (my $left = $end - time) > 0) {
-        my $r = '';
-        vec($r, fileno $fh, 1) = 1;
-        select($r, undef, undef, $left) > 0 or last;
-        sysread($fh, $buf, 4096, length $buf) or last;
-    }
-    return $buf =~ /\Aaction=(.*)\n\n\z/ ? $1 : "nothing ($buf)";
+    return Policyd::action($fh);
 }
 
 sub asked {
