@@ -14,6 +14,7 @@ use warnings;
 use File::Basename qw(dirname);
 use lib dirname(__FILE__) . '/lib';
 use List::Util qw(shuffle);
+use Draw;
 use MatrixHunt;
 use MutantRecord;
 use RuleMutants qw(all_mutants);
@@ -28,9 +29,7 @@ my @wanted = split /,/, $ENV{POSTROAD_MUTANTS} // '';
 my $whole = $ENV{POSTROAD_SOAK} && !@wanted;
 my $SECONDS = $whole || @wanted ? 1e9 : 15;
 my $FEW = 60;
-my $seed = $ENV{POSTROAD_SEED} // 1;
-srand $seed;
-note("POSTROAD_SEED=$seed");
+draw_seed(1);
 
 my $rules = slurp("$top/ldap-schema/postroad-access.conf");
 my @mutants = all_mutants($rules);

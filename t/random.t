@@ -7,8 +7,8 @@
 # outside and by people of both sites. Then all is put right, and the mailboxes are compared with
 # what was accepted: t/lab/Lab/Ledger.pm says what must hold, t/lab/Lab/Truth.pm who was where when.
 #
-# What happens, and in which order, is drawn from a seed, which is printed; how long each thing
-# takes is the machine's. POSTROAD_SEED=N draws the same again. It ends after so many steps, or 20
+# What happens, and in which order, is drawn from a seed, which is printed, and the same at each run;
+# how long each thing takes is the machine's. t/lib/Draw.pm says how to draw something else. It ends after so many steps, or 20
 # seconds; POSTROAD_STEPS=N takes N steps, however long, POSTROAD_SOAK=1 thousands.
 # POSTROAD_TRACE=1 tells each step as it is made.
 #
@@ -21,7 +21,8 @@ use strict;
 use warnings;
 use File::Temp ();
 use FindBin;
-use lib "$FindBin::Bin/lab";
+use lib "$FindBin::Bin/lab", "$FindBin::Bin/lib";
+use Draw;
 use Lab;
 use Lab::Ledger;
 use Lab::People;
@@ -35,7 +36,7 @@ use Time::HiRes qw(time sleep);
 my @missing = Lab->missing;
 plan skip_all => join ', ', @missing if @missing;
 
-my $seed = $ENV{POSTROAD_SEED} || (time * 1000) % 1_000_000;
+my $seed = draw_seed(20);
 my $steps = $ENV{POSTROAD_STEPS} || ($ENV{POSTROAD_SOAK} ? 5000 : 200);
 my $seconds = $ENV{POSTROAD_STEPS} || $ENV{POSTROAD_SOAK} ? 86_400 : 20;
 my @sites = Lab::Trouble->sites;
@@ -43,8 +44,6 @@ my %other = (hebei => 'shandong', shandong => 'hebei', outside => '');
 my %mx = map { $_ => "mx1.$_.example:25" } @sites;
 my $begin = time;
 my @diary;
-srand $seed;
-diag("seed $seed; POSTROAD_SEED=$seed repeats it");
 
 sub pick { return $_[ int rand @_ ] }
 sub chance { return rand() < $_[0] }

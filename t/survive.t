@@ -4,12 +4,13 @@
 # Sockets outlive processes: while clients ask without pause, roles are killed, stopped, made to run
 # in a circle and replaced, and at the end the whole daemon is, behind sockets that somebody else holds. No client
 # ever gets a wrong answer, nor any that would delay mail for a known recipient. Needs no root.
-# POSTROAD_KILLS=1000 kills that many at random instead of 40; the seed is printed.
+# POSTROAD_KILLS=1000 kills that many at random instead of 40; t/lib/Draw.pm says how to kill others.
 use strict;
 use warnings;
 use lib 't', 't/lib';
 use Exit;
 use Cwd qw(abs_path);
+use Draw;
 use IO::Socket::UNIX;
 use IPC::Open2;
 use JSON::PP qw(decode_json);
@@ -22,7 +23,7 @@ use Time::HiRes qw(time sleep);
 $SIG{PIPE} = 'IGNORE';
 
 my $kills = $ENV{POSTROAD_KILLS} || 40;
-my $seed = $ENV{POSTROAD_SEED} || $$;
+my $seed = draw_seed(20);
 my %per_role = (answer => 2, policy => 1, control => 1, sync => 1);
 my @roles = sort keys %per_role;
 
@@ -146,11 +147,11 @@ for my $role (@roles) {
     ok(replaced($d, @old), 'all roles killed at once: all are back');
     unharmed('all roles killed at once');
 }
-srand $seed;
-note "seed $seed";
+my @each = map { ($_) x $per_role{$_} } @roles;
 for my $n (1 .. $kills) {
-    my @alive = map { $d->pids($_) } @roles;
-    kill 'KILL', $alive[ rand @alive ] if @alive;
+    my ($role, $which) = ($each[ rand @each ], rand);
+    my @alive = $d->pids($role);
+    kill 'KILL', $alive[ $which * @alive ] if @alive;
     sleep rand 0.1;
     # A question may break once. On a busy machine the next kill must not come before it was put again.
     my $asked = counts()->{asked};

@@ -5,16 +5,22 @@
 #
 # A point is [role, call, number, kind]: this call of a session of that kind. Kinds: "plain", policyd
 # runs and is asked; "start", the role is killed at the beginning; "reload", policyd is told to read
-# its configuration; "boot", it is started. By default as many points as $seconds allow, one of each
-# kind of call in each role before a second one; a quarter of them several times in a row.
+# its configuration; "boot", it is started. By default some points, the same at each run as far as the
+# calls are: by turns one of a call, and one of a role in a kind of session, that came least before;
+# a quarter of them several times in a row.
 #
-# POSTROAD_SEED repeats a sample; POSTROAD_SOAK=1 takes all points (an hour or more), POSTROAD_SHARD=K/N
-# the K-th of N parts of them; POSTROAD_INJECT="ROLE CALL NUMBER KIND [TIMES]" one; POSTROAD_CALLS=REGEX
-# only those whose "ROLE CALL KIND" matches.
+# POSTROAD_SEED=N draws others, POSTROAD_SEED=new others each time; POSTROAD_POINTS=N more or fewer of them;
+# POSTROAD_SOAK=1 takes all (hours), POSTROAD_SHARD=K/N the K-th of N parts of them, POSTROAD_EACH=N no more
+# than so many of a call in a role and kind of session;
+# POSTROAD_INJECT="ROLE CALL NUMBER KIND [TIMES]" one; POSTROAD_CALLS=REGEX only those whose
+# "ROLE CALL KIND" matches.
 package Inject;
 use strict;
 use warnings;
+use Draw;
 use Exporter qw(import);
+use File::Basename qw(basename);
+use List::Util qw(shuffle);
 use Test::More;
 use Trial;
 
@@ -22,6 +28,7 @@ our @EXPORT = qw(inject_needs inject_start inject_points inject_all @roles);
 
 our @roles;
 my (@calls, %role, %call, $memory, $block);
+my $LONGEST = 40; # seconds of points, on whatever machine
 my $shim = "$top/t/tools/fail_preload.so";
 # The layout of struct block in fail_preload.c.
 my ($ARMED, $COUNTDOWN, $FIRED, $CALLER, $COUNTS) = (0, 8, 16, 20, 84);
@@ -98,25 +105,51 @@ sub inject_points {
     return @points;
 }
 
-# By chance, but one of each kind of call in each role before a second one.
+# By turns the next of each call, and the next of each role in each kind of session. What stands where
+# depends on nothing but the seed and the names, as not every run makes the same calls.
 sub in_order {
-    my (@points) = @_;
-    my (%group, @order);
+    my ($seed, @points) = @_;
+    my (%group, %rank, @order);
     push @{ $group{"@$_[0, 1, 3]"} }, $_ for @points;
-    while (%group) {
-        my %at = map { $_ => rand } sort keys %group;
-        for my $key (sort { $at{$a} <=> $at{$b} } keys %at) {
-            push @order, splice @{ $group{$key} }, rand @{ $group{$key} }, 1;
-            delete $group{$key} if !@{ $group{$key} };
+    my %by = (call => sub { (split / /, $_[0])[1] }, role => sub { (split / /, $_[0])[ 0, 2 ] });
+    for my $what (sort keys %by) {
+        my %n;
+        for my $key (sort { draw_of($seed, $a) <=> draw_of($seed, $b) } keys %group) {
+            my $of = join ' ', $by{$what}->($key);
+            $rank{$what}{$key} = $n{$of}++ + draw_of($seed, $of);
         }
     }
-    return @order;
+    my ($calls, $roles) = map { my $r = $_; [ sort { $r->{$a} <=> $r->{$b} } keys %$r ] } @rank{qw(call role)};
+    my %taken;
+    push @order, grep { !$taken{$_}++ } shift @$calls, shift @$roles while @$calls;
+    return map { one_of($seed, $_, @{ $group{$_} }) } @order;
+}
+
+# One call of a group: how many there are differs a little from run to run, a power of two below that rarely.
+sub one_of {
+    my ($seed, $key, @points) = @_;
+    my $steady = 1;
+    $steady *= 2 while $steady * 2 <= @points;
+    return $points[ int $steady * draw_of($seed, $key, 'number') ];
+}
+
+sub times_of {
+    my ($seed, @point) = @_;
+    return 1 if draw_of($seed, @point, 'repeat') > 0.25;
+    return 2 + int((($point[3] eq 'plain') ? 4 : 2) * draw_of($seed, @point, 'times')); # each may cost a pause
 }
 
 # Shards don't overlap, and together leave nothing out, though each has counted for itself.
 sub in_shard {
     my ($k, $n, @points) = @_;
     return grep { ($_->[2] + unpack '%32C*', "@$_[0, 1, 3]") % $n == $k % $n } @points;
+}
+
+# By chance.
+sub few_of_each {
+    my ($most, @points) = @_;
+    my %n;
+    return grep { ++$n{"@$_[0, 1, 3]"} <= $most } @points;
 }
 
 sub deaths { return scalar(() = policyd_log() =~ /by="signal (?:4|6|7|8|11)"/g) }
@@ -159,25 +192,28 @@ sub fail_once {
     return fired() ? 1 : 0;
 }
 
-# All of them, or as many as there is time for.
+# All of them, or as many as that, unless it takes too long.
 sub inject_all {
-    my ($seconds, $session, @points) = @_;
-    my $seed = $ENV{POSTROAD_SEED} // int(time * 7919) % 1_000_000_000;
-    srand $seed;
+    my ($most, $session, @points) = @_;
+    my $seed = draw_seed(20) . ' ' . basename($0);
     my $shard = $ENV{POSTROAD_SHARD} // '';
-    my $all = $ENV{POSTROAD_SOAK} || $shard;
-    my @order = in_order(@points);
+    my $all = $ENV{POSTROAD_SOAK} || $shard || $ENV{POSTROAD_INJECT};
+    my @order = $all ? shuffle(@points) : in_order($seed, @points);
     @order = in_shard($1, $2, @order) if $shard =~ m{^(\d+)/(\d+)$};
+    @order = few_of_each($ENV{POSTROAD_EACH}, @order) if $ENV{POSTROAD_EACH};
     @order = [ split / /, $ENV{POSTROAD_INJECT} ] if $ENV{POSTROAD_INJECT};
-    my $end = $all ? 9e99 : time + $seconds;
-    my ($done, $came) = (0, 0);
+    splice @order, $ENV{POSTROAD_POINTS} || $most if !$all && @order > ($ENV{POSTROAD_POINTS} || $most);
+    my $end = $all || $ENV{POSTROAD_POINTS} ? 9e99 : time + $LONGEST;
+    my ($done, $came, %seen) = (0, 0);
     for my $point (@order) {
         last if time > $end;
-        $point->[4] ||= $all || rand() > 0.25 ? 1 : 2 + int rand($point->[3] eq 'plain' ? 4 : 2); # each may cost a pause
+        $point->[4] ||= $all ? 1 : times_of($seed, @$point[ 0 .. 3 ]);
         $came += fail_once($session, @$point);
+        $seen{call}{ $point->[1] } = $seen{role}{ $point->[0] } = 1;
         $done++;
     }
-    note("seed $seed: $done of " . scalar(@points) . " calls failed in turn, $came of them came up, $excused crashes excused");
+    note("seed $seed: $done of " . scalar(@points) . " calls failed in turn, $came of them came up, $excused crashes excused; "
+            . join ', ', map { scalar(keys %{ $seen{$_} }) . " ${_}s" } sort keys %seen);
     cmp_ok($came, '>=', $done / 3, 'enough of them came up again');
     return;
 }
