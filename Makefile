@@ -46,7 +46,7 @@ BENCHES      := $(BENCH_SRCS:.c=)
 SCRIPTS      := $(wildcard t/*.t)
 # What takes longest is begun first when several run side by side: nothing is then waited for at the end.
 LONG_SCRIPTS := $(if $(filter-out 1,$(JOBS)),$(filter $(SCRIPTS),$(patsubst %,t/%.t,cuts two-sites handoff proof failures doctor sign-in \
-	random held-verdicts compare replication inject queue cold inject-ldif survive hung-provider held-ctl plugin-lab syncrepl-odd held hook \
+	random held-verdicts compare replication inject inject-access inject-held queue cold inject-ldif survive hung-provider held-ctl plugin-lab syncrepl-odd held hook \
 	bad-mail domain-rename replication-config moderate move-site cold-postfix milter held-role dist)))
 # What a test may use of policyd without its main().
 POLICYD_OBJS := $(patsubst %.c,%.o,$(filter-out policyd/main.c,$(POLICYD_SRCS)))
@@ -177,7 +177,7 @@ check: all tests
 # The C programs only: no root, no network, no server.
 unit: all tests
 	$(PROVE) --exec '' -j$(JOBS) $(PROVE_FLAGS) $(TESTS)
-# What takes about two hours: each call that can fail does so once, a thousand kills, a long random life of two sites.
+# What takes about three hours, drawn anew each time: each call that can fail does so once, a thousand kills, a long random life of two sites.
 soak: all tests
 	t/soak
 # Each clause of the access rules and each step of rights_decide() changed in turn: a test must notice. Some minutes;
@@ -296,8 +296,9 @@ help:
 	@echo 'demo           two sites on this machine route mail as one; a table of what was asked for and what happened (root)'
 	@echo 'lab            the same two sites, left running for you to look around (root)'
 	@echo 'check          all tests; T="t/x.t t/y_test" some of them, JOBS=4 four at a time (2)'
+	@echo '               what is drawn by chance is the same each time: POSTROAD_SEED=N something else, POSTROAD_SEED=new whatever'
 	@echo 'unit           the tests in C only'
-	@echo 'soak           each call that can fail fails once, a thousand kills, a long life of two sites: about two hours, SOAK_JOBS=6'
+	@echo 'soak           each call that can fail fails once, a thousand kills, a long life of two sites: about three hours, SOAK_JOBS=6'
 	@echo 'mutants        each clause of the access rules and step of rights_decide() changed in turn; a test must notice: minutes'
 	@echo 'fuzz           libFuzzer on each parser for FUZZ_SECONDS'
 	@echo 'bench          our figures beside their limits; bench-quick: in a minute'

@@ -44,15 +44,18 @@ enum call {
 #undef CALL
 
 #define CALL(name) " " #name
-const char fail_preload_text[] = "roles: parent answer sync control policy cold\ncalls:"
+const char fail_preload_text[] =
+    "roles: parent answer sync control policy cold access edit held queue "
+    "hook homes\ncalls:"
 #include "fail_calls.inc"
-                                 "\n";
+    "\n";
 #undef CALL
 #undef ERRNO_CALL
 #undef CODE_CALL
 #undef LIBRARY_CALL
 
-static const char *const roles[] = {"parent", "answer", "sync", "control", "policy", "cold"};
+static const char *const roles[] = {"parent", "answer", "sync", "control", "policy", "cold",
+                                    "access", "edit",   "held", "queue",   "hook",   "homes"};
 enum { ROLE_N = sizeof roles / sizeof *roles };
 
 struct block {
@@ -381,6 +384,22 @@ open(const char *path, int flags, ...)
     return next(path, flags, mode);
 }
 
+int
+openat(int folder, const char *path, int flags, ...)
+{
+    static int (*next)(int, const char *, int, ...);
+    va_list ap;
+    mode_t mode;
+
+    va_start(ap, flags);
+    mode = va_arg(ap, mode_t);
+    va_end(ap);
+    if (!next)
+        *(void **)&next = real("openat");
+    FAIL(openat, EMFILE)
+    return next(folder, path, flags, mode);
+}
+
 /* --- stdio --- */
 
 static int
@@ -399,6 +418,26 @@ fputs(const char *s, FILE *f)
     if (!next)
         *(void **)&next = real("fputs");
     return fails(CALL_fputs) ? spoil(f) : next(s, f);
+}
+
+size_t
+fwrite(const void *p, size_t size, size_t n, FILE *f)
+{
+    static size_t (*next)(const void *, size_t, size_t, FILE *);
+
+    if (!next)
+        *(void **)&next = real("fwrite");
+    return fails(CALL_fwrite) ? (spoil(f), 0) : next(p, size, n, f);
+}
+
+int
+fflush(FILE *f)
+{
+    static int (*next)(FILE *);
+
+    if (!next)
+        *(void **)&next = real("fflush");
+    return fails(CALL_fflush) ? spoil(f) : next(f);
 }
 
 /* fprintf, as _FORTIFY_SOURCE has it called. */
