@@ -139,6 +139,17 @@ write_all(struct hook *h, uint64_t now)
     return hook_store_commit(h->store);
 }
 
+/* What is on disk and not in the queue is there after a new beginning: nothing waits for it here. */
+static void
+begin_anew(struct hook *h)
+{
+    if (h->ending)
+        return;
+    log_error("no memory for new-mail events that are on disk, so hook starts anew");
+    h->ending = h->lacking = 1;
+    event_base_loopbreak(h->base);
+}
+
 /* What was written goes into the queue, under the numbers it was given from first on. */
 static void
 queue_all(struct hook *h, uint64_t first, uint64_t now)
@@ -147,9 +158,9 @@ queue_all(struct hook *h, uint64_t first, uint64_t now)
         const struct hook_entry *e = &h->batch[i];
 
         for (unsigned t = 0; t < h->ntargets; t++)
-            if (e->targets >> t & 1)
-                hook_queue_add(h->queue, t, e->account, first++, now,
-                               (uint32_t)(e->account.n + e->event_n + 200));
+            if (e->targets >> t & 1 && !hook_queue_add(h->queue, t, e->account, first++, now,
+                                                       (uint32_t)(e->account.n + e->event_n + 200)))
+                begin_anew(h);
     }
 }
 
@@ -301,7 +312,7 @@ on_tick(evutil_socket_t fd, short what, void *ctx)
     (void)what;
     hook_conns_sweep(h, beat_now());
     drop_aged(h);
-    if (h->nremoved > 0)
+    if (h->nremoved > 0 || h->nbatch > 0)
         soon(h->commit);
     hook_pump(h);
     show(h);
@@ -382,8 +393,8 @@ load_row(void *ctx, const struct hook_row *r)
         remove_later(h, r->seq);
     else if (!hook_queue_add(h->queue, (unsigned)t, r->account, r->seq, r->stored_ms,
                              (uint32_t)(r->account.n + r->event.n + 200)))
-        return 1;
-    return 0;
+        h->lacking = 1;
+    return h->lacking;
 }
 
 static int
@@ -407,6 +418,10 @@ open_store(struct hook *h)
     if (hook_store_each(h->store, load_row, h) < 0) {
         log_error("the queue of new-mail events can't be read error=\"%s\"",
                   hook_store_error(h->store));
+        return -1;
+    }
+    if (h->lacking) {
+        log_error("no memory for new-mail events that are on disk, so hook starts anew");
         return -1;
     }
     log_info("new-mail events queue opened queued=%zu", hook_queue_count(h->queue));
@@ -459,7 +474,7 @@ hook_run(struct role_env *env)
         on_tick(-1, 0, h);
         event_base_dispatch(h->base);
         finish(h);
-        rc = 0;
+        rc = h->lacking ? 75 : 0;
     }
     hook_sender_free(&h->sender);
     hook_runner_free(&h->runner);
