@@ -44,8 +44,8 @@ void
 program_settle(int fd, const char *name)
 {
     prctl(PR_SET_NAME, name, 0, 0, 0);
-    if (fd != PROGRAM_SOCKET)
-        dup3(fd, PROGRAM_SOCKET, O_CLOEXEC);
+    if (fd != PROGRAM_SOCKET && dup3(fd, PROGRAM_SOCKET, O_CLOEXEC) < 0)
+        _exit(1);
     close_range(PROGRAM_SOCKET + 1, ~0u, 0);
 }
 
