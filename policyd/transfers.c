@@ -51,10 +51,12 @@ ended(struct transfers *t, CURL *easy, CURLcode code)
 static void
 act(struct transfers *t, curl_socket_t fd, int mask)
 {
+    static const struct timeval soon = {0, 100000};
     const CURLMsg *m;
     int left;
 
-    curl_multi_socket_action(t->multi, fd, mask, &left);
+    if (curl_multi_socket_action(t->multi, fd, mask, &left) != CURLM_OK)
+        event_add(t->timer, &soon); /* else nobody may ever look at it again */
     beat_now();
     while ((m = curl_multi_info_read(t->multi, &left)))
         if (m->msg == CURLMSG_DONE) {
