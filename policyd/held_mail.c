@@ -3,8 +3,8 @@
  * held_mail: sends notices to senders by SMTP with libcurl (transfers.h), without an envelope sender, so
  * that nothing answers them.
  *
- * Promises: a notice that the server may have taken is not sent again; one it certainly did not take (no
- * connection, a 4xx answer) is tried again, for as long as its message is remembered. Must not
+ * Promises: a notice that the server may have taken is not sent again; one it certainly did not take (nothing
+ * of it was sent, a 4xx answer) is tried again, for as long as its message is remembered. Must not
  * wait, or hold anything up.
  */
 #include <stdlib.h>
@@ -52,10 +52,9 @@ mail_free(struct mail *m)
 }
 
 static int
-not_taken(CURLcode code, long status)
+not_taken(const struct mail *m, long status)
 {
-    return code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST ||
-           (status >= 400 && status < 500);
+    return status < 500 && (m->sent == 0 || status >= 400);
 }
 
 static void
@@ -75,7 +74,7 @@ on_ended(void *ctx, void *request, CURLcode code, long status)
 {
     struct held *h = ctx;
     struct mail *m = request;
-    int again = code != CURLE_OK && not_taken(code, status);
+    int again = code != CURLE_OK && not_taken(m, status);
 
     board_add(&h->env->board, code == CURLE_OK ? BOARD_HELD_NOTICES : BOARD_HELD_NOTICES_LOST,
               !again);
@@ -108,10 +107,10 @@ mail_new(struct held *h, int end, unsigned more)
     return m;
 }
 
-static void
+/* 0, or -1: no memory. */
+static int
 set_options(CURL *easy, const char *url, struct mail *m)
 {
-    curl_easy_setopt(easy, CURLOPT_URL, url);
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, m->error);
     curl_easy_setopt(easy, CURLOPT_MAIL_FROM, "");
     curl_easy_setopt(easy, CURLOPT_MAIL_RCPT, m->to);
@@ -120,6 +119,7 @@ set_options(CURL *easy, const char *url, struct mail *m)
     curl_easy_setopt(easy, CURLOPT_UPLOAD, 1L);
     curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
     curl_easy_setopt(easy, CURLOPT_TIMEOUT, (long)TIMEOUT_S);
+    return curl_easy_setopt(easy, CURLOPT_URL, url) == CURLE_OK ? 0 : -1;
 }
 
 int
@@ -138,8 +138,8 @@ held_mail_send(struct held *h, int end, unsigned more)
     if (!writable)
         log_info("held message, its sender's address is not written to id=%s", m->id);
     if (easy) {
-        set_options(easy, h->env->conf->held.submit, m);
-        if (transfers_add(h->mailer->transfers, easy, m) == 0) {
+        if (set_options(easy, h->env->conf->held.submit, m) == 0 &&
+            transfers_add(h->mailer->transfers, easy, m) == 0) {
             h->mailer->n++;
             return 0;
         }

@@ -140,11 +140,11 @@ request_new(const struct hook_target *t, struct hook_item *item, const char *eve
     return NULL;
 }
 
-static void
+/* 0, or -1 no memory: without ca_file it would believe others. */
+static int
 set_options(CURL *easy, const struct conf *conf, const struct hook_target *t, struct request *r,
             size_t n)
 {
-    curl_easy_setopt(easy, CURLOPT_URL, t->url);
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, r->error);
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, r->headers);
     curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, (long)n);
@@ -152,8 +152,10 @@ set_options(CURL *easy, const struct conf *conf, const struct hook_target *t, st
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, swallow);
     curl_easy_setopt(easy, CURLOPT_USERAGENT, "postroad");
     curl_easy_setopt(easy, CURLOPT_TIMEOUT, (long)conf->hook.timeout);
-    if (*conf->hook.ca_file)
-        curl_easy_setopt(easy, CURLOPT_CAINFO, conf->hook.ca_file);
+    if (*conf->hook.ca_file &&
+        curl_easy_setopt(easy, CURLOPT_CAINFO, conf->hook.ca_file) != CURLE_OK)
+        return -1;
+    return curl_easy_setopt(easy, CURLOPT_URL, t->url) == CURLE_OK ? 0 : -1;
 }
 
 int
@@ -168,8 +170,8 @@ hook_send(struct hook_sender *s, struct hook_target *t, struct hook_item *item, 
             request_free(r);
         return -1;
     }
-    set_options(easy, s->hook->env->conf, t, r, n);
-    if (transfers_add(s->transfers, easy, r) == 0)
+    if (set_options(easy, s->hook->env->conf, t, r, n) == 0 &&
+        transfers_add(s->transfers, easy, r) == 0)
         return 0;
     curl_easy_cleanup(easy);
     request_free(r);

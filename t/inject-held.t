@@ -148,7 +148,7 @@ sub session {
     wait_for(100, sub { @bad = map { look_directory($_) } $waits, $reject, $next; !@bad }) if !@bad;
     my @silent;
     my $killed = sub { substr(policyd_log(), $at) =~ /role died[^\n]*role=(?:held|queue)/ || $kind eq 'start' };
-    wait_for(20, sub { @silent = look_notices($killed->(), policyd_log(), $reject, $next); !@silent });
+    wait_for(100, sub { @silent = look_notices($killed->(), policyd_log(), $reject, $next); !@silent });
     push @bad, 'the parent is gone' if !kill 0, Trial::policyd_pid();
     push @wrong, look_always();
     $waits = $next;
