@@ -88,6 +88,7 @@ is_deeply([Policyd::replies(talk(map { n("transport $_") } ('x' x 9989) x 7), 7)
 }
 
 # --- what is no netstring ends the connection, with one line in the log ---
+my $began = time;
 my %garbage = (
     'no number' => 'transport anna@a.example',
     'a leading zero' => '011:domain x.ex,',
@@ -105,7 +106,8 @@ for my $what (sort keys %garbage) {
     ok(Policyd::closed($fh), "$what: then the connection ends");
 }
 $ALIVE->('after garbage');
-is(scalar(() = $d->log_text =~ /why="no netstring"/g), 5, 'the log says so, but not for ever');
+cmp_ok(scalar(() = $d->log_text =~ /why="no netstring"/g), '<=', 5 * (1 + int((time - $began) / 60)), 'the log says so, but not for ever');
+like($d->log_text, qr/(?:why="no netstring".*){5}/s, 'five times a minute');
 
 # --- netstrings that are no request, and keys that are no address ---
 my %bad = (
@@ -140,17 +142,16 @@ for my $request (sort keys %bad) {
     my $fh = $d->connection;
     $fh->blocking(0);
     my $bytes = join '', map { n('alias all@a.example') } 1 .. 1000;
-    my ($sent, $end) = (0, time + 10);
-    while (time < $end) {
+    my ($sent, $beside) = (0, 0);
+    # Until it is cut off: how much the daemon had taken when we had to wait for the first time depends on the machine.
+    ok(Policyd::wait_for(sub {
         my $n = syswrite $fh, $bytes;
-        if (defined $n) { $sent += $n; next }
-        my $w = '';
-        vec($w, fileno $fh, 1) = 1;
-        select(undef, $w, undef, 0.2) or last;
-    }
+        $sent += $n // 0;
+        return 0 if $n && $sent < 10_000_000;
+        $ALIVE->('beside a client that does not read') if !$beside++;
+        return $sent >= 10_000_000 || $d->log_text =~ /why="does not read its answers"/;
+    }), 'after write_timeout it is cut off, and the log says so');
     cmp_ok($sent, '<', 10_000_000, 'a client that never reads is not read from any more');
-    $ALIVE->('beside a client that does not read');
-    ok($d->wait_log(qr/why="does not read its answers"/), 'after write_timeout it is cut off, and the log says so');
 }
 {
     my $fh = talk(map { n('alias all@a.example') } 1 .. 5);
@@ -197,16 +198,27 @@ SKIP: {
 }
 
 # --- told to end, it answers what came until then: more than it reads at once, and it was kept from reading
-{
-    my $fh = talk($asked[0]);
-    is_deeply([Policyd::replies($fh, 1)], [$ANNA], 'a client is there');
-    my ($worker) = $d->pids('answer');
+
+# A daemon whose one worker was stopped while it was ending, between taking no more clients and closing those it has,
+# and the client; nothing when the worker was faster, which has half a second for that.
+sub stopped_at_the_end {
+    my $e = Policyd->new(settings => { answer => '{ workers = 1; }' });
+    $e->start or BAIL_OUT($e->log_text);
+    my $fh = $e->connection;
+    syswrite $fh, $asked[0];
+    Policyd::replies($fh, 1) or BAIL_OUT('no answer');
+    my ($worker) = $e->pids('answer');
     my $files = sub { scalar(() = glob "/proc/$worker/fd/*") };
-    Policyd::wait_for(sub { $files->() < 100 }); # the idle ones are gone
     my $before = $files->();
-    kill 'TERM', $d->{pid};
+    kill 'TERM', $e->{pid};
     Policyd::wait_for(sub { $files->() < $before }); # it takes no more clients
     kill 'STOP', $worker;
+    return Policyd::closed($fh, 0.1) ? () : ($e, $fh, $worker);
+}
+
+{
+    my ($e, $fh, $worker);
+    Policyd::wait_for(sub { ($e, $fh, $worker) = stopped_at_the_end(); $e }, 120) or BAIL_OUT('no worker could be stopped while it ended');
     my $pid = fork // die;
     if (!$pid) {
         my $sent = 0;
@@ -220,27 +232,36 @@ SKIP: {
     kill 'CONT', $worker;
     is(scalar(() = Policyd::replies($fh, 6000)), 6000, 'told to end, it answers all that came before');
     ok(Policyd::closed($fh), 'and then ends the connection');
-    ok(Policyd::wait_for(sub { !$d->running }), 'and itself');
-    is($d->{status}, 0, 'it ends with exit code 0');
+    ok(Policyd::wait_for(sub { !$e->running }), 'and itself');
+    is($e->{status}, 0, 'it ends with exit code 0');
+    unlike($e->log_text, qr/died|killed|Sanitizer|panic/, 'no role died');
 }
+is($d->stop, 0, 'the other one, too');
 unlike($d->log_text, qr/died|killed|Sanitizer|panic/, 'no role died');
 
 # --- more clients than allowed: the one idle longest goes ---
-$d = Policyd->new(settings => {
-    answer => '{ workers = 1; max_connections = 10; idle_timeout = 1; write_timeout = 1; }',
-});
+$d = Policyd->new(settings => { answer => '{ workers = 1; max_connections = 10; idle_timeout = 300; }' });
 ok($d->start, 'started with room for 10 connections') or diag $d->log_text;
 {
     my @clients = map { talk($asked[0]) } 1 .. 10;
     Policyd::replies($_, 1) for @clients;
-    select undef, undef, undef, 0.6; # a tick, so that the first one's new question is newer
-    syswrite $clients[0], $asked[1];
-    is_deeply([Policyd::replies($clients[0], 1)], [$told[1]], 'the first of them asks again');
+    select undef, undef, undef, 0.6; # a tick of the daemon's: it sees it with the next question at the latest
+    my @again;
+    for my $round (1, 2) {
+        @again = map { syswrite $_, $asked[1]; Policyd::replies($_, 1) } @clients[0, 2 .. 9];
+    }
+    is_deeply(\@again, [($told[1]) x 9], 'all but the second of them ask again');
     my $eleventh = talk($asked[0]);
     is_deeply([Policyd::replies($eleventh, 1)], [$ANNA], 'the eleventh client is answered');
     ok(Policyd::closed($clients[1]), 'the one idle longest was closed for it');
-    ok(Policyd::closed($clients[0]), 'after idle_timeout the others are closed as well');
+    @again = map { syswrite $_, $asked[1]; Policyd::replies($_, 1) } @clients[0, 2 .. 9];
+    is_deeply(\@again, [($told[1]) x 9], 'and no other');
 }
+is($d->stop, 0, 'it ends with exit code 0');
+
+$d = Policyd->new(settings => { answer => '{ workers = 1; idle_timeout = 1; }' });
+ok($d->start, 'started with idle_timeout = 1') or diag $d->log_text;
+ok(Policyd::closed(talk($asked[0])), 'after idle_timeout a client is closed');
 is($d->stop, 0, 'it ends with exit code 0');
 
 # --- Postfix's own client ---

@@ -10,8 +10,8 @@
  * Every 500 questions a thread connects anew, as processes come and go.
  *
  * For each line on standard input it prints one line of counts:
- *   asked=81242 again=3 failed=0 temp=0 notfound=0 wrong=0 slowest_ms=12
- * (slowest_ms: since the last one), and at its end the last one. The first failures
+ *   asked=81242 again=3 failed=0 temp=0 notfound=0 wrong=0 slowest_ms=12 each=40621,40621
+ * (slowest_ms: since the last one; each: asked by each thread), and at its end the last one. The first failures
  * are told on standard error. Exit code 1 when there was any.
  *
  * usage: asker [-c CONNS] [-u PAUSE_US] SOCKET FILE   lines of FILE: "MAP|KEY|ANSWER"
@@ -41,6 +41,8 @@ enum count { ASKED, AGAIN, FAILED, TEMP, NOTFOUND, WRONG, SLOWEST_MS, COUNTS };
 static const char *const count_words[COUNTS] = {"asked",    "again", "failed",    "temp",
                                                 "notfound", "wrong", "slowest_ms"};
 static _Atomic unsigned long counts[COUNTS];
+static _Atomic unsigned long each[CONNS_MAX]; /* questions, by thread */
+static unsigned nconns = 4;
 static atomic_int stopping, told;
 
 static struct row {
@@ -188,7 +190,7 @@ ask(int *fd, const struct row *r)
 static void *
 asker(void *number)
 {
-    unsigned i = (unsigned)(size_t)number, asked = 0;
+    unsigned me = (unsigned)(size_t)number, i = me, asked = 0;
     int fd = -1;
 
     while (!atomic_load(&stopping)) {
@@ -197,6 +199,7 @@ asker(void *number)
             fd = -1;
         }
         ask(&fd, &rows[i++ % nrows]);
+        atomic_fetch_add(&each[me], 1);
         if (pause_us > 0)
             usleep(pause_us);
     }
@@ -211,6 +214,8 @@ report(void)
     for (int i = 0; i < COUNTS; i++)
         printf("%s%s=%lu", i ? " " : "", count_words[i],
                i == SLOWEST_MS ? atomic_exchange(&counts[i], 0) : atomic_load(&counts[i]));
+    for (unsigned i = 0; i < nconns; i++)
+        printf("%s%lu", i ? "," : " each=", atomic_load(&each[i]));
     putchar('\n');
     fflush(stdout);
 }
@@ -218,7 +223,6 @@ report(void)
 int
 main(int argc, char **argv)
 {
-    unsigned nconns = 4;
     pthread_t threads[CONNS_MAX];
     char line[16];
     int opt;
