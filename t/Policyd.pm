@@ -122,6 +122,16 @@ sub pids {
     return @found;
 }
 
+# SIGSTOP to those of these processes that the role still has; they are returned. To be called again and again, where
+# somebody may have let them go on.
+sub freeze {
+    my ($self, $role, @pids) = @_;
+    my %wanted = map { $_ => 1 } @pids;
+    my @there = grep { $wanted{$_} } $self->pids($role);
+    kill 'STOP', @there;
+    return @there;
+}
+
 sub running {
     my ($self) = @_;
     return 0 if $self->{pid} == $NOBODY;
@@ -144,7 +154,7 @@ sub DESTROY {
     my ($self) = @_;
     local ($?, $@);
     return if $self->{pid} == $NOBODY || $self->{owner_gone};
-    my @roles = map { $self->pids($_) } qw(answer policy control sync cold access edit hook homes held);
+    my @roles = map { $self->pids($_) } qw(answer policy control sync cold access edit hook homes held queue);
     kill 'KILL', $self->{pid}, @roles;
     waitpid $self->{pid}, 0;
 }

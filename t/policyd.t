@@ -149,8 +149,8 @@ $d->write_conf(color => '"red"');
 for my $role (qw(answer sync)) {
     my ($pid) = $d->pids($role);
     $d->mark;
-    kill 'STOP', $pid;
-    ok($d->wait_log(qr/role stopped beating, killed role=$role pid=$pid/), "$role hangs, and is killed");
+    my $killed = Policyd::wait_for(sub { $d->freeze($role, $pid); $d->log_text =~ /role stopped beating, killed role=$role pid=$pid/ });
+    ok($killed, "$role hangs, and is killed");
     ok(ask_until($ask, sub { my @now = $d->pids($role); @now && !grep { $_ == $pid } @now }), "$role comes back");
 }
 

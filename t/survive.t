@@ -126,14 +126,6 @@ sub replaced {
     }, 60);
 }
 
-# Those of a role's processes that are among these, stopped, also when somebody else let them go on.
-sub stopped {
-    my ($d, $role, @pids) = @_;
-    my @there = grep { my $pid = $_; grep { $_ == $pid } @pids } $d->pids($role);
-    kill 'STOP', @there;
-    return @there;
-}
-
 # Nobody died but by our hand.
 sub ends_well {
     my ($of) = @_;
@@ -184,7 +176,7 @@ unharmed("roles killed at random, seed $seed");
     my ($began, %took) = (time);
     Policyd::wait_for(sub {
         for my $role (grep { !$took{$_} } @roles) {
-            $took{$role} = time - $began if !stopped($d, $role, $pid{$role}) && $d->pids($role) == $per_role{$role};
+            $took{$role} = time - $began if !$d->freeze($role, $pid{$role}) && $d->pids($role) == $per_role{$role};
         }
         return keys %took == @roles;
     });
@@ -192,7 +184,7 @@ unharmed("roles killed at random, seed $seed");
     cmp_ok($took{$_} // 99, '<', 12, sprintf '%s hangs: replaced after %.1f s', $_, $took{$_} // 99) for @roles;
     unharmed('roles that hang');
     my @workers = $d->pids('answer');
-    Policyd::wait_for(sub { !stopped($d, 'answer', @workers) }, 60);
+    Policyd::wait_for(sub { !$d->freeze('answer', @workers) }, 60);
     ok(replaced($d, @workers), 'both answer workers hang, and are replaced');
     unharmed('both answer workers hung');
 }
