@@ -61,7 +61,7 @@ sub from {
 # As it came to lina's mailbox: the marks in its header.
 sub marks {
     my $text;
-    $lab->wait_for("spoof-$mark arrives", 30, sub { ($text) = $lab->mailbox('hebei', $lina, "Subject: spoof-$mark\n") });
+    $lab->wait_for("spoof-$mark arrives", 60, sub { ($text) = $lab->mailbox('hebei', $lina, "Subject: spoof-$mark\n") });
     return join ' | ', $text =~ /^postroad-spoof:\s*([^\n]*)$/mgi;
 }
 sub milter_log { return Inside::slurp("$root/var/log/postroad-milter.log") }
@@ -81,7 +81,7 @@ is(marks(), '', 'unmarked');
 # --- by domain ---
 policy('corp.example', 'reject');
 restart('spoof: { action = "tag"; trusted_forwarders = [ "192.0.2.64/28", "2001:db8:7::/48", "fd00:77:0:f::/64" ]; authserv_id = "mx.corp.example"; arc_sealers = [ "lists.example" ]; }; inside_networks = [ "fd00:77:0:a::/64" ];');
-$lab->wait_for('the policy is known', 30, sub { from($guest, {}, "From: $alice") =~ /^550/ });
+$lab->wait_for('the policy is known', 60, sub { from($guest, {}, "From: $alice") =~ /^550/ });
 my $said = from($guest, { client => '192.0.2.9' }, "From: Alice <$alice>");
 is($said, '550 5.7.1 from outside, in the name of one of our domains (rule spoof 3, corp.example in From). Ask your mail administrator.', 'reject: refused, and told why');
 like(milter_log(), qr/mail from outside in our name verdict=rejected rule=3 why="[^"]+" domain=corp\.example where=From client=192\.0\.2\.9 queue=\w+ skipped=0 sender=guest\@outside\.example$/m, 'the log says it');
@@ -112,10 +112,10 @@ is(marks(), '', 'passes unmarked');
 like(from($alice, { client => '192.0.2.80' }, "From: $alice"), qr/^550 /, 'one beside them does not');
 like($lab->send(site => 'hebei', from => $alice, to => $lina, login => $alice, password => 'sample-alice')->{reply}, qr/^250 /, 'who logs in');
 $lab->run('hebei', 'sh', '-c', "printf 'From: $alice\\nSubject: by hand\\n\\nx\\n' | sendmail -f $alice $lina");
-$lab->wait_for('mail without SMTP', 30, sub { $lab->mailbox('hebei', $lina, 'Subject: by hand') });
+$lab->wait_for('mail without SMTP', 60, sub { $lab->mailbox('hebei', $lina, 'Subject: by hand') });
 pass('who sits on the machine');
 $lab->send(site => 'shandong', from => 'bob@corp.example', to => $lina, login => 'bob@corp.example', password => 'sample-bob', mark => 'from-bob');
-$lab->wait_for('mail of another site', 30, sub { $lab->mailbox('hebei', $lina, 'from-bob') });
+$lab->wait_for('mail of another site', 60, sub { $lab->mailbox('hebei', $lina, 'from-bob') });
 unlike(join('', $lab->mailbox('hebei', $lina, 'from-bob')), qr/^Postroad-Spoof/mi, 'another site hands over');
 
 # --- by IPv6 ---
@@ -190,14 +190,14 @@ like(from($guest, {}, "From: $guest\0, $alice"), qr/^550 /, 'NUL in From, stripp
 
 # --- held ---
 policy('corp.example', 'quarantine');
-$lab->wait_for('the policy is known', 30, sub { from($guest, {}, "From: $alice") =~ /^250/ });
+$lab->wait_for('the policy is known', 60, sub { from($guest, {}, "From: $alice") =~ /^250/ });
 my ($queue) = from($guest, {}, "From: $alice") =~ /queued as (\w+)/;
 my ($waits) = grep { $_->{queue_id} eq $queue } map { decode_json($_) } split /\n/, $lab->run('hebei', qw(postqueue -j));
 is($waits->{queue_name}, 'hold', 'quarantine: it waits in the hold queue');
 my ($record) = map { decode_json(Inside::slurp($_)) } glob "$root/var/lib/postroad/held/{,new/}*-$queue.json";
 is("$record->{rule} $record->{target} $record->{sender}", "spoof $lina $guest", 'with a record for who may approve it');
 policy('corp.example', 'off');
-$lab->wait_for('the policy is known', 30, sub { from($guest, {}, "From: $alice") =~ /^250/ && marks() eq '' });
+$lab->wait_for('the policy is known', 60, sub { from($guest, {}, "From: $alice") =~ /^250/ && marks() eq '' });
 pass('off: it passes');
 
 # --- in doubt ---

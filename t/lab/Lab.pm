@@ -251,9 +251,19 @@ sub at_once {
     return @said;
 }
 
+# Until the condition holds, at most so many seconds; dies when it does not. It may be that mail arrives: on a slow
+# machine Postfix may look at a message while it is still locked, and leaves it for five minutes. So from time to time
+# it is told to look again.
 sub wait_for {
-    my ($self, @what) = @_;
-    return Inside::wait_for(@what);
+    my ($self, $what, $seconds, $condition) = @_;
+    my $patience = time + 15;
+    return Inside::wait_for($what, $seconds, sub {
+        if (time > $patience) {
+            $self->try($_, qw(postqueue -f)) for $self->sites;
+            $patience = time + 15;
+        }
+        return $condition->();
+    });
 }
 
 # End it; returns when it is gone.

@@ -104,7 +104,7 @@ sub await_delivery {
         ($last) = reverse grep { lc $_->{to} eq lc $to } $self->deliveries($site, $mark);
         return $last && $last->{status} eq $status;
     };
-    return $last if eval { Inside::wait_for('', 60, $ended) };
+    return $last if eval { $self->wait_for('', 60, $ended) };
     my $is = $last ? in_words($last) : 'nothing was done';
     my $log = join '', map { "  $_->{id} $_->{text}\n" } $self->trail($site, $mark);
     die "$site should have $status it to $to, but: $is\n$log";
@@ -116,16 +116,10 @@ sub in_words {
     return "$try->{site}'s $try->{service}: $try->{to} by $try->{relay}: $try->{status} ($try->{text})";
 }
 
-# Wait until no site has the message in its queue any more, nor is it on its way between two. On a slow machine
-# Postfix may look at one while it is still locked, and leaves it for five minutes: then it is told to look again.
+# Wait until no site has the message in its queue any more, nor is it on its way between two.
 sub await_settled {
     my ($self, $mark) = @_;
-    my $patience = time + 20;
     my $settled = sub {
-        if (time > $patience) {
-            $self->try($_, qw(postqueue -f)) for $self->sites;
-            $patience = time + 20;
-        }
         my (%seen, %removed, %next);
         for my $site ($self->sites) {
             for my $step ($self->trail($site, $mark)) {
@@ -136,7 +130,7 @@ sub await_settled {
         }
         return %seen && !grep { !$removed{$_} } keys %seen, keys %next;
     };
-    return if eval { Inside::wait_for("the message $mark has left all queues", 60, $settled) };
+    return if eval { $self->wait_for("the message $mark has left all queues", 60, $settled) };
     my $text = $@;
     for my $site ($self->sites) { $text .= "  $site $_->{service} $_->{id} $_->{text}\n" for $self->trail($site, $mark) }
     die $text;
