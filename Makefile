@@ -46,7 +46,7 @@ BENCHES      := $(BENCH_SRCS:.c=)
 SCRIPTS      := $(wildcard t/*.t)
 # What takes longest is begun first when several run side by side: nothing is then waited for at the end.
 LONG_SCRIPTS := $(if $(filter-out 1,$(JOBS)),$(filter $(SCRIPTS),$(patsubst %,t/%.t,cuts two-sites handoff proof failures doctor sign-in \
-	random held-verdicts compare replication inject inject-access inject-held queue cold inject-ldif survive hung-provider held-ctl plugin-lab syncrepl-odd held hook \
+	random held-directory held-verdicts compare replication inject inject-access inject-held queue cold inject-ldif survive hung-provider held-ctl plugin-lab syncrepl-odd held hook \
 	bad-mail domain-rename replication-config moderate move-site cold-postfix milter held-role dist)))
 # What a test may use of policyd without its main().
 POLICYD_OBJS := $(patsubst %.c,%.o,$(filter-out policyd/main.c,$(POLICYD_SRCS)))

@@ -9,6 +9,11 @@
 #include "held.h"
 #include "plain_text.h"
 
+#define REFINT \
+    "cn=Referential Integrity Overlay" /* as slapd names it where it has changed an entry */
+#define HIDDEN \
+    "whom it is about was renamed just then, which hides whose it is: it can be given again"
+
 static int
 decide(struct held *h, struct held_item *item, int approve, struct span by, struct span reason,
        int from_directory)
@@ -123,6 +128,11 @@ held_verdict_heard(struct held *h, const char *id, const char *verdict, const ch
     item->heard_ms = (int64_t)board_now_ms();
     if (!item->seen || held_load(h, item) < 0)
         return -1;
+    if (strcasecmp(by, REFINT) == 0) {
+        *r = (struct rights){.verdict = RIGHTS_REFUSED, .why = HIDDEN};
+        item->heard_ms = 0;
+        return 0;
+    }
     *r = (struct rights){.verdict = RIGHTS_REFUSED, .why = "it is neither approve nor reject"};
     if (approve || strcasecmp(verdict, "reject") == 0)
         held_may(h, span_of(by), r);

@@ -11,31 +11,20 @@ use lib dirname(__FILE__) . '/lib';
 use Test::More;
 use Trial;
 use HeldTrial;
+use HeldDirectory;
 
 -x "$top/policyd/postroad-policyd" or plan skip_all => 'not built: make';
 $> == 0 or plan skip_all => 'needs root, as role queue does';
 needs(qw(slapd slapadd ldapmodify ldapsearch ldapwhoami));
 
-my $CORP = 'dc=corp.example,ou=domains,o=corp';
-my ($alice, $alicia) = ("uid=alice,ou=sales,$CORP", "uid=alicia,ou=hr,$CORP");
-my $refint = grep { glob "$_/refint*" } '/usr/lib/ldap', '/usr/lib64/openldap', '/usr/lib/openldap';
-slapd_conf('a', database => slurp("$top/ldap-schema/postroad-access.conf"), global => $refint ? "moduleload refint\n" : '',
-    overlay => "overlay refint\nrefint_attributes member owner postroadScope postroadHeldTarget\nrefint_nothing \"cn=nobody,o=corp\"\n");
-slapd_add('a', slurp("$top/ldap-schema/two-sites.ldif"));
-my $slapd = slapd_start('a');
-my $uri = Trial::uri_of('a');
-my $relay = relay_start("$dir/a/sock");
-spew("$dir/$_->[0].secret", "sample-$_->[1]\n") for ['mirror', 'policyd'], ['held', 'moderation'];
-ok(policyd_start(qq(uri = "$relay"; base = "o=corp"; bind_dn = "cn=policyd,cn=services,o=corp"; password_file = "$dir/mirror.secret"; retry_max = 1; heartbeat = 1;),
-        queue_settings() . qq(held: { uri = "$uri"; bind_dn = "cn=moderation,cn=services,o=corp"; password_file = "$dir/held.secret"; };\n)), 'policyd follows slapd');
+my ($alice, $alicia) = ($dn{alice}, "uid=alicia,ou=hr,$CORP");
+my $slapd = slapd_begin();
+ok(policyd_start(directory_settings(), held_settings('')), 'policyd follows slapd');
 ok(wait_for(30, sub { (source()->{phase} // '') eq 'persist' && (status()->{held}{directory} // '') eq 'told' }), 'all of it') or diag(policyd_log());
 
-sub entry { my ($id) = @_; return ldap_search('a', '-b', "postroadHeldId=$id,cn=held,o=corp", '-s', 'base', '*') }
-sub target { my ($id) = @_; return entry($id) =~ /^postroadHeldTarget: (.*)/m ? $1 : '' }
 sub is_there { my ($id) = @_; return wait_for(30, sub { entry($id) =~ /^postroadHeldState: held/m }) }
 sub is_about { my ($id, $dn) = @_; return wait_for(40, sub { target($id) eq $dn }) }
 sub put_right { my ($id) = @_; return scalar(() = policyd_log() =~ /target of a held message put right in its entry id=\Q$id\E /g) }
-sub move { my ($from, $rdn, $ou) = @_; return ldap_change('a', "dn: $from\nchangetype: modrdn\nnewrdn: $rdn\ndeleteoldrdn: 1\nnewsuperior: ou=$ou,$CORP\n") }
 
 my $person = sub { my ($name, $ou, $mail) = @_; return "dn: uid=$name,ou=$ou,$CORP\nobjectClass: inetOrgPerson\nobjectClass: postroadAccount\nuid: $name\ncn: $name\nsn: $name\nmail: $mail\@corp.example\n" };
 ok(ldap_change('a', $person->('leaver', 'sales', 'desk')), 'somebody');
@@ -46,7 +35,7 @@ ok(is_there($known) && target($known) eq $alice, 'a message of alice\'s');
 # --- the mirror is behind when an entry is made
 my ($late, $new, $judged, $desk);
 mirror_behind(sub {
-    ok(move($alice, 'uid=alicia', 'hr'), 'alice has another name and department, which nobody here has heard of');
+    ok(moved($alice, 'uid=alicia', "ou=hr,$CORP"), 'alice has another name and department, which nobody here has heard of');
     ok(ldap_change('a', $person->('newcomer', 'hr', 'newcomer')), 'somebody is new');
     ok(ldap_change('a', "dn: uid=leaver,ou=sales,$CORP\nchangetype: delete\n\n" . $person->('follower', 'hr', 'desk')), 'somebody has somebody else\'s address, who is gone');
     ok(is_about($known, $alicia), 'refint takes the message along that was there');
@@ -57,7 +46,7 @@ mirror_behind(sub {
     is(target($new), '', 'and one of the newcomer\'s as nobody\'s');
     is(target($desk), "uid=leaver,ou=sales,$CORP", 'and one of that address as of who is gone');
     ok(!on_disk($new)->{target_uuid}, 'whom nobody knows');
-    ok(ldap_change('a', "dn: postroadHeldId=$judged,cn=held,o=corp\nchangetype: modify\nadd: postroadHeldVerdict\npostroadHeldVerdict: approve\n"), 'one has a verdict by nobody');
+    ok(forged($judged, 'approve'), 'one has a verdict by nobody');
 });
 ok(is_about($late, $alicia), 'the mirror has heard of it: hers is whose she is') or diag(policyd_log());
 ok(is_about($new, "uid=newcomer,ou=hr,$CORP"), 'and the newcomer\'s is his') or diag(policyd_log());
@@ -66,15 +55,14 @@ like(on_disk($new)->{target_uuid}, qr/^[0-9a-f-]{36}$/, 'who is known for good n
 ok(wait_for(30, sub { audit_log() =~ /"action":"refused"[^\n]*id=\Q$judged\E/ }), 'the verdict is refused');
 like(audit_log(), qr/"action":"refused","actor":"cn=root,o=corp"[^\n]*id=\Q$judged\E/, 'as the one\'s who gave it, for nothing else changed its entry');
 ok(is_about($judged, $alicia), 'then that is put right, too') or diag(policyd_log());
-is((run("dn: postroadHeldId=$late,cn=held,o=corp\nchangetype: modify\nadd: postroadHeldVerdict\npostroadHeldVerdict: approve\n",
-        'ldapmodify', '-x', '-H', $uri, '-D', "uid=lina,ou=hr,$CORP", '-w', 'sample-lina'))[0], 0, 'whose administrator decides');
+is(verdict('lina', $late, 'approve', 'fine'), 0, 'whose administrator decides');
 ok(state_is($late, 'approved'), 'which counts') or diag(policyd_log());
 is(join(' ', map { put_right($_) } $known, $late, $new, $judged), '0 1 1 1', 'each was changed once, and not what refint had changed');
 
 # --- the mirror is behind when entries are compared
 my $marker;
 mirror_behind(sub {
-    ok(move($alicia, 'uid=alice', 'sales'), 'she goes back');
+    ok(moved($alicia, 'uid=alice', "ou=sales,$CORP"), 'she goes back');
     ok(is_about($known, $alice), 'refint takes her message along');
     my $connected = sub { scalar(() = policyd_log() =~ /held mail is shown in the directory/g) };
     my $before = $connected->();
