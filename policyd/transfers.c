@@ -147,16 +147,20 @@ on_over(evutil_socket_t fd, short what, void *ctx)
 static int
 add_aside(struct transfers *t, CURL *easy)
 {
-    struct aside *a = malloc(sizeof *a);
     pthread_attr_t detached;
+    struct aside *a;
     sigset_t all, before;
     pthread_t thread;
     int rc;
 
-    if (!a)
+    if (pthread_attr_init(&detached) != 0)
         return -1;
+    a = malloc(sizeof *a);
+    if (!a) {
+        pthread_attr_destroy(&detached);
+        return -1;
+    }
     *a = (struct aside){.easy = easy, .over = t->pipe[1]};
-    pthread_attr_init(&detached);
     pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
