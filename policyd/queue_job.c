@@ -62,6 +62,8 @@ finish(struct queue_job *j)
     queue_job_forget(j);
     if (j->status == -1) {
         snprintf(trouble, sizeof trouble, "%s did not end in time, or could not be started", name);
+    } else if (j->lost) {
+        snprintf(trouble, sizeof trouble, "no memory for what %s writes", name);
     } else if (!WIFEXITED(j->status) || WEXITSTATUS(j->status) != 0) {
         last_line(j, trouble, sizeof trouble);
         if (!*trouble)
@@ -120,13 +122,15 @@ queue_job_start(struct queue_job *j, enum queue_program program, const char *que
     j->number = o.number;
     j->program = program;
     j->until_ms = (int64_t)board_now_ms() + 1000LL * r->env->conf->queue.timeout + LATE_MS;
-    j->reported = 0;
+    j->reported = j->lost = 0;
     j->status = -1;
     j->said_n = 0;
     for (int i = 0; i < 2; i++) {
         j->ev[i] = event_new(r->base, j->fd[i], EV_READ | EV_PERSIST, on_output, j);
-        if (!j->ev[i] || event_add(j->ev[i], NULL) < 0)
-            close_end(j, i); /* the program's writes fail */
+        if (!j->ev[i] || event_add(j->ev[i], NULL) < 0) {
+            close_end(j, i); /* the program's writes fail, unless it was quicker */
+            j->lost = 1;
+        }
     }
     return 0;
 }

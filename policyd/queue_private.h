@@ -23,6 +23,7 @@ struct queue_job {
     enum queue_program program;
     int64_t until_ms;
     int fd[2], reported, status;
+    int lost; /* of its output: nobody listened */
     struct event *ev[2];
     void (*take)(struct queue_job *j, const char *p, size_t n);
     void (*done)(struct queue_job *j, const char *trouble); /* trouble "": exit code 0 */
