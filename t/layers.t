@@ -10,10 +10,11 @@ use warnings;
 use Test::More;
 use File::Find;
 
-my @pure = qw(account accounting_line addr attrs attrs_take attrs_text audit_chain audit_filter audit_line auth_results auth_vouch base64 cidr csv digest direction filter fold_text freshness fnv from_header guard_handoff guard_hold guard_send guard_spoof held_id held_words hold_parse hold_rule limits mime_names mime_scan mime_text mime_type mime_words named nearest netstring plain_text policy queue_line rights rights_words route routed site socketmap spoof_judge tabline uuid window x509);
+my @pure = qw(account accounting_line addr attrs attrs_take attrs_text audit_chain audit_filter audit_line auth_results auth_vouch base64 byte_marks cidr csv digest direction filter fold_text freshness fnv from_header guard_handoff guard_hold guard_send guard_spoof held_id held_words hold_parse hold_rule limits mime_names mime_scan mime_text mime_type mime_words named nearest netstring plain_text policy queue_line rights rights_words route routed site socketmap spoof_judge tabline uuid window x509);
 
 # Pure files and what they may take from elsewhere nevertheless.
 my %pure_may_include = (
+    byte_marks => { 'emmintrin.h' => 'many bytes compared at once' },
     attrs => { 'conf.h' => 'the shape of directory.map', 'stdlib.h' => 'attrs_wanted gives an array away' },
     cidr => { map { $_ => 'addresses as text, and as a socket has them' } qw(arpa/inet.h netinet/in.h sys/socket.h) },
 );

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* policy: requests as Postfix sends them, and as nobody should. */
+#include "byte_marks.h"
 #include "policy.h"
 #include "t/tap.h"
 
@@ -75,6 +76,47 @@ test_words(void)
     is_int(policy_parse("", 0, &r), 0, "nothing yet");
 }
 
+/* Wherever the lines lie in the blocks that are looked at at once. */
+static void
+test_blocks(void)
+{
+    static const char rest[] =
+        "\n" REQUEST "a==b\nsender=x=y\nsize=\nrecipient=a@b.example\n\nmore=";
+    int wrong = 0, early = 0;
+    struct policy_request r;
+
+    for (size_t shift = 2; shift < 3 * BYTE_MARKS; shift++) {
+        size_t n = shift + sizeof rest - 1, whole = n - strlen("more=");
+
+        memset(big, 'v', shift);
+        big[shift / 2] = '=';
+        memcpy(big + shift, rest, sizeof rest - 1);
+        wrong += policy_parse(big, n, &r) != (long)whole || !span_same(r.sender, span_of("x=y")) ||
+                 !span_same(r.recipient, span_of("a@b.example")) || !r.size.p || r.size.n != 0;
+        for (size_t i = 0; i < whole; i++)
+            early += policy_parse(big, i, &r) != 0;
+        big[shift + 1 + strlen(REQUEST "a")] = 'a';
+        wrong += policy_parse(big, n, &r) != (long)whole;
+        big[shift + 1 + strlen(REQUEST "a=")] = 'a'; /* a line without any */
+        wrong += policy_parse(big, n, &r) != -1;
+    }
+    is_int(wrong, 0, "wherever a line begins");
+    is_int(early, 0, "and wherever it was cut");
+}
+
+static void
+test_marks(void)
+{
+    int wrong = 0;
+
+    for (int c = 0; c < 256; c++)
+        big[c] = (char)(c * 7);
+    for (int c = 0; c < 256; c++)
+        for (int at = 0; at <= 256 - BYTE_MARKS; at++)
+            wrong += byte_marks(big + at, (char)c) != byte_marks_plain(big + at, (char)c);
+    is_int(wrong, 0, "each byte is found in each place");
+}
+
 /* A line of n bytes, its newline included. */
 static size_t
 put_line(char *p, size_t n)
@@ -117,6 +159,8 @@ main(void)
 {
     test_whole();
     test_words();
+    test_blocks();
+    test_marks();
     test_limits();
     return tap_done();
 }
