@@ -185,7 +185,7 @@ find_recipient(struct worker *w, struct question *q)
     static struct send_entry rcpt; /* large */
 
     if (who) /* what only outsiders may not is not looked for */
-        send_find_list(w, recipient, &rcpt);
+        send_recipient(w, recipient, &rcpt);
     else
         send_find(w, recipient, 0, &rcpt);
     q->rcpt = &rcpt;

@@ -46,11 +46,16 @@ struct send_entry {
 
 /* login: exactly this address, without an extension, and no catch-all. */
 void send_find(struct worker *w, struct span address, int login, struct send_entry *e);
-/* The same of a recipient, of whom only lists are read: of others found, ours, kind and uuid are set. */
-void send_find_list(struct worker *w, struct span address, struct send_entry *e);
+/*
+ * The same of a recipient, of whom only lists are read: of others found, ours, kind, state and uuid are set.
+ * 1: he was found by just this address, or by another name of its domain; else 0.
+ */
+int send_find_list(struct worker *w, struct span address, struct send_entry *e);
 
 /* Who has logged in by that name, as send_find; valid until the next call. */
 const struct send_entry *send_login(struct worker *w, struct span login);
+/* To whom somebody writes who has logged in, as send_find_list. */
+void send_recipient(struct worker *w, struct span address, struct send_entry *e);
 /* Nothing known yet. */
 void send_begin(struct send_entry *e);
 /* What the directory says of who was found, to be read when it is needed. 0; -1 it can't be. */

@@ -84,16 +84,17 @@ send_find(struct worker *w, struct span address, int login, struct send_entry *e
         e->found = take_entry(w, &who.claim, e) < 0 ? -1 : 1;
 }
 
-void
+int
 send_find_list(struct worker *w, struct span address, struct send_entry *e)
 {
     struct maps_who who;
 
     if (!find_claim(w, address, 0, e, &who))
-        return;
+        return 0;
     e->found = 1;
     if (e->kind == KIND_LIST)
         e->found = take_entry(w, &who.claim, e) < 0 ? -1 : 1;
+    return who.exact;
 }
 
 /* Just the address he logged in by: that it is his was found out then. */

@@ -6,7 +6,8 @@
  * All that holds for them is kept of those few who send right now. Of anybody whose own
  * entry says nothing of functions and limits, which is nearly everybody, a cache line is
  * kept besides: it spares the look into the cold parts of the mirror where his address and
- * his entry stand. Promises: only who was found is kept; doubt is looked at each time.
+ * his entry stand. People write to one another: of recipients that same line is kept.
+ * Promises: only who was found by his own address is kept; doubt is looked at each time.
  */
 #include "fnv.h"
 #include "send.h"
@@ -14,13 +15,15 @@
 
 #define WHOLE      61
 #define BRIEF      16384
-#define BRIEF_TEXT 38
+#define BRIEF_TEXT 37
 
+/* An account by one of its addresses. */
 struct brief {
     uint32_t era, parent;
     unsigned char uuid[UUID_LEN];
     uint8_t state, n;
-    char login[BRIEF_TEXT];
+    uint8_t plain; /* its entry was read, and says nothing itself; else there is no parent here */
+    char address[BRIEF_TEXT];
 };
 _Static_assert(sizeof(struct brief) == 64, "a cache line");
 
@@ -32,32 +35,47 @@ brief_of(uint32_t hash)
     return &all[(hash ^ hash >> 16) % BRIEF];
 }
 
-/* 1, and e is who it says; 0 it is about somebody else, or what he inherits can't be told. */
 static int
-take_brief(struct worker *w, struct mirror *m, const struct brief *b, uint32_t era,
-           struct span login, struct send_entry *e)
+is_brief_of(const struct brief *b, uint32_t era, struct span address)
 {
-    if (b->era != era || !span_same(login, (struct span){b->login, b->n}))
-        return 0;
+    return era != 0 && b->era == era && span_same(address, (struct span){b->address, b->n});
+}
+
+static void
+take_brief(const struct brief *b, struct send_entry *e)
+{
     send_begin(e);
     e->found = e->ours = 1;
     e->kind = KIND_ACCOUNT;
     e->state = (enum record_state)b->state;
     memcpy(e->uuid, b->uuid, UUID_LEN);
-    return send_inherit(w, m, e, b->parent) == 0;
 }
 
+/* plain: see struct brief. */
 static void
-keep_brief(struct brief *b, uint32_t era, struct span login, const struct send_entry *e)
+keep_brief(struct brief *b, uint32_t era, struct span address, const struct send_entry *e,
+           int plain)
 {
-    if (e->kind != KIND_ACCOUNT || login.n > BRIEF_TEXT || !send_says_nothing(&e->record))
+    if (era == 0 || e->found != 1 || e->kind != KIND_ACCOUNT || address.n > BRIEF_TEXT)
         return;
     b->era = era;
-    b->parent = e->nabove > 0 ? e->above[0] : 0;
+    b->parent = plain && e->nabove > 0 ? e->above[0] : 0;
     b->state = (uint8_t)e->state;
-    b->n = (uint8_t)login.n;
+    b->n = (uint8_t)address.n;
+    b->plain = (uint8_t)plain;
     memcpy(b->uuid, e->uuid, UUID_LEN);
-    memcpy(b->login, login.p, login.n);
+    memcpy(b->address, address.p, address.n);
+}
+
+/* Who has logged in, by what is kept. 1; 0: it is about somebody else, or what he inherits can't be told. */
+static int
+find_brief(struct worker *w, struct mirror *m, const struct brief *b, uint32_t era,
+           struct span login, struct send_entry *e)
+{
+    if (!is_brief_of(b, era, login) || !b->plain)
+        return 0;
+    take_brief(b, e);
+    return send_inherit(w, m, e, b->parent) == 0;
 }
 
 const struct send_entry *
@@ -77,14 +95,29 @@ send_login(struct worker *w, struct span login)
     if (era != 0 && k->era == era && span_same(login, span_of(k->login)))
         return &k->e;
     k->era = 0;
-    if (era == 0 || !take_brief(w, m, b, era, login, &k->e)) {
+    if (!find_brief(w, m, b, era, login, &k->e)) {
         send_find(w, login, 1, &k->e);
         if (era == 0 || k->e.found != 1 || login.n > ADDR_MAX)
             return &k->e;
-        keep_brief(b, era, login, &k->e);
+        if (send_says_nothing(&k->e.record))
+            keep_brief(b, era, login, &k->e, 1);
     }
     memcpy(k->login, login.p, login.n);
     k->login[login.n] = '\0';
     k->era = era;
     return &k->e;
+}
+
+void
+send_recipient(struct worker *w, struct span address, struct send_entry *e)
+{
+    const char *why;
+    struct mirror *m = maps_mirror(w->maps, &why);
+    uint32_t era = m ? send_era(w, m) : 0;
+    struct brief *b = brief_of(fnv32(FNV32, address.p, address.n));
+
+    if (is_brief_of(b, era, address))
+        take_brief(b, e);
+    else if (send_find_list(w, address, e))
+        keep_brief(b, era, address, e, 0);
 }

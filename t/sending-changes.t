@@ -28,7 +28,7 @@ sub department {
     return entry("ou=$ou,$above", 'objectClass: organizationalUnit', 'objectClass: postroadDepartment', "ou: $ou", @says);
 }
 
-# One account in each team; says: what departments say, by name, and accounts, by "uid=name".
+# One account in each team; says: what departments say, by name, and accounts, by "uid=name"; "list=name": a list instead.
 sub directory {
     my (%says) = @_;
     my $domain = 'dc=a.example,o=t';
@@ -39,9 +39,10 @@ sub directory {
         $text .= department("d$division", $domain, @{ $says{"d$division"} // [] });
         for my $team (1 .. $TEAMS) {
             my $name = "d${division}t$team";
+            my @is = $says{"list=$name"} ? ('groupOfNames', 'postroadList') : ('inetOrgPerson', 'postroadAccount');
             $text .= department($name, $above, @{ $says{$name} // [] })
-                . entry("uid=$name,ou=$name,$above", 'objectClass: inetOrgPerson', 'objectClass: postroadAccount', "uid: $name", "mail: $name\@a.example",
-                    "postroadAlias: alias.$name\@a.example", @{ $says{"uid=$name"} // [] });
+                . entry("uid=$name,ou=$name,$above", map({ "objectClass: $_" } @is), "uid: $name", "mail: $name\@a.example",
+                    "postroadAlias: alias.$name\@a.example", @{ $says{"uid=$name"} // $says{"list=$name"} // [] });
         }
     }
     return $text;
@@ -51,11 +52,12 @@ sub set_directory { Policyd::spew($ldif, directory(@_)); return }
 
 my $fh;
 sub asked {
-    my ($who, $sender) = @_;
+    my ($who, $sender, $recipient) = @_;
     $sender //= $who;
+    $recipient //= 'bob@else.example';
     $fh ||= $d->connection($socket) or die "connect: $!\n";
     syswrite $fh, "request=smtpd_access_policy\nprotocol_state=RCPT\nclient_address=192.0.2.77\nsender=$sender\@a.example\n"
-        . "recipient=bob\@else.example\nrecipient_count=0\nsize=5\nsasl_username=$who\@a.example\npolicy_context=\n\n";
+        . "recipient=$recipient\nrecipient_count=0\nsize=5\nsasl_username=$who\@a.example\npolicy_context=\n\n";
     return Policyd::action($fh);
 }
 
@@ -113,6 +115,21 @@ ok(Policyd::wait_for(sub { asked('d5t9') =~ /^550 .*set at uid=d5t9/ }), 'somebo
 like(asked('d5t11'), qr/^5/, 'and one who is suspended');
 set_directory(%says, d2 => ['postroadLimit: messages/day 5000']);
 holds_soon('another one says something else', d2t1 => '', d2t2 => 'd2t2', d5t7 => '');
+
+# --- of recipients something is at hand, too ---
+set_directory(%says, 'uid=d8t1' => [$NO]);
+ok(Policyd::wait_for(sub { barred('d8t3') eq '' && barred('d2t1') eq 'd2' }), 'as it was, but for one'); # who has not been asked for
+for my $round (1, 2) {
+    is(asked('d8t3', 'd8t3', $_), 'DUNNO', "one writes to $_") for 'd8t1@a.example', 'alias.d8t1@a.example', 'd8t5@a.example', 'D8T5@a.example';
+}
+like(asked('d8t1'), qr/^550 .*set at uid=d8t1/, 'who was written to before he logs in has the rules of his own entry');
+is(asked('d8t1', 'd8t1', 'd8t5@a.example'), 'DUNNO', 'and may write to who is inside');
+set_directory(%says, 'list=d8t5' => ['postroadMember: d8t7@a.example', 'postroadSender: members']);
+ok(Policyd::wait_for(sub { asked('d8t3', 'd8t3', 'd8t5@a.example') =~ /^550 5\.7\.1 .*rule list/ }), 'who has become a list is one')
+    or diag asked('d8t3', 'd8t3', 'd8t5@a.example');
+is(asked('d8t7', 'd8t7', 'd8t5@a.example'), 'DUNNO', 'its member may write to it');
+is(asked('d8t3', 'd8t3', 'd8t1@a.example'), 'DUNNO', 'and everybody to somebody else');
+
 set_directory(%says);
 holds_soon('and nobody does', d5t7 => '', d5t9 => '', d5t8 => 'd5t8', d2t1 => 'd2');
 
