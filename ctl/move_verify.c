@@ -109,9 +109,12 @@ conclude(const struct verify *v, int differ)
 
     if (differ == 2) {
         move_compare_report(v->c, report);
-        return ctl_fail(v->ctl, CTL_TEMPORARY,
-                        "copied %d times, and %s still does not have what is at %s: %s", TRIES,
-                        v->names->to, v->names->from, report);
+        ctl_fail(v->ctl, CTL_TEMPORARY,
+                 "copied %d times, and %s still does not have what is at %s: %s", TRIES,
+                 v->names->to, v->names->from, report);
+        say(v, "Copying ended well each time: without -f dsync may take two mailboxes for one, see "
+               "postroad.conf(5).");
+        return CTL_TEMPORARY;
     }
     if (differ == 1) {
         snprintf(text, sizeof text, "%llu messages have other flags at the new place.",

@@ -79,11 +79,15 @@ is($code, 75, 'copying that ends well and copies nothing: it goes no further');
 is(at('shandong', $alice, 'trap-hebei'), 0, '(it was fooled indeed)');
 like($said, qr/copied 3 times, and shandong still does not have what is at hebei: INBOX lacks 1 of its 1 messages \(UIDs at the old place: 1\)/, 'it says what is missing');
 like($said, qr/Still safe: all of it is at hebei, and used there as before.*To do:/s, 'what is safe, and what to do');
+like($said, qr/without -f dsync may take two mailboxes for one/, 'and what may be the reason');
 is_deeply(entry('alice'), {}, 'nothing has changed');
+$lab->run('hebei', 'sh', '-c', "printf 'keep;\\n' | doveadm sieve put -a -u $alice filing && doveadm mailbox create -s -u $alice Empty");
 ($code, $said) = move('example', $alice, 'shandong');
 is($code, 0, 'as the example has it, it is copied') or diag($said);
 is(at('shandong', $alice, "trap-$_"), 1, "the message of $_ is there, once") for qw(hebei shandong);
 is_deeply(entry('alice'), { postroadHomeSite => 'shandong' }, 'and she is at home there');
+like($lab->run('shandong', qw(doveadm sieve list -u), $alice), qr/^filing ACTIVE$/m, 'her filter script comes along');
+like($lab->run('shandong', qw(doveadm mailbox list -s -u), $alice), qr/^Empty$/m, 'and a mailbox without a message, subscribed');
 
 # --- copying that does nothing once the mailbox is to move: the mail waits, until it is copied
 my $carol = 'carol@corp.example';
