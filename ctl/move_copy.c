@@ -22,7 +22,8 @@
 
 #define WORD_MAX 1024
 #define KILL_MS  5000
-#define AGAIN    3 /* doveadm sync ends with 2, or 75, when the mailbox changed under it */
+#define AGAIN    3     /* doveadm sync ends with 2, or 75, when the mailbox changed under it */
+#define END_MS   60000 /* from the end of a list to that of who printed it */
 
 int
 move_is_plain(const char *address)
@@ -202,7 +203,7 @@ move_run(const struct ctl *ctl, const struct conf_list *command, const struct mo
 
     if (code != CTL_DONE)
         return code;
-    for (int i = 0; i < AGAIN && (i == 0 || code == 2 || code == 75); i++) {
+    for (int i = 0; i < AGAIN && (i == 0 || code == 2 || code == 75 || code == ENDED_BY_US); i++) {
         pid = start(argv, -1);
         code = pid < 0 ? ENDED_BY_SIGNAL : end(pid, deadline(ctl));
     }
@@ -212,8 +213,7 @@ move_run(const struct ctl *ctl, const struct conf_list *command, const struct mo
 /* --- reading what one prints --- */
 
 struct reader {
-    int fd;
-    long long by;
+    int fd, silent_ms;
     move_line *each;
     void *ctx;
     const char *error; /* of a line */
@@ -251,7 +251,7 @@ read_all(struct reader *r)
 
     for (;;) {
         r->error = NULL;
-        if (!await(r->fd, r->by))
+        if (!await(r->fd, clock_mono_ms() + r->silent_ms))
             return -1;
         got = read(r->fd, r->buf + r->n, sizeof r->buf - r->n);
         if (got < 0 && errno == EINTR)
@@ -281,11 +281,16 @@ move_read(const struct ctl *ctl, const struct conf_list *command, const struct m
         return ctl_fail(ctl, CTL_TEMPORARY, "a pipe: %s", strerror(errno));
     pid = start(argv, ends[1]);
     close(ends[1]);
-    r = (struct reader){.fd = ends[0], .by = deadline(ctl), .each = each, .ctx = ctx};
+    r = (struct reader){.fd = ends[0],
+                        .silent_ms = 1000 * ctl->conf->move_site.list_timeout,
+                        .each = each,
+                        .ctx = ctx};
     rc = pid > 0 ? read_all(&r) : -1;
     close(ends[0]);
-    code = pid < 0 ? ENDED_BY_SIGNAL : end(pid, rc < 0 && r.error ? clock_mono_ms() : r.by);
-    if (rc < 0 && r.error && (code <= 0))
+    code = pid < 0 ? ENDED_BY_SIGNAL : end(pid, clock_mono_ms() + (rc < 0 ? 0 : END_MS));
+    if (code == ENDED_BY_US && (rc == 0 || !r.error))
+        return MOVE_SILENT;
+    if (rc < 0 && r.error && code <= 0)
         return ctl_fail(ctl, CTL_TEMPORARY, "what %s prints %s", argv[0], r.error);
     return say_end(ctl, argv[0], code);
 }

@@ -36,8 +36,10 @@ int move_run(const struct ctl *ctl, const struct conf_list *command,
              const struct move_names *names);
 /*
  * The same for one that prints a list: each line, without its end, is given to `each`, which returns 0, or
- * -1 with *error_r what is wrong with it, a fixed text.
+ * -1 with *error_r what is wrong with it, a fixed text. MOVE_SILENT, with nothing said: it printed
+ * no more, and did not end either.
  */
+#define MOVE_SILENT (-1)
 typedef int move_line(void *ctx, char *line, const char **error_r);
 int move_read(const struct ctl *ctl, const struct conf_list *command,
               const struct move_names *names, move_line *each, void *ctx);

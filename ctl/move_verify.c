@@ -35,14 +35,19 @@ list(struct verify *v, int second)
     const struct conf *conf = v->ctl->conf;
     const struct conf_list *command =
         second ? &conf->move_site.list_to_command : &conf->move_site.list_from_command;
-    const char *error;
-    int code;
+    const char *site = second ? v->names->to : v->names->from, *error;
+    int code = MOVE_SILENT;
 
-    move_compare_begin(v->c, second);
-    code = move_read(v->ctl, command, v->names, each, v->c);
+    for (int try = 0; code == MOVE_SILENT && try < TRIES; try++) {
+        move_compare_begin(v->c, second);
+        code = move_read(v->ctl, command, v->names, each, v->c);
+    }
+    if (code == MOVE_SILENT)
+        return ctl_fail(v->ctl, CTL_TEMPORARY,
+                        "the list of %s did not go on for %d s (move_site.list_timeout), %d times",
+                        site, conf->move_site.list_timeout, TRIES);
     if (code == CTL_DONE && move_compare_end(v->c, &error) < 0)
-        code = ctl_fail(v->ctl, CTL_TEMPORARY, "the list of %s %s",
-                        second ? v->names->to : v->names->from, error);
+        code = ctl_fail(v->ctl, CTL_TEMPORARY, "the list of %s %s", site, error);
     return code;
 }
 

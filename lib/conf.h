@@ -104,7 +104,7 @@ struct conf {
     struct {
         struct conf_list first_command, copy_command, close_command; /* words; n 0: none */
         struct conf_list list_from_command, list_to_command;
-        int settle, timeout; /* seconds */
+        int settle, timeout, list_timeout; /* seconds */
     } move_site;
     struct {
         int trace;                 /* bool */

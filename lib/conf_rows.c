@@ -394,8 +394,12 @@ const struct conf_row conf_rows[] = {
     LIST("move_site.close_command", move_site.close_command, CONF_LIST_MAX,
          "Command that ends the user's open sessions at the old site, likewise. Empty: they go "
          "on."),
-    INT("move_site.timeout", move_site.timeout, "86400", 1, 604800,
-        "Seconds after which one of these commands is ended that has not ended by itself."),
+    INT("move_site.timeout", move_site.timeout, "14400", 1, 604800,
+        "Seconds after which a command that copies is ended that has not ended by itself; it is "
+        "tried again twice."),
+    INT("move_site.list_timeout", move_site.list_timeout, "300", 1, 86400,
+        "Seconds after which a list is ended of which nothing more has come; it is tried again "
+        "twice."),
     INT("move_site.settle", move_site.settle, "35", 0, 3600,
         "Seconds between the moment the sites know that mail has to wait and the last copying; "
         "Postfix remembers a route for half a minute."),

@@ -22,18 +22,19 @@ my $lab = Lab->up;
 my %root = map { $_ => $lab->root($_) } qw(hebei shandong);
 my $tunnel = tunnel("$root{hebei}/run/postroad/shandong", "$root{shandong}/run/postroad/control");
 my $conf = Inside::slurp("$root{hebei}/etc/postroad/postroad.conf");
-$conf =~ s/^move_site: \{/move_site: { settle = 0; timeout = 60;/m or die 'no move_site';
+$conf =~ s/^move_site: \{/move_site: { settle = 0; timeout = 30; list_timeout = 10;/m or die 'no move_site';
+# doveadm of 2.3.19 may hang at its end on a busy machine (see postroad.conf(5)): the limits are for that.
 # As it stands in the example; without -f; and with a program around the copying, which does as /run/lab/do says.
 my $around = $conf =~ s{((?:first|copy)_command = \[ )"doveadm"}{$1"/run/lab/copy", "doveadm"}gr;
-my %conf = (example => $conf, fooled => $conf =~ s{ "-f", "-l"}{ "-l"}gr, around => $around, brief => $around =~ s{timeout = 60}{timeout = 3}r);
+my %conf = (example => $conf, fooled => $conf =~ s{ "-f", "-l"}{ "-l"}gr, around => $around =~ s{timeout = 30}{timeout = 300}r, brief => $around =~ s{timeout = 30}{timeout = 1}r);
 Inside::write_file("$root{hebei}/run/lab/$_.conf", $conf{$_}) for keys %conf;
 Inside::write_file("$root{hebei}/run/lab/password", "sample-admin\n", 0600);
 Inside::write_file("$root{hebei}/run/lab/copy", <<'END', 0755);
 #!/bin/sh
 n=$(($(cat /run/lab/calls 2>/dev/null) + 1))
-echo $n >/run/lab/calls
 . /run/lab/do
-exec "$@"
+timeout 20 "$@" || { rc=$?; [ $rc = 124 ] && exit 75; exit $rc; }
+echo $n >/run/lab/calls
 END
 
 # Run it with one of these configurations, the copying as said: its exit code and all it says.
@@ -92,7 +93,7 @@ like($lab->run('shandong', qw(doveadm mailbox list -s -u), $alice), qr/^Empty$/m
 # --- copying that does nothing once the mailbox is to move: the mail waits, until it is copied
 my $carol = 'carol@corp.example';
 put('hebei', $carol, 'early');
-do_as('case $n in 1) ;; 2) : >/run/lab/at.2; while ! [ -e /run/lab/go.2 ]; do sleep 0.05; done; exit 0 ;; *) exit 0 ;; esac');
+do_as('[ $n = 1 ] || { : >/run/lab/at.2; while ! [ -e /run/lab/go.2 ]; do sleep 0.05; done; exit 0; }');
 my $out = begin('around', $carol);
 $lab->wait_for('it was copied once', 60, sub { -e "$root{hebei}/run/lab/at.2" });
 put('hebei', $carol, 'meanwhile');
@@ -132,7 +133,7 @@ put('hebei', $lina, $_) for qw(two three);
 do_as('exec sleep 98765');
 ($code, $said) = move('brief', $lina, 'shandong');
 is($code, 75, 'what hangs is ended');
-like($said, qr/copy did not end within 3 s \(move_site\.timeout\), and was ended/, 'and that is said');
+like($said, qr/copy did not end within 1 s \(move_site\.timeout\), and was ended/, 'and that is said');
 is($sleepers->(), 0, 'it is gone');
 $out = begin('around', $lina);
 $lab->wait_for('it is copying', 60, $sleepers);

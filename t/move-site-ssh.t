@@ -70,7 +70,7 @@ $lab->run($_, qw(doveadm mailbox update --uid-validity 4711 -u), $alice, 'INBOX'
 my $conf = Inside::slurp("$root{hebei}/etc/postroad/postroad.conf");
 $conf =~ s/^move_site: \{.*?^\};\n//ms or die 'no move_site';
 $settings =~ s{"-i", "/etc/postroad/move\.key"}{"-F", "/run/lab/ssh/config"}g or die 'no key';
-Inside::write_file("$root{hebei}/run/lab/move.conf", $conf . "move_site: { settle = 0;\n$settings};\n");
+Inside::write_file("$root{hebei}/run/lab/move.conf", $conf . "move_site: { settle = 0; timeout = 30; list_timeout = 10;\n$settings};\n");
 Inside::write_file("$root{hebei}/run/lab/password", "sample-admin\n", 0600);
 my @move = (qw(postroad -c /run/lab/move.conf -D), 'cn=admin,o=corp', qw(--password-file /run/lab/password user move-site), $alice, 'shandong');
 
