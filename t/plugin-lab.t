@@ -78,7 +78,8 @@ like(sign_in('shandong', 'imap', $alice, 'sample-alice', 'SELECT INBOX'), qr/REA
 my $dialog = sign_in('hebei', 'imap', "$alice*$zhang", 'sample-zhangwei', 'SELECT INBOX');
 like($dialog, qr/^S: \* BYE \[UNAVAILABLE\]/m, 'and nobody else does: the plugin stops them') or diag($dialog);
 unlike($dialog, qr/OK \[READ/, 'before the mailbox is open');
-like($lab->run('hebei', 'cat', '/var/log/dovecot.log'), qr/Policy server HTTP error/, 'and Dovecot says that nobody answered at the login');
+$lab->wait_for('Dovecot says so', 30, sub { $lab->run('hebei', 'cat', '/var/log/dovecot.log') =~ /Policy server HTTP error/ });
+pass('and Dovecot says that nobody answered at the login');
 
 # --- where a reason is demanded
 $lab->run('hebei', 'sh', '-c', 'sed -i "s/^access: {/& require_reason = true;/" /etc/postroad/postroad.conf; echo sample-zhangwei >/etc/postroad/zhang; chmod 600 /etc/postroad/zhang');

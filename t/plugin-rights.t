@@ -103,7 +103,7 @@ is(by_imap('ALICE@a.example*SUP@A.EXAMPLE'), 'read', 'an administrator in capita
     my @read = grep { $_->{action} eq 'read' } map { decode_json($_) } map { split /\n/, slurp($_) } sort glob "$dir/state/audit/*.jsonl";
     is_deeply({ map { $_ => $read[-1]{$_} } qw(actor target service mailbox uid) },
         { actor => 'dep@a.example', target => 'alice@a.example', service => 'imap', mailbox => 'INBOX', uid => '1' }, 'what is read is in the audit log');
-    is(status()->{access}{sessions}, 1, 'postroad status counts the session');
+    ok(wait_for(60, sub { status()->{access}{sessions} == 1 }), 'postroad status counts the session');
     ask_imap($c, 'LOGOUT');
     ok(wait_for(60, sub { status()->{access}{sessions} == 0 }), 'until its end');
 }

@@ -54,6 +54,8 @@ dovecot_start(
 ) or BAIL_OUT('Dovecot does not start');
 like(lmtp($wang, "Subject: first\nMessage-ID: <1\@x>\n\nhello"), qr/^250/, 'mail arrives');
 lmtp($wang, "Subject: second\n\nworld");
+# A delivery does not wait for long, and may be done before it was heard.
+wait_for(30, sub { 2 <= (() = fake_heard() =~ /\n/g) });
 like(fake_heard(), qr{^(session actor=\Q$wang\E target=\Q$wang\E service=sieve session=\S+ master=no\n){2}\z}, 'a delivery asks for its limits only');
 fake_forget();
 

@@ -79,6 +79,9 @@ login_greeting = ready
 CONF
 }
 
+# How long our plugins wait for an answer: longer than any machine is busy, unless a test says otherwise.
+my %patient = (postroad_timeout => '20s');
+
 # settings: of plugins (2.3: inside plugin { }); extra: any lines; plugins: { all, imap, lmtp => names };
 # plugin: 0 for none of ours; parts: 'storage' for none but lib95; storage: maildir or sdbox; sieve, submission: 1.
 sub conf_23 {
@@ -87,7 +90,8 @@ sub conf_23 {
     my %plugins = (all => $o{plugins}{all} // '', imap => $o{plugins}{imap} // '', lmtp => $o{plugins}{lmtp} // '');
     my $all = $ours ? 'postroad' : '';
     my ($imap, $pop3) = $ours && ($o{parts} // '') ne 'storage' ? ('imap_postroad', 'pop3_postroad') : ('', '');
-    my $settings = join '', map { "  $_ = $o{settings}{$_}\n" } sort keys %{ $o{settings} // {} };
+    my %settings = (%patient, %{ $o{settings} // {} });
+    my $settings = join '', map { "  $_ = $settings{$_}\n" } sort keys %settings;
     return common(%o) . listeners(%o) . <<"CONF";
 disable_plaintext_auth = no
 mail_location = $store:~/mail
@@ -140,7 +144,7 @@ sub conf_24 {
         push @{ $plugin{pop3} }, 'pop3_postroad';
     }
     my %on = map { my $p = $_; $p => join '', map { "  $_ = yes\n" } @{ $plugin{$p} // [] } } qw(all imap pop3 lmtp);
-    my %settings = (%{ $o{settings} // {} }, $ours ? (postroad_socket => "$dir/access") : ());
+    my %settings = ($ours ? %patient : (), %{ $o{settings} // {} }, $ours ? (postroad_socket => "$dir/access") : ());
     my $settings = join '', map { "$_ = $settings{$_}\n" } sort keys %settings;
     return "dovecot_config_version = 2.4.0\ndovecot_storage_version = 2.4.0\n" . common(%o) . listeners(%o) . <<"CONF";
 auth_allow_cleartext = yes
