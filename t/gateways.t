@@ -9,9 +9,11 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lab";
+use IO::Socket::UNIX;
 use JSON::PP;
 use Lab;
 use Lab::Smtp;
+use Socket qw(SOCK_STREAM);
 use Test::More;
 
 my @missing = Lab->missing;
@@ -39,7 +41,13 @@ $lab->run('hebei', 'rm', '-f', '/etc/opendkim.conf');
 put('/etc/opendkim/verify.conf', "Mode v\nTestPublicKeys /etc/opendkim/public\n");
 put('/etc/opendkim.conf', Inside::slurp("$examples/opendkim.conf") . "TestPublicKeys /etc/opendkim/public\n");
 $lab->run('hebei', qw(install -d -o opendkim -g postfix -m 2750 /var/spool/postfix/opendkim));
-$lab->run('hebei', qw(opendkim -x /etc/opendkim.conf));
+# It goes into the background before it listens.
+sub opendkim_start {
+    $lab->run('hebei', qw(opendkim -x /etc/opendkim.conf));
+    $lab->wait_for('opendkim listens', 60, sub { IO::Socket::UNIX->new(Type => SOCK_STREAM, Peer => "$root/var/spool/postfix/opendkim/opendkim.sock") });
+    return;
+}
+opendkim_start();
 $lab->run('hebei', 'sh', '-c', 'setsid filter >/var/log/filter.log 2>&1 </dev/null &');
 put('/etc/postroad/postroad.conf', qq(milter: { journal = [ "corp.example/hr=zhangwei\@corp.example", "$bob=no-journal\@outside.example" ]; moderate = [ "words: subject=top-secret" ]; };\n)
       . qq(spoof: { action = "off"; authserv_id = "mx.corp.example"; };\n));
@@ -101,7 +109,7 @@ sub found {
 }
 sub says { my ($word) = @_; $lab->modify('hebei', "dn: dc=corp.example,ou=domains,o=corp\nchangetype: modify\nreplace: postroadSpoof\npostroadSpoof: $word\n"); return }
 says('reject');
-$lab->wait_for('the policy is known', 30, sub { comes_back($guest, $content, @unsigned) =~ /^550 5\.7\.1 .*rule spoof 3, corp\.example in From/ });
+$lab->wait_for('the policy is known', 60, sub { comes_back($guest, $content, @unsigned) =~ /^550 5\.7\.1 .*rule spoof 3, corp\.example in From/ });
 pass('unsigned, in our name: refused, as the domain says');
 like(comes_back($guest, $content, @signed), qr/^250 /, 'forwarded as we have signed it: let pass');
 is(found(), 'mx.corp.example dkim=pass', 'by what opendkim has found');
@@ -116,23 +124,23 @@ is(found(), 'mx.corp.example dkim=none', 'has it taken away');
 like(comes_back($guest, $content, 'Authentication-Results: mx.outside.example; dkim=pass header.d=outside.example', 'From: guest@outside.example'), qr/^250 /, 'what others have found');
 is(found(), 'mx.corp.example dkim=none mx.outside.example dkim=pass', 'stands below it');
 says('quarantine');
-$lab->wait_for('the policy is known', 30, sub { comes_back($guest, "$content\r\nx", @signed) =~ /^250 / });
+$lab->wait_for('the policy is known', 60, sub { comes_back($guest, "$content\r\nx", @signed) =~ /^250 / });
 my $spoofed = queue_of($said);
 $lab->wait_for('changed, quarantine: it is held', 60, sub { $lab->run('hebei', qw(postqueue -j)) =~ /"queue_name": "hold", "queue_id": "$spoofed"/ });
 is_deeply(counted($spoofed), ["inbound $lina 1"], 'changed, quarantine: held, and counted once');
 $lab->run('hebei', qw(postsuper -H), $spoofed);
 is(found(), 'rule=4 mx.corp.example dkim=fail', 'marked above what opendkim has found, when it is let go');
 says('tag');
-$lab->wait_for('the policy is known', 30, sub { comes_back($guest, "$content\r\nx", @signed) =~ /^250 / && found() =~ /rule=8/ });
+$lab->wait_for('the policy is known', 60, sub { comes_back($guest, "$content\r\nx", @signed) =~ /^250 / && found() =~ /rule=8/ });
 is(found(), 'rule=8 mx.corp.example dkim=fail', 'changed, tag: marked');
 $lab->run('hebei', 'postconf', '-e', 'header_checks=regexp:/etc/postfix/forged-results');
 $lab->run('hebei', 'sh', '-c', 'sed -i "s/^On-BadSignature.*/On-BadSignature reject/" /etc/opendkim.conf && kill $(pidof opendkim)');
-$lab->wait_for('opendkim has ended', 30, sub { !$lab->try('hebei', qw(pidof opendkim)) });
-$lab->run('hebei', qw(opendkim -x /etc/opendkim.conf));
+$lab->wait_for('opendkim has ended', 60, sub { !$lab->try('hebei', qw(pidof opendkim)) });
+opendkim_start();
 $lab->reload('hebei');
 
 # --- in ---
-$lab->wait_for('opendkim refuses', 30, sub { comes_back($guest, 'x', @signed) =~ /^550 5\.7\.0/ });
+$lab->wait_for('opendkim refuses', 60, sub { comes_back($guest, 'x', @signed) =~ /^550 5\.7\.0/ });
 my @before = records();
 my $smtp = Lab::Smtp->new($lab, 'outside', $mx);
 $smtp->envelope($guest, $lina);
