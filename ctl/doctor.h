@@ -30,6 +30,10 @@ int doctor_run(char *const argv[], char *out, size_t cap);
 
 /* doctor_files.c: the configuration's and the secrets' permissions; room on disk. */
 void doctor_files(struct doctor *d);
+/* doctor_read.c: why the daemon's user can't read it: 0 he can, or an errno; -1: that can't be told from here. */
+int doctor_reads(const struct conf *conf, const char *path);
+/* Whether the daemon was started as root, as it runs: 1, 0; -1 it does not answer. */
+int doctor_runs_as_root(struct doctor *d);
 /* doctor_sockets.c: each socket is there, the right people may use it, and it answers. */
 void doctor_sockets(struct doctor *d);
 /* doctor_daemon.c: what the daemon says of itself, of its providers and of what it read there. */
@@ -52,9 +56,12 @@ void doctor_certificate(struct doctor *d, const char *path, int hand_off);
 void doctor_held(struct doctor *d);
 struct dir;
 void doctor_held_server(struct doctor *d, struct dir *dir);
+/* doctor_clock.c: one server's clock, or why it can't be seen. */
+#define DOCTOR_SYNC "1.3.6.1.4.1.4203.1.9.1.1" /* the control changes are followed by */
+void doctor_clock(struct doctor *d, struct dir *dir);
 /* doctor_effect.c: what one server does, seen without its configuration. */
 void doctor_effect(struct doctor *d, struct dir *dir);
-/* doctor_directory.c: the directory servers: their clocks, indices and limits. */
+/* doctor_directory.c: the directory servers: indices and limits, and the checks above of each. */
 void doctor_directory(struct doctor *d);
 
 int verb_doctor(struct ctl *ctl);

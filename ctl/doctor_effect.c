@@ -13,7 +13,6 @@
 #include "doctor.h"
 #include "secret.h"
 
-#define SYNC       "1.3.6.1.4.1.4203.1.9.1.1"
 #define TRIED_MAX  20 /* administrators; each is one question */
 #define SHOWN_MAX  500
 #define DN_MAX     2048
@@ -29,7 +28,7 @@ check_sync(struct doctor *d, struct dir *dir)
 
     if (dir_find(dir, "", DIR_BASE, "(objectClass=*)", attrs, &e) == CTL_DONE &&
         dir_attr(e, "supportedControl")) {
-        if (dir_has(e, "supportedControl", SYNC))
+        if (dir_has(e, "supportedControl", DOCTOR_SYNC))
             doctor_say(d, DOCTOR_OK, "slapd-sync", NULL, "%s can tell of its changes",
                        dir_uri(dir));
         else

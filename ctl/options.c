@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "config.h"
 #include "verbs.h"
@@ -197,6 +198,15 @@ settle(struct ctl *ctl)
     return -1;
 }
 
+/* As the tools of OpenLDAP are told; of their mechanisms there is one that needs no password. */
+static int
+sasl_mechanism(struct ctl *ctl, const char *name)
+{
+    if (strcasecmp(name, "EXTERNAL") != 0)
+        return ctl_usage("-Y takes EXTERNAL, as --external does; with a password use -D");
+    return note(ctl, "external", NULL);
+}
+
 static int
 take(struct ctl *ctl, int o, const char *name)
 {
@@ -210,6 +220,12 @@ take(struct ctl *ctl, int o, const char *name)
         return note(ctl, "n", NULL);
     case 'D':
         return note(ctl, "bind-dn", optarg);
+    case 'H':
+        return note(ctl, "uri", optarg);
+    case 'y':
+        return note(ctl, "password-file", optarg);
+    case 'Y':
+        return sasl_mechanism(ctl, optarg);
     case OPT_VERSION:
         puts("postroad " PACKAGE_VERSION);
         return CTL_DONE;
@@ -229,7 +245,7 @@ options_parse(struct ctl *ctl, int argc, char **argv)
 {
     int o, status, row = 0;
 
-    while ((o = getopt_long(argc, argv, "c:anhD:", options, &row)) != -1)
+    while ((o = getopt_long(argc, argv, "c:anhD:H:y:Y:", options, &row)) != -1)
         if ((status = take(ctl, o, options[row].name)) != -1)
             return status;
     return settle(ctl);

@@ -268,10 +268,10 @@ verb_help(const char *topic)
          "  --version  version and exit\n\n"
          "Verbs that ask or change the directory do so as you are there:\n"
          "  -D, --bind-dn DN|ADDRESS   who you are; the password is asked for\n"
-         "  --password-file FILE       its first line is your password\n"
-         "  --external                 SASL EXTERNAL: who the socket or certificate says you are\n"
+         "  -y, --password-file FILE   its first line is your password\n"
+         "  -Y EXTERNAL, --external    who the socket or certificate says you are\n"
          "  --tls-cert FILE --tls-key FILE   your certificate\n"
-         "  --uri URI                  another server\n"
+         "  -H, --uri URI              another server\n"
          "  --dry-run                  print the change as LDIF, and change nothing\n\n"
          "Exit codes: 0 done, 1 the answer is no, 2 usage or configuration, 75 try again later.\n"
          "See postroad(8), postroad.conf(5), postroad-maps(7).");

@@ -57,6 +57,7 @@ sub finds {
 my ($right, $pid) = server();
 doctor_at(Trial::uri_of($right), 'liuyang');
 finds('slapd.conf that is right', 'slapd', qr/^skipped .*cn=config can't be looked at.*slapd\.conf.*postroad ldap-config print/);
+finds('- its newest change', 'clock', qr/^skipped \S+ has no database monitor, and its access rules do not show you contextCSN: you are \Q$dn{liuyang}\E there/);
 finds('- it tells of its changes', 'slapd-sync', qr/^ok .* can tell of its changes/);
 finds('- shows nobody to strangers', 'slapd-anonymous', qr/^ok .*shows nobody to strangers/);
 finds('- the daemon may act for administrators', 'edit-acts', qr/^ok .*lets cn=edit,\S+ act for administrators/);
@@ -77,6 +78,7 @@ slapd_stop($right, $pid);
 doctor_at(Trial::uri_of($right), 'liuyang');
 finds('authz-policy was forgotten', 'edit-acts', qr/^trouble cn=edit,\S+ may not act for (\d+) of \1 administrators.*\| see "What slapd needs for it"/);
 finds('and syncprov', 'slapd-sync', qr/^trouble .*does not know the control its changes are followed by/);
+finds('which also tells when it was changed last', 'clock', qr/^skipped \S+ has no database monitor, and it keeps no contextCSN, without overlay syncprov: you are \Q$dn{liuyang}\E there \| as root/);
 is($code, 1, 'it counts as trouble');
 slapd_stop($right, $pid);
 

@@ -91,6 +91,35 @@ like($found{$_} // '', qr/^ok /, "$_ was looked at")
 like($out, qr/^ok       socket-map +\Q$dir\E\/map answers\n.*\n0 in trouble, 0 warnings, \d+ ok, 0 not looked at\n/ms, 'for people');
 
 # --- files
+SKIP: {
+    my $user = getpwnam('nobody') // getpwnam('daemon');
+    skip 'to be another user needs root', 12 unless $> == 0 && $user;
+    my $other = getpwuid($user);
+    my $conf = slurp("$dir/postroad.conf");
+    my $their = getgrgid((getpwnam $other)[3]);
+    spew("$dir/key", "key\n");
+    chmod 0600, "$dir/key";
+    chmod 0755, $dir;
+    # The daemon runs, as root; and another, which does not run, would be that user.
+    my $of = sub { my (%c) = @_; spew("$dir/postroad.conf", $conf =~ s/^user = "[^"]*"; group = "[^"]*";/user = "$other"; group = "$their";/mr
+        =~ s/control = "unix:[^"]*"/control = "unix:$dir\/@{[ $c{runs} ? 'control' : 'nothing' ]}"/r
+        =~ s/^access: \{/access: { http_key_file = "$dir\/key";/mr); return };
+    $of->(runs => 1); # 1: its folders are root's, too
+    finds('a secret only root can read, where the daemon is started as root', 1, 'http-key', qr/^ok /);
+    $of->();
+    finds('where it is started as its user', 75, 'http-key', qr/^warning \Q$dir\E\/key: user \Q$other\E, who reads it unless postroad-policyd is started as root, can't: Permission denied \| chgrp \Q$their\E \Q$dir\E\/key && chmod g\+r/);
+    run('', 'sh', '-c', $found{'http-key'} =~ /\| (.*?),/);
+    finds('mended by what it names', 75, 'http-key', qr/^ok /);
+    spew("$dir/closed.ldif", '');
+    chmod 0600, "$dir/closed.ldif";
+    spew("$dir/postroad.conf", slurp("$dir/postroad.conf") =~ s/people\.ldif/closed.ldif/r);
+    finds('what a role reads', 75, 'directory-file', qr/^trouble \Q$dir\E\/closed\.ldif: user \Q$other\E, who reads it, can't/);
+    chmod 0600, "$dir/postroad.conf";
+    finds('the configuration itself', 75, 'configuration', qr/^warning \Q$dir\E\/postroad\.conf: user \Q$other\E/);
+    spew("$dir/postroad.conf", $conf);
+    unlink "$dir/key", "$dir/closed.ldif";
+    chmod 0750, $dir;
+}
 chmod 0666, "$dir/postroad.conf";
 finds('a configuration anybody can write', 1, 'configuration', qr/^trouble .*can be written by others.* \| chmod go-w \Q$dir\E\/postroad\.conf$/);
 run('', 'sh', '-c', $found{configuration} =~ /\| (.*)$/m);
@@ -231,7 +260,7 @@ like($found{'socket-map'}, qr/^trouble nobody answers.* \| systemctl start postr
 SKIP: {
     my @missing = grep { my $p = $_; !grep { -x "$_/$p" } split /:/, $ENV{PATH} } qw(slapd slapadd slaptest ldapsearch);
     skip "not found: @missing", 8 if @missing;
-    slapd_conf('a', global => 'sizelimit unlimited', database => 'access to * by users read by * auth', last => "database monitor\nrootdn cn=root,cn=monitor\naccess to * by * read\n");
+    slapd_conf('a', global => 'sizelimit unlimited', database => 'access to * by dn.exact="cn=root,o=corp" read by * auth', last => "database monitor\nrootdn cn=root,cn=monitor\naccess to * by dn.exact=\"cn=root,o=corp\" read\n");
     slapd_add('a', slurp("$top/ldap-schema/two-sites.ldif"));
     my $slapd = slapd_start('a');
     my $uri = Trial::uri_of('a');
@@ -248,6 +277,16 @@ SKIP: {
     finds('a server', 0, 'directory', qr/^ok .* answers/, @who);
     like($found{clock}, qr/^ok the clock of .* is \d s/, 'its clock') or diag($out);
     like($found{slapd}, qr/^skipped .*cn=config can't be looked at/, 'slapd.conf can not be looked at');
+    my @typed = ('-D', 'cn=root,o=corp', '-y', "$dir/password", '-H', $uri);
+    finds('told as the tools of OpenLDAP are', 0, 'directory', qr/^ok \Q$uri\E answers/, @typed);
+    finds('as whom the socket names', 0, 'clock',
+        qr/^ok no change at \Q$uri\E lies in the future/, '-Y', 'EXTERNAL', '-H', $uri);
+    unlink "$dir/password";
+    finds('where the daemon\'s password is not to be had', 1, 'clock',
+        qr/^skipped \Q$uri\E does not let you read cn=Monitor, and its access rules do not show you o=corp: you are gidNumber=\S+ there \| as root, who can read/, '-Y', 'EXTERNAL', '-H', $uri);
+    spew("$dir/password", "secret\n");
+    chmod 0600, "$dir/password";
+    is((run('', "$top/ctl/postroad", '-c', "$dir/postroad.conf", qw(whoami -Y GSSAPI)))[0], 2, 'another mechanism: 2');
     slapd_stop('a', $slapd);
     ok(wait_for(30, sub { doctor(@who); ($found{provider} // '') =~ /^trouble .*has not answered since/ }), 'a provider that is away') or diag($out);
     like($found{directory}, qr/^trouble .*reached/, 'the server neither');
