@@ -111,8 +111,8 @@ complete(struct session *t)
     board_set(&s->env->board, BOARD_SYNC_WOULD_SWEEP, 0);
     board_add(&s->env->board, BOARD_SYNC_REFRESHES, 1);
     t->y->told[0] = '\0';
-    sync_phase(s, PHASE_PERSIST, t->y->uri);
     log_refreshed(t);
+    sync_phase(s, PHASE_PERSIST, t->y->uri);
     return 0;
 }
 

@@ -46,7 +46,7 @@ sub request {
 sub actions {
     my ($fh, $n, $seconds) = @_;
     my ($buf, @got) = ('');
-    my $end = time + ($seconds // 15);
+    my $end = time + ($seconds // 30);
     while (@got < $n) {
         if ($buf =~ s/\A(.*?)\n\n//s) {
             push @got, $1 =~ s/\Aaction=//r;
@@ -128,6 +128,7 @@ all_like([actions(talk("$filler$asked[1]"), 1)], [$told[1]], 'a request of nearl
 is(scalar(actions(talk("stress=" . 'x' x 4088 . "\n$asked[0]"), 1)), 1, 'a line of 4 KiB');
 
 # --- what is no request ends the connection without an answer ---
+my $began = time;
 my %garbage = (
     'no request=' => "protocol_state=RCPT\nrecipient=anna\@a.example\n\n",
     'another request=' => request(request => 'smtpd_access_policy2'),
@@ -144,7 +145,8 @@ for my $what (sort keys %garbage) {
     all_like([actions($fh, 2)], [$told[1]], "$what: what came before is answered, then nothing");
     ok(Policyd::closed($fh), "$what: the connection ends");
 }
-is(scalar(() = $d->log_text =~ /why="no policy request"/g), 5, 'the log says so, but not for ever');
+cmp_ok(scalar(() = $d->log_text =~ /why="no policy request"/g), '<=', 5 * (1 + int((time - $began) / 60)), 'the log says so, but not for ever');
+like($d->log_text, qr/(?:why="no policy request".*){5}/s, 'five times a minute');
 is(asked(), 'DUNNO', 'then it answers as ever');
 
 # --- the log ---
@@ -157,19 +159,18 @@ like($d->log_text, qr/policy: notice: hand-off deferred peer=shandong here="at a
 {
     my $fh = $d->connection($d->{policy});
     $fh->blocking(0);
-    my ($sent, $end) = (0, time + 10);
+    my ($sent, $beside) = (0, 0);
     my $bytes = $asked[1] x 100;
-    while (time < $end) {
-        my $n = syswrite $fh, $bytes;
-        if (defined $n) { $sent += $n; next }
-        last if !$!{EAGAIN};
-        my $w = '';
-        vec($w, fileno $fh, 1) = 1;
-        select(undef, $w, undef, 0.2) or last;
-    }
+    # Until it is cut off: how much the daemon had taken when we had to wait for the first time depends on the machine.
+    ok(Policyd::wait_for(sub {
+        my $at = $sent % length $bytes;
+        my $n = syswrite $fh, $bytes, length($bytes) - $at, $at;
+        $sent += $n // 0;
+        return 0 if $n && $sent < 10_000_000;
+        is(asked(), 'DUNNO', 'beside it all goes on') if !$beside++;
+        return $sent >= 10_000_000 || $d->log_text =~ /policy: warning: closed a connection why="does not read its answers"/;
+    }), 'after write_timeout it is cut off');
     cmp_ok($sent, '<', 10_000_000, 'a client that never reads is not read from any more');
-    is(asked(), 'DUNNO', 'beside it all goes on');
-    ok($d->wait_log(qr/policy: warning: closed a connection why="does not read its answers"/), 'after write_timeout it is cut off');
 }
 
 # --- many clients, status, death ---

@@ -35,13 +35,13 @@ sub knows_anna {
 }
 
 sub handed_over {
-    my ($d) = @_;
+    my ($d, $seconds) = @_;
     my $s = $d->connection("$d->{dir}/run/policy") or return '';
     syswrite $s, "request=smtpd_access_policy\nprotocol_state=RCPT\npolicy_context=handoff\nrecipient=anna\@a.example\n"
         . "ccert_fingerprint=\nccert_pubkey_fingerprint=\n\n";
     my $r = '';
     vec($r, fileno $s, 1) = 1;
-    select($r, undef, undef, 5) and sysread $s, my $got, 4096;
+    select($r, undef, undef, $seconds // 30) and sysread $s, my $got, 4096;
     return $got // '';
 }
 
@@ -69,8 +69,8 @@ sub descriptors { my ($pid) = @_; return scalar(() = glob "/proc/$pid/fd/*") }
     close $out;
     $d->{pid} = $pid;
     ok(Policyd::wait_for(sub { $d->ask('transport', 'anna@a.example') eq $ANNA }), 'unread log: it answers');
-    my ($right, $end) = (0, time + 10);
-    $right += $d->ask('transport', 'anna@a.example') eq $ANNA while $right < 1000 && time < $end;
+    my $right = 0;
+    $right++ while $right < 1000 && $d->ask('transport', 'anna@a.example') eq $ANNA;
     is($right, 1000, 'unread log: it answers more often than a pipe holds lines');
     my ($old) = $d->pids('answer');
     kill 'KILL', $old;
@@ -96,7 +96,7 @@ sub descriptors { my ($pid) = @_; return scalar(() = glob "/proc/$pid/fd/*") }
     cmp_ok(scalar @idle, '>=', 700, 'few descriptors: ' . @idle . ' idle clients');
     knows_anna($d, 'few descriptors');
     like(handed_over($d), qr/^action=/, 'few descriptors: the policy service answers');
-    ok(status($d)->{ok}, 'few descriptors: so does the control socket');
+    ok(Policyd::wait_for(sub { status($d)->{ok} }), 'few descriptors: so does the control socket');
     my ($control) = $d->pids('control');
     cmp_ok(descriptors($control), '<', 160, 'few descriptors: control keeps some free');
     @idle = ();
@@ -113,7 +113,7 @@ for my $role (qw(answer policy control)) {
     my $most = (`prlimit --nofile --noheadings --output SOFT --pid $pid` =~ /(\d+)/)[0];
     nofile($pid, descriptors($pid)) or BAIL_OUT('prlimit');
     my $began = time;
-    my $got = $role eq 'answer' ? $d->ask('transport', 'anna@a.example') : $role eq 'policy' ? handed_over($d) : '';
+    my $got = $role eq 'answer' ? $d->ask('transport', 'anna@a.example') : $role eq 'policy' ? handed_over($d, 3) : '';
     knows_anna($d, "no descriptor for $role") if $role ne 'answer';
     nofile($pid, $most);
     knows_anna($d, "descriptors for $role again");

@@ -60,12 +60,14 @@ sub uri { my ($name) = @_; (my $path = "$dir/$name/sock") =~ s{/}{%2F}g; return 
 
 spew("$dir/secret", "open\n");
 chmod 0600, "$dir/secret";
-my $times = 'timeout = 2; heartbeat = 1; retry_min = 1; retry_max = 2;';
+
+# How long it waits for an answer: for long, so that a busy machine is not taken for a provider that hangs.
+my $timeout = 20;
 
 sub directory {
     my (@names) = @_;
     return 'uri = (' . join(', ', map { uri($_) } @names) . '); base = "o=corp"; '
-        . qq{bind_dn = "$POLICYD_DN"; password_file = "$dir/secret"; $times};
+        . qq{bind_dn = "$POLICYD_DN"; password_file = "$dir/secret"; timeout = $timeout; heartbeat = 1; retry_min = 1; retry_max = 2;};
 }
 
 sub phase_is { my ($phase) = @_; return sub { (source()->{phase} // '') eq $phase } }
@@ -91,7 +93,8 @@ sub refreshed {
     return { map { split /=/, $_, 2 } split / /, $line // '' };
 }
 
-sub refreshes { return scalar(() = policyd_log() =~ /directory refreshed/g) }
+# Searches that were begun for another reason than that a change was late, as is possible on a busy machine.
+sub refreshes { my $log = policyd_log(); return (() = $log =~ /directory refreshed/g) - (() = $log =~ /did not come, asking anew/g) }
 
 my $RELAY2 = qr/^OK relay:\[192\.0\.2\.2\]:25/;
 my $OK = qr/^OK OK$/;
@@ -112,7 +115,7 @@ is(refreshed()->{kind}, 'full', 'by a full refresh');
 becomes('mailbox', 'h1@a.example', $OK, 'an address');
 like(lookup('transport', 'h1@a.example'), $LOCAL, 'lives here');
 like(lookup('transport', 'p1@a.example'), $RELAY2, 'its colleague at the other site');
-like(lookup('mailbox', 'new@a.example'), $NONE, 'one that nobody has');
+becomes('mailbox', 'new@a.example', $NONE, 'one that nobody has');
 
 # --- changes as they happen
 ldap_change('a', person('new', $HR));
@@ -170,7 +173,7 @@ in_persist('policyd comes back');
 is(refreshed()->{kind}, 'resume', 'and resumes');
 cmp_ok(refreshed()->{changed}, '<=', 2, 'only what changed is sent');
 is(lookup('mailbox', 'away@a.example'), 'OK OK', 'what was added meanwhile is there');
-like(lookup('mailbox', 'w1@a.example'), $NONE, 'what was deleted meanwhile is gone');
+becomes('mailbox', 'w1@a.example', $NONE, 'what was deleted meanwhile is gone');
 is(status()->{mirror}{entries}, $ENTRIES + 1, 'everything else is untouched');
 
 # --- the provider is away
@@ -186,20 +189,24 @@ ok(wait_for(30, sub { (source()->{error} // '') =~ /connect/ }), 'and says why')
 $slapd = slapd_start('a');
 in_persist('it finds the provider when that is back');
 is(refreshed()->{kind}, 'resume', 'and resumes');
-like(lookup('mailbox', 'nobody@a.example'), $NONE, 'nobody is nobody again');
+becomes('mailbox', 'nobody@a.example', $NONE, 'nobody is nobody again');
 
 # --- the provider hangs
-kill 'STOP', $slapd;
+policyd_stop();
+$timeout = 2;
+policyd_start(directory('a'));
+in_persist('with a short timeout');
 my $start = time;
-ok(wait_for(30, sub { (source()->{phase} // '') ne 'persist' }), 'a provider that hangs is noticed');
+ok(wait_for(30, sub { kill 'STOP', $slapd; (source()->{phase} // '') ne 'persist' }), 'a provider that hangs is noticed');
 cmp_ok(time - $start, '<', 15, 'by the heart-beat');
-like(source()->{error}, qr/no answer for 2 s/, 'which says so');
+like(policyd_log(), qr/directory not read[^\n]*no answer for 2 s/, 'which says so');
 is(lookup('mailbox', 'h1@a.example'), 'OK OK', 'the mirror answers');
 like(lookup('mailbox', 'nobody@a.example'), $TEMP, 'but says of nobody that he is unknown');
 kill 'CONT', $slapd;
 in_persist('it goes on when the provider does');
 my ($role) = grep { $_->{name} eq 'sync' } @{ status()->{roles} };
 is($role->{restarts}, 0, 'the role itself never hung');
+$timeout = 20;
 
 # --- deletions while away, and no session log: present phase
 policyd_stop();
@@ -209,7 +216,7 @@ ldap_change('a', "dn: uid=away,$HR\nchangetype: delete\n\ndn: uid=h3,$HR\nchange
 policyd_start(directory('a'));
 in_persist('after deletions in our absence');
 is_deeply([@{ refreshed() }{qw(kind swept deleted)}], ['resume', 'yes', 1], 'the present phase sweeps one entry');
-like(lookup('mailbox', 'away@a.example'), $NONE, 'which is gone');
+becomes('mailbox', 'away@a.example', $NONE, 'which is gone');
 is(status()->{mirror}{entries}, $ENTRIES, 'everything else is there');
 
 # --- the provider comes back from a backup: it knows less than we do (53)
@@ -250,7 +257,7 @@ ldap_change('a', person('doubt', 'ou=wages,dc=a.example,ou=domains,o=corp'));
 becomes('mailbox', 'doubt@a.example', $OK, 'and changes go on again');
 ok(control(verb => 'sweep-accept', reason => 'a test')->{ok}, 'an administrator accepts');
 in_persist('and the sweep is done');
-like(lookup('mailbox', 'h1@a.example'), $NONE, 'they are gone');
+becomes('mailbox', 'h1@a.example', $NONE, 'they are gone');
 is(lookup('mailbox', 'during@a.example'), 'OK OK', 'what came meanwhile is not');
 is(lookup('mailbox', 'doubt@a.example'), 'OK OK', 'nor what came after the refresh');
 is(source()->{would_sweep}, 0, 'nothing is waiting');
