@@ -16,7 +16,7 @@
 #include "ask.h"
 #include "tap.h"
 
-#define SHORT_MS 150
+#define SHORT_MS 400
 #define LONG_MS  10000
 
 static char dir[] = "/tmp/ask_test.XXXXXX", sock[64];
@@ -157,7 +157,7 @@ bad_answers(void)
     memset(endless, '1', sizeof endless);
     is_str(lookup(&(struct part){.say = "99999:OK ", .for_ever = 1, .slowly = 1}, "a@x", SHORT_MS),
            "[no answer in time]", "an answer that takes for ever");
-    ok(clock_ms() - start < 20 * SHORT_MS, "  and not much longer");
+    ok(clock_ms() - start < LONG_MS, "  and not much longer");
 }
 
 static void
@@ -187,8 +187,7 @@ nobody_there(void)
            "a full backlog");
     snprintf(want, sizeof want, "%s: Connection timed out", sock);
     is_str(error, want, "  is said");
-    ok(clock_ms() - start >= SHORT_MS - 20 && clock_ms() - start < 20 * SHORT_MS,
-       "  at the deadline");
+    ok(clock_ms() - start >= SHORT_MS - 20 && clock_ms() - start < LONG_MS, "  at the deadline");
     while (n > 0)
         close(fd[--n]);
     close(listener);

@@ -11,9 +11,23 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #define MIB 64
+
+static int64_t now_ms = 1000000000; /* the time goes on only where the test says so */
+
+/* In place of the C library's. */
+int
+clock_gettime(clockid_t clock, struct timespec *ts)
+{
+    if (clock != CLOCK_MONOTONIC && clock != CLOCK_MONOTONIC_COARSE)
+        return (int)syscall(SYS_clock_gettime, clock, ts);
+    *ts = (struct timespec){now_ms / 1000, now_ms % 1000 * 1000000};
+    return 0;
+}
 
 static char dir[64], out[SOCKETMAP_REPLY_MAX];
 static unsigned char buf[1 << 20];
@@ -310,7 +324,7 @@ test_changes(void)
 static int
 soon(int (*is)(void))
 {
-    for (uint64_t start = board_now_ms(); board_now_ms() - start < 10000; usleep(5000)) {
+    for (int64_t end = now_ms + 10000; now_ms < end; now_ms += 5) {
         show(PHASE_PERSIST, 0, 0);
         if (is())
             return 1;
