@@ -182,7 +182,8 @@ conn_open(struct hook *h, int fd)
     bufferevent_setcb(c->bev, on_read, NULL, on_end, c);
     bufferevent_setwatermark(c->bev, EV_READ, 0, 2 * TABLINE_MAX);
     bufferevent_set_timeouts(c->bev, NULL, &slow);
-    bufferevent_enable(c->bev, EV_READ | EV_WRITE);
+    if (bufferevent_enable(c->bev, EV_READ | EV_WRITE) < 0)
+        conn_close(c); /* nobody would ever read what it says */
 }
 
 void
