@@ -44,12 +44,20 @@ conn_close(struct hook_conn *c)
     free(c);
 }
 
+/* Who can't be given his answer hears the end of the connection, which on_end closes. */
+static void
+say(struct hook_conn *c, const char *line)
+{
+    if (bufferevent_write(c->bev, line, strlen(line)) < 0)
+        shutdown(bufferevent_getfd(c->bev), SHUT_RDWR);
+}
+
 void
 hook_conn_answer(struct hook_conn *c, const char *line)
 {
     if (c->waits > 0)
         c->waits--;
-    bufferevent_write(c->bev, line, strlen(line));
+    say(c, line);
 }
 
 /* An answer that need not wait, behind those that do. */
@@ -58,7 +66,7 @@ answer_now(struct hook_conn *c, const char *line)
 {
     if (c->waits > 0)
         hook_commit(c->hook);
-    bufferevent_write(c->bev, line, strlen(line));
+    say(c, line);
 }
 
 static void
