@@ -57,7 +57,8 @@ program_tell(uint64_t number, int status)
     memset(&report, 0, sizeof report);
     report.number = number;
     report.status = status;
-    (void)!send(PROGRAM_SOCKET, &report, sizeof report, MSG_NOSIGNAL);
+    while (send(PROGRAM_SOCKET, &report, sizeof report, MSG_NOSIGNAL) < 0 && errno == EINTR)
+        ;
 }
 
 void

@@ -47,7 +47,7 @@ sub lina_rejects {
 # --- policyd, and a postsuper that looks whether its order is in the audit log already
 
 my $smtp = sink_start();
-my $queue = queue_settings();
+my $queue = queue_settings() =~ s/manage = true;/manage = true; timeout = 5;/r;
 spew("$dir/postsuper", slurp("$dir/postsuper") =~ s{^at before$}{grep -qE "\\"(approve|reject)\\".*-\$2 " "\$dir"/state/audit/audit-*.jsonl || echo "\$2" >>"\$dir/unrecorded"}mr);
 chmod 0755, "$dir/postsuper";
 spew("$dir/mirror.secret", "sample-policyd\n");
