@@ -49,8 +49,8 @@ sub do_as {
 
 sub move { my ($which, @words) = @_; open my $said, '-|', 'sh', '-c', 'exec "$@" 2>&1', 'sh', command($which, @words) or die "sh: $!\n"; return ended($said) }
 
-# Begin it, to shandong; the handle of what it says. And its end.
-sub begin { my ($which, $who) = @_; open my $said, '-|', 'sh', '-c', 'exec "$@" 2>&1', 'sh', command($which, $who, 'shandong') or die "sh: $!\n"; return $said }
+# Begin it, to shandong unless told; the handle of what it says. And its end.
+sub begin { my ($which, $who, $where) = @_; open my $said, '-|', 'sh', '-c', 'exec "$@" 2>&1', 'sh', command($which, $who, $where // 'shandong') or die "sh: $!\n"; return $said }
 sub ended { my ($from) = @_; my $text = do { local $/; <$from> }; close $from; return (exit_code(), $text // '') }
 
 sub entry {
@@ -174,6 +174,22 @@ is(at('shandong', $lina, $_), 1, "$_ is at the new place, once") for qw(one thre
 is(at('shandong', $lina, 'two'), 0, 'what she deleted is not');
 like($lab->run('shandong', qw(doveadm -f tab fetch -u), $lina, 'flags', 'subject', 'one'), qr/\\Flagged/, 'and a flag came along');
 like($lab->run('shandong', qw(doveadm -f tab fetch -u), $lina, 'flags', 'subject', 'three'), qr/\\Answered/, 'a late one, too');
+
+# --- the last look brings nothing along: that is said, and done when it is run again
+do_as('[ $n -lt 4 ] || { : >/run/lab/at.last; while ! [ -e /run/lab/go.last ]; do sleep 0.05; done; exit 0; }');
+$out = begin('around', $alice, 'hebei');
+$lab->wait_for('the last look', 60, sub { -e "$root{hebei}/run/lab/at.last" });
+put('shandong', $alice, 'latest');
+Inside::write_file("$root{hebei}/run/lab/go.last", '');
+($code, $said) = ended($out);
+is($code, 75, 'the last look brought nothing along') or diag($said);
+like($said, qr/hebei still does not have what is at shandong: INBOX lacks 1 of its 3 messages.*has moved, and mail flows to hebei.*Not done: the last look at shandong.*the same command again/s, 'it is said');
+is(entry('alice')->{postroadState}, undef, 'she has her mailbox');
+like(entry('alice')->{postroadMove}, qr/step=late$/, 'and it is known what is still to do');
+do_as(':');
+($code, $said) = move('around', $alice, 'hebei');
+is($code, 0, 'the same command again does it') or diag($said);
+is(at('hebei', $alice, $_), 1, "the message $_ is there, once") for qw(trap-hebei trap-shandong latest);
 
 # --- it must be said how to compare
 Inside::write_file("$root{hebei}/run/lab/bare.conf", $conf =~ s{^  list_to_command = .*?\];\n}{}msr);
