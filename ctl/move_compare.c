@@ -89,10 +89,10 @@ move_compare_begin(struct move_compare *c, int second)
 {
     c->second = second;
     c->header = 0;
-    if (second)
-        qsort(c->m, c->n, sizeof *c->m, by_id);
-    else
+    if (!second)
         c->n = 0;
+    else if (c->n > 0)
+        qsort(c->m, c->n, sizeof *c->m, by_id);
 }
 
 /* --- what a line says --- */

@@ -195,7 +195,8 @@ deadline(const struct ctl *ctl)
 }
 
 int
-move_run(const struct ctl *ctl, const struct conf_list *command, const struct move_names *names)
+move_run(const struct ctl *ctl, const struct conf_list *command, const struct move_names *names,
+         int fine)
 {
     char *argv[CONF_LIST_MAX + 1];
     int code = expand_all(ctl, command, names, argv);
@@ -207,7 +208,7 @@ move_run(const struct ctl *ctl, const struct conf_list *command, const struct mo
         pid = start(argv, -1);
         code = pid < 0 ? ENDED_BY_SIGNAL : end(pid, deadline(ctl));
     }
-    return say_end(ctl, argv[0], code);
+    return say_end(ctl, argv[0], code == fine ? 0 : code);
 }
 
 /* --- reading what one prints --- */

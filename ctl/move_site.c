@@ -25,6 +25,7 @@
 #include "move_site.h"
 #include "text.h"
 
+#define NOBODY  68 /* doveadm kick found nobody */
 #define AWAIT_S 60 /* that a site may take to hear of a change, unless --wait says otherwise */
 
 struct mover {
@@ -234,7 +235,8 @@ close_sessions(struct mover *v)
 {
     const struct conf_list *command = &v->o.ctl->conf->move_site.close_command;
 
-    if (command->n > 0 && move_run(v->o.ctl, command, &v->names) != CTL_DONE && !v->o.ctl->json)
+    if (command->n > 0 && move_run(v->o.ctl, command, &v->names, NOBODY) != CTL_DONE &&
+        !v->o.ctl->json)
         fputs("  Sessions that are open at the old site go on; the last look brings along what "
               "they change until then.\n",
               stderr);

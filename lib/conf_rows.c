@@ -391,9 +391,10 @@ const struct conf_row conf_rows[] = {
          "-f tab; what the new one lacks is copied again, and if it stays so, the move stops."),
     LIST("move_site.list_to_command", move_site.list_to_command, CONF_LIST_MAX,
          "The same for the new site."),
-    LIST("move_site.close_command", move_site.close_command, CONF_LIST_MAX,
-         "Command that ends the user's open sessions at the old site, likewise. Empty: they go "
-         "on."),
+    LIST(
+        "move_site.close_command", move_site.close_command, CONF_LIST_MAX,
+        "Command that ends the user's open sessions at the old site, likewise; 68 is success, too: "
+        "there was none. Empty: they go on."),
     INT("move_site.timeout", move_site.timeout, "14400", 1, 604800,
         "Seconds after which a command that copies is ended that has not ended by itself; it is "
         "tried again twice."),

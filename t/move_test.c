@@ -161,7 +161,7 @@ runs(const char *script, const char *word)
     command.v[2] = (char *)(uintptr_t)script;
     command.v[3] = (char *)(uintptr_t)word;
     said[0] = '\0';
-    return move_run(&ctl, &command, &names);
+    return move_run(&ctl, &command, &names, 68);
 }
 
 static void
@@ -175,11 +175,12 @@ test_run(void)
     is_int(runs("test \"$0\" = 'a%%u@b.example'", "%u"), CTL_DONE, "a name is one word, as it is");
     is_int(runs("exit 3", "x"), CTL_TEMPORARY, "a failure is to be tried again");
     is_str(said, "sh ended with 3", "and said");
+    is_int(runs("exit 68", "x"), CTL_DONE, "a code that was said to be as good");
     is_int(runs("kill -9 $$", "x"), CTL_TEMPORARY, "so is a killed one");
     is_str(said, "sh was killed, or could not be started", "and said");
     is_int(runs("exit 0", "%to_host"), CTL_USAGE, "a host nobody knows: nothing is run");
     ok(strstr(said, "\"%to_host\" in the command") != NULL, "and said");
-    is_int(move_run(&ctl, &none, &names), CTL_TEMPORARY, "a program that is not there");
+    is_int(move_run(&ctl, &none, &names, 0), CTL_TEMPORARY, "a program that is not there");
     snprintf(count, sizeof count, "echo >>%s; exit 2", file);
     is_int(runs(count, "x"), CTL_TEMPORARY, "a mailbox that changes all the time");
     f = fopen(file, "r");
