@@ -201,6 +201,8 @@ held_target_tick(struct held *h, int64_t mono_ms)
 {
     int64_t heard = held_mirror_heard(h);
 
+    if (*h->env->conf->directory.ldif)
+        return; /* what the directory knows may be newer than the file, for ever */
     for (size_t i = 0; i < h->index.n && h->busy < HELD_BUSY_MAX && held_ldap_usable(h); i++) {
         struct held_item *item = h->index.at[i];
 
