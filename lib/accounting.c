@@ -344,7 +344,7 @@ put_in_doubt(struct accounting *a, int place, const struct accounting_mail *m, u
 {
     struct accounting_slot *s = &a->state->slot[place];
 
-    snprintf(s->queue, sizeof s->queue, "%.*s", (int)m->queue.n, m->queue.p);
+    span_keep(s->queue, sizeof s->queue, m->queue);
     s->last = a->state->next + a->lines - 1;
     __atomic_store_n(&s->first, s->last + 1 - n, __ATOMIC_RELEASE);
 }

@@ -40,6 +40,14 @@ days_of(int64_t y, int64_t m, int64_t d)
     return era_day - 719468;
 }
 
+/* v as n digits. */
+static void
+put_part(char *out, int n, int64_t v)
+{
+    for (; n > 0; v /= 10)
+        out[--n] = (char)('0' + v % 10);
+}
+
 void
 audit_time_write(int64_t wall_ms, char out[AUDIT_TIME])
 {
@@ -47,17 +55,19 @@ audit_time_write(int64_t wall_ms, char out[AUDIT_TIME])
     int64_t t = wall_ms < 0 ? 0 : wall_ms > last ? last : wall_ms;
     int64_t day = t / 86400000, ms = t % 86400000, y = 1970 + day / 366;
     int m = 12;
-    char text[64];
 
     while (days_of(y + 1, 1, 1) <= day)
         y++;
     while (days_of(y, m, 1) > day)
         m--;
-    snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", (int)y, m,
-             (int)(day - days_of(y, m, 1)) + 1, (int)(ms / 3600000), (int)(ms / 60000 % 60),
-             (int)(ms / 1000 % 60), (int)(ms % 1000));
-    memcpy(out, text, AUDIT_TIME);
-    out[AUDIT_TIME - 1] = '\0';
+    memcpy(out, "yyyy-mm-ddThh:mm:ss.mmmZ", AUDIT_TIME);
+    put_part(out, 4, y);
+    put_part(out + 5, 2, m);
+    put_part(out + 8, 2, day - days_of(y, m, 1) + 1);
+    put_part(out + 11, 2, ms / 3600000);
+    put_part(out + 14, 2, ms / 60000 % 60);
+    put_part(out + 17, 2, ms / 1000 % 60);
+    put_part(out + 20, 3, ms % 1000);
 }
 
 int64_t

@@ -31,13 +31,24 @@
 #define NEST_MOST  16
 #define LISTS_MOST 1000
 
+#define CONTAINERS 64  /* kept */
+#define NAME_ROOM  256 /* for a site's or host's name */
+
+/* What those inherit who are in a department or domain. */
+struct container {
+    uint32_t number;
+    char home[NAME_ROOM], standby[NAME_ROOM];
+    char domain[ADDR_DOMAIN_MAX + 1], department[PEOPLE_DEPARTMENT];
+};
+
 struct people {
     const struct conf *conf;
     pthread_mutex_t lock;
     struct mirror *mirror;
     struct site_table *sites;
-    uint64_t structure;
-    uint64_t asked_at; /* structure when people_spoof_actions looked */
+    uint64_t structure;           /* when sites was filled, and containers emptied */
+    struct container *containers; /* CONTAINERS of them, in their numbers' places; number 0: none */
+    uint64_t asked_at;            /* structure when people_spoof_actions looked */
     int asked;
     unsigned actions;         /* what it saw last */
     int have_sites, complete; /* complete: the store was filled once */
@@ -59,8 +70,9 @@ people_new(const struct conf *conf)
     p->checked_ms = -CHECK_MS;
     p->line = -1;
     p->sites = calloc(1, sizeof *p->sites);
+    p->containers = calloc(CONTAINERS, sizeof *p->containers);
     pthread_mutex_init(&p->lock, NULL);
-    if (!p->sites)
+    if (!p->sites || !p->containers)
         people_free(&p);
     return p;
 }
@@ -99,6 +111,7 @@ people_free(struct people **pp)
         mirror_close(&p->mirror);
     pthread_mutex_destroy(&p->lock);
     free(p->sites);
+    free(p->containers);
     free(p);
 }
 
@@ -153,7 +166,7 @@ claim(struct people *p, const struct addr *a, const struct mirror_domain *d, str
     char primary[ADDR_DOMAIN_MAX + 1], text[ADDR_MAX + 1];
     int found = claim_at(p, a->text, a->len, c);
 
-    snprintf(primary, sizeof primary, "%.*s", (int)d->primary.n, d->primary.p);
+    span_keep(primary, sizeof primary, d->primary);
     for (int i = 0; i < 3 && found == 0; i++) {
         int keep_ext = i == 1, n;
 
@@ -187,21 +200,24 @@ put_in_front(char out[PEOPLE_DEPARTMENT], struct span name)
         out[n] = '/';
 }
 
-/* The department in which container is, and its domain. 0, or -1. */
+/* The departments from number upwards, below their domain, and which domain that is. 0, or -1. */
 static int
-find_department(struct people *p, uint32_t container, struct person *out)
+find_department(struct people *p, uint32_t number, struct container *out)
 {
     struct mirror_org org;
     struct record r;
     struct span rdn;
 
     for (int depth = 0; depth < DEPTH_MAX; depth++) {
-        int found = mirror_org(p->mirror, container, &org);
+        int found = mirror_org(p->mirror, number, &org);
 
         if (found <= 0)
             return found;
-        if (depth == 0)
-            snprintf(out->domain, sizeof out->domain, "%.*s", (int)org.domain.n, org.domain.p);
+        if (depth == 0) {
+            span_keep(out->domain, sizeof out->domain, org.domain);
+            span_keep(out->home, sizeof out->home, org.home);
+            span_keep(out->standby, sizeof out->standby, org.standby);
+        }
         if (org.kind == KIND_DOMAIN)
             return 0;
         if (org.kind == KIND_DEPARTMENT && mirror_entry(p->mirror, org.uuid, &r) == 1 &&
@@ -212,9 +228,24 @@ find_department(struct people *p, uint32_t container, struct person *out)
                 put_in_front(out->department,
                              (struct span){is + 1, rdn.n - (size_t)(is + 1 - rdn.p)});
         }
-        container = org.parent;
+        number = org.parent;
     }
     return 0;
+}
+
+/* Kept while no department changes: each message and recipient asks. NULL: it can't be read. */
+static const struct container *
+container(struct people *p, uint32_t number)
+{
+    struct container *c = &p->containers[number % CONTAINERS];
+
+    if (c->number == number && number != 0)
+        return c;
+    *c = (struct container){0};
+    if (find_department(p, number, c) < 0 || mirror_failed(p->mirror))
+        return NULL;
+    c->number = number;
+    return c;
 }
 
 /* --- the way --- */
@@ -226,6 +257,7 @@ sites(struct people *p)
 
     if (p->have_sites && now == p->structure)
         return 0;
+    memset(p->containers, 0, CONTAINERS * sizeof *p->containers);
     site_table_init(p->sites);
     p->have_sites = mirror_sites(p->mirror, p->sites) == 0;
     p->structure = now;
@@ -235,25 +267,27 @@ sites(struct people *p)
 static int
 describe(struct people *p, const struct mirror_claim *c, struct person *out)
 {
-    struct mirror_org org = {.home = {"", 0}};
+    const struct container *above = sites(p) < 0 ? NULL : container(p, c->parent);
     struct route_input in = {.domain_ours = 1, .found = 1, .state = STATE_ACTIVE};
     struct record r;
     struct span mail;
 
-    if (sites(p) < 0 || mirror_org(p->mirror, c->parent, &org) < 0)
+    if (!above)
         return -1;
     in.kind = (enum record_kind)c->kind;
     out->is_list = in.kind == KIND_LIST;
-    in.home = c->home.n > 0 ? c->home : org.home;
-    in.standby = c->standby.n > 0 ? c->standby : org.standby;
+    in.home = c->home.n > 0 ? c->home : span_of(above->home);
+    in.standby = c->standby.n > 0 ? c->standby : span_of(above->standby);
     in.own_site = span_of(p->conf->site);
     in.sites = p->sites;
     out->verdict = route_decide(&in).verdict;
     if (mirror_entry(p->mirror, c->uuid, &r) != 1)
         return -1;
     if (record_find(&r, TAG_MAIL, &mail))
-        snprintf(out->account, sizeof out->account, "%.*s", (int)mail.n, mail.p);
-    return find_department(p, c->parent, out);
+        span_keep(out->account, sizeof out->account, mail);
+    memcpy(out->domain, above->domain, strlen(above->domain) + 1);
+    memcpy(out->department, above->department, strlen(above->department) + 1);
+    return 0;
 }
 
 static int
@@ -266,7 +300,7 @@ find(struct people *p, const struct addr *a, struct person *out)
     if (found <= 0)
         return found;
     out->verdict = ROUTE_UNKNOWN;
-    snprintf(out->domain, sizeof out->domain, "%.*s", (int)d.primary.n, d.primary.p);
+    span_keep(out->domain, sizeof out->domain, d.primary);
     found = claim(p, a, &d, &c);
     if (found == 1 && describe(p, &c, out) < 0)
         return -1;
@@ -456,9 +490,9 @@ find_domain(struct people *p, struct span name, struct people_domain *out)
         return found;
     if (mirror_entry(p->mirror, d.uuid, &r) != 1)
         return -1;
-    snprintf(out->primary, sizeof out->primary, "%.*s", (int)d.primary.n, d.primary.p);
+    span_keep(out->primary, sizeof out->primary, d.primary);
     if (record_find(&r, TAG_SPOOF, &spoof))
-        snprintf(out->spoof, sizeof out->spoof, "%.*s", (int)spoof.n, spoof.p);
+        span_keep(out->spoof, sizeof out->spoof, spoof);
     return 1;
 }
 

@@ -9,6 +9,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use IO::Socket::UNIX;
+use Encode qw(encode_utf8);
 use JSON::PP;
 use Trial;
 use Test::More;
@@ -24,8 +25,8 @@ my $ldif = "dn: o=t\nobjectClass: organization\no: t\n\ndn: cn=hebei,o=t\nobject
   . "postroadNextHop: 10 relay:[192.0.2.1]:25\n\ndn: dc=a.example,o=t\nobjectClass: domain\nobjectClass: postroadDomain\n"
   . "dc: a.example\nassociatedDomain: a.example\npostroadHomeSite: hebei\n";
 # A department whose name must be told apart from a path, and one in Chinese.
-$ldif .= "\ndn: ou=r/d,dc=a.example,o=t\nobjectClass: organizationalUnit\nobjectClass: postroadDepartment\nou: r/d\n";
-$ldif .= "\ndn: ou=驿路,ou=r/d,dc=a.example,o=t\nobjectClass: organizationalUnit\nobjectClass: postroadDepartment\nou: 驿路\n";
+$ldif .= "\ndn: ou=r/d,dc=a.example,o=t\nobjectClass: organizationalUnit\nobjectClass: postroadDepartment\nou: r/d\nentryUUID: 5f1c0000-0000-4000-8000-000000000001\n";
+$ldif .= "\ndn: ou=驿路,ou=r/d,dc=a.example,o=t\nobjectClass: organizationalUnit\nobjectClass: postroadDepartment\nou: 驿路\nentryUUID: 5f1c0000-0000-4000-8000-000000000002\n";
 for my $n (1 .. $people) {
     my $below = $n == 1 ? 'ou=驿路,ou=r/d,dc=a.example,o=t' : 'dc=a.example,o=t';
     $ldif .= "\ndn: uid=u$n,$below\nobjectClass: inetOrgPerson\nobjectClass: postroadAccount\nuid: u$n\ncn: u$n\nsn: u$n\nmail: u$n\@a.example\n";
@@ -111,6 +112,22 @@ close $s;
 # --- people and names ---
 my ($said, @r) = message('NAMES', { login => 'u1@a.example' }, rcpt('y@else.example'));
 is("$said $r[0]{account} $r[0]{department}", "c u1\@a.example r\\/d/\x{9a7f}\x{8def}", 'departments, with what is special in their names');
+# Rewritten: its own name, and that of the one above; who is added tells that it is loaded.
+my $renamed = 0;
+sub rename_departments {
+    my (@names) = @_;
+    $renamed++;
+    my $text = $ldif =~ s{^(dn: |ou: |)(.*?)ou=r/d,}{$1$2ou=$names[0],}gmr =~ s{^ou: r/d$}{ou: $names[0]}gmr =~ s{驿路}{$names[1]}gr;
+    spew("$dir/people.ldif.new", $text . "\ndn: uid=n$renamed,dc=a.example,o=t\nobjectClass: inetOrgPerson\nobjectClass: postroadAccount\n"
+        . "uid: n$renamed\ncn: n\nsn: n\nmail: n$renamed\@a.example\n");
+    rename "$dir/people.ldif.new", "$dir/people.ldif" or die "$!";
+    return wait_for(30, sub { lookup('mailbox', "n$renamed\@a.example") =~ /^OK/ });
+}
+for my $names (['R/D', "驿路"], ['R/D', 'station'], ['r/d', "驿路"]) {
+    rename_departments(@$names);
+    ($said, @r) = message("RENAMED$renamed", { login => 'u1@a.example' }, rcpt('y@else.example'));
+    is("$said $r[0]{account} " . encode_utf8($r[0]{department}), "c u1\@a.example " . $names->[0] =~ s{/}{\\/}r . "/$names->[1]", "renamed @$names: what comes next is counted there");
+}
 ($said, @r) = message('LOGIN', { login => "\xff\"\\\n" . 'x' x 5000 }, rcpt('y@else.example'));
 is("$said " . length($r[0]{login}) . " $r[0]{account}", 'c 320 ', 'a login that is nobody\'s and no text is cut');
 for my $odd ('', '<', '@', 'u2@', '@a.example', "u2\xff\@a.example", 'u2@a.example@a.example', 'x' x 5000, "\"u2\"\@a.example", 'U2+x@A.EXAMPLE') {
