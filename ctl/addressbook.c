@@ -9,7 +9,7 @@
 
 #include "addressbook.h"
 
-const char *const addressbook_attrs[] = {
+static const char *const attrs[] = {
     "objectClass",     "cn",     "sn",    "givenName", "displayName", "mail", "postroadAlias",
     "telephoneNumber", "mobile", "title", NULL};
 
@@ -86,8 +86,7 @@ verb_addressbook_export(struct ctl *ctl)
     if (code == CTL_DONE) {
         if (x.format->begin)
             x.format->begin();
-        code = dir_search(o.d, top ? top->dn : dir_base(o.d), DIR_SUB, filter, addressbook_attrs,
-                          on_entry, &x);
+        code = dir_search(o.d, top ? top->dn : dir_base(o.d), DIR_SUB, filter, attrs, on_entry, &x);
         if (code != CTL_DONE)
             org_fail(&o, code);
     }

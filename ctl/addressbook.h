@@ -6,11 +6,7 @@
 #ifndef POSTROAD_ADDRESSBOOK_H
 #define POSTROAD_ADDRESSBOOK_H
 
-#include <stdio.h>
-
 #include "org.h"
-
-extern const char *const addressbook_attrs[];
 
 /* Each writes one entry to stdout; begin is called once before. */
 struct addressbook_format {
@@ -25,13 +21,6 @@ const char *addressbook_name(const struct dir_entry *e);
 int addressbook_is_list(const struct dir_entry *e);
 /* Names of domain and departments above the entry, from the top: "a.example/sales/east". */
 const char *addressbook_place(const struct dir_entry *e, char *out, size_t cap);
-
-/* One vCard line with CRLF, folded at 75 octets, never inside a character. */
-void vcard_line(FILE *f, const char *line);
-/* Add text to a line as a vCard value: \ , ; and line ends escaped (RFC 6350, 3.4). -1: too long. */
-int vcard_escape(char *line, size_t cap, const char *text);
-/* One CSV cell, quoted where due; what a spreadsheet would take for a formula gets a ' before it. */
-void csv_cell(FILE *f, const char *text);
 
 int verb_addressbook_export(struct ctl *ctl);
 

@@ -13,7 +13,8 @@
 
 /* --- vCard --- */
 
-void
+/* One vCard line with CRLF, folded at 75 octets, never inside a character. */
+static void
 vcard_line(FILE *f, const char *line)
 {
     size_t column = 0;
@@ -34,7 +35,8 @@ vcard_line(FILE *f, const char *line)
     fputs("\r\n", f);
 }
 
-int
+/* Add text to a line as a vCard value: \ , ; and line ends escaped (RFC 6350, 3.4). -1: too long. */
+static int
 vcard_escape(char *line, size_t cap, const char *text)
 {
     size_t n = strlen(line);
@@ -139,7 +141,8 @@ is_phone(const char *text)
     return *text == '+' && strspn(text + 1, "0123456789 ().-/") == strlen(text + 1);
 }
 
-void
+/* One CSV cell, quoted where due; what a spreadsheet would take for a formula gets a ' before it. */
+static void
 csv_cell(FILE *f, const char *text)
 {
     int formula = *text && strchr("=+-@\t\r", *text) && !is_phone(text);

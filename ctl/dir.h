@@ -102,10 +102,9 @@ int dir_act_as(struct dir *d, const char *dn);
 int dir_add_begin(struct dir *d, const char *dn, struct dir_change *c, int *id_r);
 /* The next answer: CTL_DONE or CTL_NO of the add *id_r; CTL_TEMPORARY with *id_r 0: the server is gone. */
 int dir_add_answer(struct dir *d, int *id_r);
-/* The last refusal was: there is such an entry already; the parent is not there; not allowed. */
+/* The last refusal was: there is such an entry already; the parent is not there. */
 int dir_was_there(const struct dir *d);
 int dir_was_missing(const struct dir *d);
-int dir_was_denied(const struct dir *d);
 
 /* One line of LDIF (RFC 2849) on stdout, in base64 where that is due, folded. */
 void dir_ldif_line(const char *attr, const char *value, size_t n);

@@ -48,8 +48,9 @@ static const struct text {
     {LDAP_NO_MEMORY, "no memory"},
 };
 
-int
-dir_is_temporary(int code)
+/* Whether code says nothing about the question: away, busy, too slow. */
+static int
+is_temporary(int code)
 {
     return code < 0 || code == LDAP_BUSY || code == LDAP_UNAVAILABLE ||
            code == LDAP_TIMELIMIT_EXCEEDED || code == LDAP_OTHER || code == LDAP_OPERATIONS_ERROR ||
@@ -92,7 +93,7 @@ dir_result(struct dir *d, int code, const char *what, const char *dn)
                  ? "\n  Whether it was done is not known: look, then do it again"
                  : "");
     ldap_memfree(said);
-    return dir_is_temporary(code) ? CTL_TEMPORARY : CTL_NO;
+    return is_temporary(code) ? CTL_TEMPORARY : CTL_NO;
 }
 
 int
@@ -105,10 +106,4 @@ int
 dir_was_missing(const struct dir *d)
 {
     return d->code == LDAP_NO_SUCH_OBJECT;
-}
-
-int
-dir_was_denied(const struct dir *d)
-{
-    return d->code == LDAP_INSUFFICIENT_ACCESS;
 }

@@ -52,8 +52,6 @@ int dir_await(struct dir *d, int id, LDAPMessage **answer_r);
 
 /* dir_error.c: put code, what was done and to whom, into d->error; the exit code for it. */
 int dir_result(struct dir *d, int code, const char *what, const char *dn);
-/* Whether code says nothing about the question: away, busy, too slow. */
-int dir_is_temporary(int code);
 
 /* dir_rule.c: after a refusal, add to d->error which rule it comes from, if the daemon can tell. Return code. */
 int dir_rule(struct dir *d, int code, const char *action, const char *dn, const char *value);

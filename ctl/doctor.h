@@ -50,8 +50,6 @@ void doctor_milter(struct doctor *d);
 void doctor_apart(struct doctor *d);
 /* doctor_cert.c: certificates, ours and Postfix's. */
 void doctor_certificates(struct doctor *d);
-/* One file: until when it is valid; with hand_off also whether the directory has its fingerprint. */
-void doctor_certificate(struct doctor *d, const char *path, int hand_off);
 /* doctor_held.c: held mail: it can be released, and moderators see it; there is a place for it at one server. */
 void doctor_held(struct doctor *d);
 struct dir;

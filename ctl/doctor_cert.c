@@ -98,8 +98,9 @@ check_known(struct doctor *d, const char *path, const unsigned char *der, size_t
         doctor_say(d, DOCTOR_OK, "hand-off", NULL, "%s is known to the other sites", path);
 }
 
-void
-doctor_certificate(struct doctor *d, const char *path, int hand_off)
+/* One file: until when it is valid; with hand_off also whether the directory has its fingerprint. */
+static void
+check_certificate(struct doctor *d, const char *path, int hand_off)
 {
     static unsigned char der[DER_MAX];
     long n = read_certificate(path, der);
@@ -130,7 +131,7 @@ check_parameter(struct doctor *d, const char *name, int hand_off, char seen[1024
     for (char *word; (word = strsep(&rest, " \t\r\n,"));)
         if (*word == '/' && strcmp(word, seen) != 0) {
             snprintf(seen, 1024, "%s", word);
-            doctor_certificate(d, word, hand_off);
+            check_certificate(d, word, hand_off);
         }
 }
 
@@ -141,9 +142,9 @@ doctor_certificates(struct doctor *d)
     char seen[1024] = "";
 
     if (*conf->directory.tls_ca_file)
-        doctor_certificate(d, conf->directory.tls_ca_file, 0);
+        check_certificate(d, conf->directory.tls_ca_file, 0);
     if (*conf->directory.tls_cert_file)
-        doctor_certificate(d, conf->directory.tls_cert_file, 0);
+        check_certificate(d, conf->directory.tls_cert_file, 0);
     check_parameter(d, "handoff_tls_chain_files", 1, seen); /* as in examples/two-sites */
     check_parameter(d, "smtpd_tls_chain_files", 0, seen);
     check_parameter(d, "smtpd_tls_cert_file", 0, seen);

@@ -147,8 +147,9 @@ verb_site_list(struct ctl *ctl)
     return org_close(&o, code);
 }
 
-int
-site_find_any(struct org *o, const char *name, const char *const attrs[], struct dir_entry **e_r)
+/* "hebei" or "hebei/mx1", as org_site and org_server. */
+static int
+find_any(struct org *o, const char *name, const char *const attrs[], struct dir_entry **e_r)
 {
     return strchr(name, '/') ? org_server(o, name, attrs, e_r) : org_site(o, name, attrs, e_r);
 }
@@ -169,7 +170,7 @@ name_of(const struct dir_entry *e, char *out, size_t cap)
 const struct org_kind site_kind = {
     .what = "site",
     .args = "one SITE or SITE/SERVER",
-    .find = site_find_any,
+    .find = find_any,
     .name = name_of,
     .fields = fields,
     .nfields = FIELDS,

@@ -20,11 +20,6 @@ extern const struct org_kind site_kind; /* for org_one and org_modify */
 const char *site_wanted(const struct dir_entry *e);
 /* Its note, with SITE_NOTE before it; "" for none. */
 const char *site_note(const struct dir_entry *e);
-/* "hebei" or "hebei/mx1", as org_site and org_server. */
-int site_find_any(struct org *o, const char *name, const char *const attrs[],
-                  struct dir_entry **e_r);
-/* Servers of the same site that are wanted up and have a next hop, e itself not counted. */
-int site_others_up(struct org *o, const struct dir_entry *e, size_t *n_r);
 /* One line for the system's log: who has done what with which site, and why. */
 void site_log(const struct org *o, const char *dn, const char *what);
 

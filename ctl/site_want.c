@@ -156,8 +156,9 @@ verb_site_restore(struct ctl *ctl)
 
 /* --- servers --- */
 
-int
-site_others_up(struct org *o, const struct dir_entry *e, size_t *n_r)
+/* Servers of the same site that are wanted up and have a next hop, e itself not counted. */
+static int
+others_up(struct org *o, const struct dir_entry *e, size_t *n_r)
 {
     size_t up = 0;
     int mine = *dir_value(e, "postroadNextHop") && strcasecmp(site_wanted(e), "up") == 0;
@@ -174,7 +175,7 @@ static int
 server(struct org *o, const struct dir_entry *e, const char *state)
 {
     size_t others = 1;
-    int code = strcmp(state, "up") != 0 ? site_others_up(o, e, &others) : CTL_DONE;
+    int code = strcmp(state, "up") != 0 ? others_up(o, e, &others) : CTL_DONE;
 
     if (code == CTL_DONE && others == 0)
         code =

@@ -77,8 +77,9 @@ conf_row_find(const char *key)
     return NULL;
 }
 
-int
-conf_is_group(const char *key)
+/* Whether key names a group of settings: "directory". */
+static int
+is_group(const char *key)
 {
     size_t n = strlen(key);
 
@@ -252,7 +253,7 @@ walk_group(struct conf_load *l, const config_setting_t *group, const char *prefi
         row = conf_row_find(key);
         if (row)
             r = set_row(l, at, row, s);
-        else if (!conf_is_group(key))
+        else if (!is_group(key))
             r = unknown_key(l, at, key);
         else if (!config_setting_is_group(s))
             r = conf_fail(l, at, key, "must be a group of settings, { … }");

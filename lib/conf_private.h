@@ -33,8 +33,6 @@ int conf_fail_key(struct conf_load *l, const char *key, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
 const struct conf_row *conf_row_find(const char *key);
-/* Whether key names a group of settings: "directory". */
-int conf_is_group(const char *key);
 
 /* What to say about a key nobody knows, into out: the nearest known one, or advice; may be "". */
 void conf_hint(const char *key, char *out, size_t cap);

@@ -19,8 +19,9 @@ is_alnum(char c)
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-int
-held_queue_is(struct span queue)
+/* Whether it is a queue id as Postfix makes them. */
+static int
+is_queue_id(struct span queue)
 {
     size_t n = 0;
 
@@ -50,7 +51,7 @@ held_id_write(char out[HELD_ID_MAX + 1], const char *site, int64_t time_ms, cons
     char time[TIME_MAX + 1];
     size_t n = 0;
 
-    if (time_ms < 0 || !held_queue_is(span_of(queue)))
+    if (time_ms < 0 || !is_queue_id(span_of(queue)))
         return -1;
     for (; site[n] && n < SITE_MAX; n++)
         out[n] = is_alnum(site[n]) || (n > 0 && site[n] == '.') ? site[n] : '-';
@@ -85,7 +86,7 @@ held_id_is(struct span id)
     time = last_part((struct span){id.p, queue - 1});
     return time > 1 && time < queue - 1 && queue - 1 - time <= TIME_MAX &&
            !memchr(id.p + time, '.', queue - 1 - time) &&
-           held_queue_is((struct span){id.p + queue, id.n - queue});
+           is_queue_id((struct span){id.p + queue, id.n - queue});
 }
 
 struct span

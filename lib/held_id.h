@@ -20,8 +20,6 @@
 int held_id_write(char out[HELD_ID_MAX + 1], const char *site, int64_t time_ms, const char *queue);
 /* Whether it has the shape of one: it may be the name of a file then. */
 int held_id_is(struct span id);
-/* Whether it is a queue id as Postfix makes them. */
-int held_queue_is(struct span queue);
 /* The queue id at the end of id, which held_id_is; points into id. */
 struct span held_id_queue(struct span id);
 /* Whether asked means id: all of it, or an end of it, in any case. The queue id is such an end. */

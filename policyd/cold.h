@@ -64,8 +64,6 @@ int cold_add_site_key(struct cold *c, enum cold_id id, struct span key);
 /* Write the batches. */
 int cold_flush(struct cold *c);
 
-/* cold_pass.c: a callback that collects names; 1 when there is no room for this one. */
-int cold_collect(void *names, struct span name);
 /* Everything, or what was changed since c->next. 0, or -1. */
 int cold_pass_all(struct cold *c);
 int cold_pass_changes(struct cold *c);

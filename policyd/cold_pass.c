@@ -11,8 +11,9 @@
 
 #include "beat.h"
 
-int
-cold_collect(void *ctx, struct span name)
+/* A callback that collects names; 1 when there is no room for this one. */
+static int
+collect(void *ctx, struct span name)
 {
     struct cold_names *names = ctx;
 
@@ -68,7 +69,7 @@ pass_addresses(struct cold *c, uint64_t *at)
     if (!m)
         return -1;
     while (more == 1 && names->n < COLD_NAMES / 2)
-        more = mirror_next_addresses(m, at, cold_collect, names);
+        more = mirror_next_addresses(m, at, collect, names);
     if (more < 0)
         rc = cold_fail(c, mirror_error(m));
     for (size_t i = 0; i < names->n && !rc; i++)
@@ -86,7 +87,7 @@ pass_domains(struct cold *c, char after[COLD_KEY_MAX + 1])
 
     if (!m)
         return -1;
-    end = mirror_each_domain(m, span_of(after), cold_collect, names);
+    end = mirror_each_domain(m, span_of(after), collect, names);
     if (end < 0)
         rc = cold_fail(c, mirror_error(m));
     for (size_t i = 0; i < names->n && !rc; i++)
@@ -123,7 +124,7 @@ pass_keys(struct cold *c, enum cold_id id, char after[COLD_KEY_MAX + 1])
     struct cold_names *names = names_empty(c);
     int rc = 0, end;
 
-    end = cold_table_each(c->table[id], span_of(after), COLD_WAIT_MS, cold_collect, names);
+    end = cold_table_each(c->table[id], span_of(after), COLD_WAIT_MS, collect, names);
     if (end < 0)
         return cold_fail(c, cold_table_error(c->table[id]));
     if (names->n == 0)
@@ -217,7 +218,7 @@ cold_pass_changes(struct cold *c)
 
     if (!m)
         return -1;
-    kept = mirror_each_change(m, c->next, cold_collect, names);
+    kept = mirror_each_change(m, c->next, collect, names);
     if (kept == 0)
         c->generation = 0; /* everything is due */
     else if (kept < 0)

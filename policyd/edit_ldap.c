@@ -27,36 +27,25 @@ edit_configured(const struct conf *conf)
     return *conf->edit.bind_dn || *conf->edit.sasl_mech;
 }
 
-/* The settings of directory, with ours in the place of the mirror's. Borrows all of conf. */
 static struct conf
 as_edit(const struct conf *conf)
 {
-    struct conf c = *conf;
+    const struct syncrepl_login login = {
+        .bind_dn = conf->edit.bind_dn,
+        .password_file = conf->edit.password_file,
+        .sasl_mech = conf->edit.sasl_mech,
+        .timeout = conf->edit.timeout,
+        .uri = {&conf->edit.uri, &conf->admin.uri, &conf->directory.uri}};
 
-    c.directory.bind_dn = conf->edit.bind_dn;
-    c.directory.password_file = conf->edit.password_file;
-    c.directory.sasl_mech = conf->edit.sasl_mech;
-    c.directory.timeout = conf->edit.timeout;
-    c.directory.uri = conf->edit.uri.n > 0    ? conf->edit.uri
-                      : conf->admin.uri.n > 0 ? conf->admin.uri
-                                              : conf->directory.uri;
-    c.directory.providers = c.directory.uri;
-    return c;
+    return syncrepl_conn_conf(conf, &login);
 }
 
 int
 edit_ldap_setup(const struct conf *conf, char *error, size_t n)
 {
     const struct conf c = as_edit(conf);
-    const char *warning = NULL;
-    char text[512];
 
-    if (syncrepl_conn_setup(&c, text, sizeof text, &warning) == 0)
-        return 0;
-    /* It knows one password_file only. */
-    snprintf(error, n, "%s%s", strncmp(text, "directory.password_file", 23) == 0 ? "edit" : text,
-             strncmp(text, "directory.password_file", 23) == 0 ? text + 9 : "");
-    return -1;
+    return syncrepl_conn_setup(&c, "edit", error, n, NULL);
 }
 
 /* --- what is sent --- */

@@ -30,30 +30,21 @@ held_ldap_wanted(const struct conf *conf)
 static struct conf
 as_held(const struct conf *conf)
 {
-    struct conf c = *conf;
+    const struct syncrepl_login login = {.bind_dn = conf->held.bind_dn,
+                                         .password_file = conf->held.password_file,
+                                         .sasl_mech = conf->held.sasl_mech,
+                                         .timeout = conf->held.timeout,
+                                         .uri = {&conf->held.uri, &conf->directory.uri}};
 
-    c.directory.bind_dn = conf->held.bind_dn;
-    c.directory.password_file = conf->held.password_file;
-    c.directory.sasl_mech = conf->held.sasl_mech;
-    c.directory.timeout = conf->held.timeout;
-    c.directory.uri = conf->held.uri.n > 0 ? conf->held.uri : conf->directory.uri;
-    c.directory.providers = c.directory.uri;
-    return c;
+    return syncrepl_conn_conf(conf, &login);
 }
 
 int
 held_ldap_setup(const struct conf *conf, char *error, size_t n)
 {
     const struct conf c = as_held(conf);
-    const char *warning = NULL;
-    char text[HELD_ERROR];
 
-    if (syncrepl_conn_setup(&c, text, sizeof text, &warning) == 0)
-        return 0;
-    /* It knows one password_file only. */
-    snprintf(error, n, "%s%s", strncmp(text, "directory.password_file", 23) == 0 ? "held" : "",
-             strncmp(text, "directory.password_file", 23) == 0 ? text + 9 : text);
-    return -1;
+    return syncrepl_conn_setup(&c, "held", error, n, NULL);
 }
 
 /* --- requests --- */

@@ -124,9 +124,3 @@ queue_ask_delete(struct queue_ask *a, const char *queue_id, int64_t not_after_s,
 {
     return ask(a, QUEUE_DELETE, queue_id, not_after_s, fn, ctx);
 }
-
-void
-queue_ask_forget(struct queue_ask *a, uint64_t number)
-{
-    questions_forget(a->questions, number);
-}

@@ -37,7 +37,5 @@ uint64_t queue_ask_release(struct queue_ask *q, const char *queue_id, int64_t no
                            queue_ask_fn *fn, void *ctx);
 uint64_t queue_ask_delete(struct queue_ask *q, const char *queue_id, int64_t not_after_s,
                           queue_ask_fn *fn, void *ctx);
-/* Who asked is gone: fn is not called any more. It may be done nevertheless. */
-void queue_ask_forget(struct queue_ask *q, uint64_t number);
 
 #endif

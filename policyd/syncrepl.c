@@ -35,7 +35,7 @@ syncrepl_prepare(const struct conf *conf)
     const char *warning = NULL;
     char error[512];
 
-    if (syncrepl_conn_setup(conf, error, sizeof error, &warning) < 0) {
+    if (syncrepl_conn_setup(conf, "directory", error, sizeof error, &warning) < 0) {
         log_error("directory can't be used why=\"%s\"", error);
         return -1;
     }
@@ -103,8 +103,9 @@ syncrepl_load(struct syncrepl *y)
     return read_state(y, have, sizeof have);
 }
 
-int
-syncrepl_drop_cookie(struct syncrepl *y)
+/* Forget the cookie: the next refresh is a full one. 0, or -1: the store failed. */
+static int
+drop_cookie(struct syncrepl *y)
 {
     struct mirror *m = y->sync->mirror;
 
@@ -149,7 +150,7 @@ forget(struct syncrepl *y, const char *why)
     log_warning("cookie forgotten, the whole directory is read anew; mirror keeps answering "
                 "uri=%s why=\"%s\"",
                 y->uri, why);
-    if (syncrepl_drop_cookie(y) < 0)
+    if (drop_cookie(y) < 0)
         sync_store_error(y->sync, "forget the cookie");
 }
 

@@ -45,7 +45,5 @@ enum syncrepl_end syncrepl_session(struct syncrepl *y);
 
 /* Read where the mirror stands, put base and fingerprint in order. 0, or -1: the store failed. */
 int syncrepl_load(struct syncrepl *y);
-/* Forget the cookie: the next refresh is a full one. 0, or -1: the store failed. */
-int syncrepl_drop_cookie(struct syncrepl *y);
 
 #endif

@@ -31,14 +31,15 @@ static size_t password_n;
 /* --- secrets --- */
 
 static int
-read_password(const char *path, char *error, size_t error_n, const char **warning_r)
+read_password(const char *section, const char *path, char *error, size_t error_n,
+              const char **warning_r)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     struct stat st;
     ssize_t n;
 
     if (fd < 0 || fstat(fd, &st) < 0 || (n = read(fd, password, PASSWORD_MAX)) < 0) {
-        snprintf(error, error_n, "directory.password_file: %s: %s", path, strerror(errno));
+        snprintf(error, error_n, "%s.password_file: %s: %s", section, path, strerror(errno));
         if (fd >= 0)
             close(fd);
         return -1;
@@ -48,10 +49,10 @@ read_password(const char *path, char *error, size_t error_n, const char **warnin
     password_n = strcspn(password, "\r\n");
     password[password_n] = '\0';
     if (password_n == 0) {
-        snprintf(error, error_n, "directory.password_file: %s: its first line is empty", path);
+        snprintf(error, error_n, "%s.password_file: %s: its first line is empty", section, path);
         return -1;
     }
-    if (st.st_mode & (S_IROTH | S_IWOTH))
+    if (warning_r && st.st_mode & (S_IROTH | S_IWOTH))
         *warning_r = "directory.password_file can be read by everybody";
     return 0;
 }
@@ -62,16 +63,34 @@ uses_tls(const struct conf *conf)
     return ldap_tls_used(conf, &conf->directory.uri) || ldap_tls_used(conf, conf_providers(conf));
 }
 
+struct conf
+syncrepl_conn_conf(const struct conf *conf, const struct syncrepl_login *login)
+{
+    const struct conf_list *const *uri = login->uri;
+    struct conf c = *conf;
+
+    while ((*uri)->n == 0 && uri[1])
+        uri++;
+    c.directory.bind_dn = login->bind_dn;
+    c.directory.password_file = login->password_file;
+    c.directory.sasl_mech = login->sasl_mech;
+    c.directory.timeout = login->timeout;
+    c.directory.uri = c.directory.providers = **uri;
+    return c;
+}
+
 int
-syncrepl_conn_setup(const struct conf *conf, char *error, size_t error_n, const char **warning_r)
+syncrepl_conn_setup(const struct conf *conf, const char *section, char *error, size_t error_n,
+                    const char **warning_r)
 {
     int version;
 
-    *warning_r = NULL;
+    if (warning_r)
+        *warning_r = NULL;
     /* The library's own beginning, before there is a second thread. */
     ldap_get_option(NULL, LDAP_OPT_PROTOCOL_VERSION, &version);
     if (conf->directory.bind_dn[0] &&
-        read_password(conf->directory.password_file, error, error_n, warning_r) < 0)
+        read_password(section, conf->directory.password_file, error, error_n, warning_r) < 0)
         return -1;
     return uses_tls(conf) ? ldap_tls_setup(conf, 1, error, error_n) : 0;
 }

@@ -11,8 +11,22 @@
 
 #include "conf.h"
 
-/* Read secrets and certificates. 0, or -1 and error; *warning_r is set when something is unwise. */
-int syncrepl_conn_setup(const struct conf *conf, char *error, size_t error_n,
+/*
+ * The settings of directory, with another credential in the place of the mirror's, for a role that binds with one
+ * of its own. uri: the first that is not empty of a list that ends with NULL. Borrows all of conf.
+ */
+struct syncrepl_login {
+    char *bind_dn, *password_file, *sasl_mech;
+    int timeout; /* seconds */
+    const struct conf_list *uri[4];
+};
+struct conf syncrepl_conn_conf(const struct conf *conf, const struct syncrepl_login *login);
+
+/*
+ * Read secrets and certificates; section: whose password_file it is, "directory". 0, or -1 and error; *warning_r
+ * (may be NULL) is set when something is unwise.
+ */
+int syncrepl_conn_setup(const struct conf *conf, const char *section, char *error, size_t error_n,
                         const char **warning_r);
 
 /* Connect and bind. Returns the handle, with a socket that doesn't block, or NULL and error. */
