@@ -28,22 +28,12 @@ now_us(void)
 
 /* --- what the words share --- */
 
-/* Time since the directory confirmed the mirror; -1: it was never filled. */
 static int64_t
 mirror_age(struct access *a, struct mirror *m)
 {
     struct moment now = {.mono_ms = (int64_t)board_now_ms(), .wall_ms = clock_wall_ms()};
-    int64_t at = vitals_confirmed_ms(a->board, &now), age;
-    struct mirror_info info;
 
-    if (mirror_info(m, &info) < 0 || !info.complete)
-        return -1;
-    a->confirmed_ms = at > a->confirmed_ms ? at : a->confirmed_ms;
-    at = a->confirmed_ms;
-    at = (int64_t)info.refreshed_ms > at ? (int64_t)info.refreshed_ms : at;
-    at = (int64_t)info.updated_ms > at ? (int64_t)info.updated_ms : at;
-    age = now.wall_ms - at;
-    return age > 0 ? age : 0;
+    return vitals_mirror_age(a->board, m, &now, &a->confirmed_ms);
 }
 
 /* The mirror, until mirror_done; NULL: it can't be read, and nothing is to be done. */

@@ -71,6 +71,10 @@ json_t *control_error(enum control_code code, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 /* Text as JSON; bytes that are no UTF-8 become '?'. */
 json_t *control_text(struct span s);
+/* The DN of an entry of the mirror, or null. */
+json_t *control_dn(struct mirror *m, const unsigned char uuid[UUID_LEN]);
+json_t *control_number(uint64_t v);
+json_t *control_seconds(int64_t ms); /* with a fraction; 0 for what is negative */
 /* "2026-01-31T23:59:59Z"; JSON null for 0. */
 json_t *control_time(int64_t wall_ms);
 /*

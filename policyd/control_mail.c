@@ -40,30 +40,19 @@ status_flow(const struct control *c, const struct moment *now, struct flow_seen 
 }
 
 static json_t *
-number(uint64_t v)
-{
-    return json_integer((json_int_t)v);
-}
-
-static json_t *
-seconds(int64_t ms)
-{
-    return json_real((double)(ms > 0 ? ms : 0) / 1000.0);
-}
-
-static json_t *
 sum_json(const struct flow_sum *s)
 {
     json_t *o = json_object(), *ways = json_object();
 
     for (int way = 0; way < DIRECTION_N; way++)
         json_object_set_new(ways, direction_word((enum direction)way),
-                            json_pack("{s:o, s:o, s:o}", "messages", number(s->way[way].messages),
-                                      "recipients", number(s->way[way].recipients), "bytes",
-                                      number(s->way[way].bytes)));
+                            json_pack("{s:o, s:o, s:o}", "messages",
+                                      control_number(s->way[way].messages), "recipients",
+                                      control_number(s->way[way].recipients), "bytes",
+                                      control_number(s->way[way].bytes)));
     json_object_set_new(o, "directions", ways);
     for (int e = 0; e < FLOW_EVENTS; e++)
-        json_object_set_new(o, flow_event_word((enum flow_event)e), number(s->event[e]));
+        json_object_set_new(o, flow_event_word((enum flow_event)e), control_number(s->event[e]));
     return o;
 }
 
@@ -79,8 +68,9 @@ status_flow_json(struct control *c, const struct moment *now)
     if (rc < 0)
         return json_pack("{s:b, s:o}", "known", 0, "error", control_text(span_of(error)));
     return json_pack("{s:b, s:o, s:o, s:o, s:o, s:o}", "known", 1, "age_s",
-                     seconds(now->wall_ms - s.beat_ms), "since", control_time(s.began_ms), "hour",
-                     sum_json(&s.hour), "today", sum_json(&s.today), "total", sum_json(&s.total));
+                     control_seconds(now->wall_ms - s.beat_ms), "since", control_time(s.began_ms),
+                     "hour", sum_json(&s.hour), "today", sum_json(&s.today), "total",
+                     sum_json(&s.total));
 }
 
 static json_t *
@@ -92,10 +82,11 @@ lengths_json(const struct queue_figures *f, const struct moment *now)
         const struct queue_figure *of = &f->of[q];
 
         json_object_set_new(o, queue_name_word((enum queue_name)q),
-                            json_pack("{s:o, s:o, s:o}", "messages", number(of->messages), "bytes",
-                                      number(of->bytes), "oldest_s",
-                                      of->messages > 0 ? seconds(now->wall_ms - of->oldest_s * 1000)
-                                                       : json_null()));
+                            json_pack("{s:o, s:o, s:o}", "messages", control_number(of->messages),
+                                      "bytes", control_number(of->bytes), "oldest_s",
+                                      of->messages > 0
+                                          ? control_seconds(now->wall_ms - of->oldest_s * 1000)
+                                          : json_null()));
     }
     return o;
 }
@@ -113,13 +104,13 @@ status_queue_json(struct control *c, const struct moment *now)
     known = queue_figures_read(b, &f) == 1;
     board_text(b, BOARD_QUEUE, text, sizeof text);
     return json_pack("{s:b, s:o, s:o, s:o, s:i, s:b, s:o, s:o, s:o, s:o}", "known", known, "age_s",
-                     known ? seconds(now->wall_ms - f.looked_ms) : json_null(), "took_s",
-                     known ? seconds(f.took_ms) : json_null(), "queues",
+                     known ? control_seconds(now->wall_ms - f.looked_ms) : json_null(), "took_s",
+                     known ? control_seconds(f.took_ms) : json_null(), "queues",
                      known ? lengths_json(&f, now) : json_null(), "interval_s",
                      c->env->conf->queue.interval, "may_change",
                      board_get(b, BOARD_QUEUE, BOARD_QUEUE_ROOT) != 0, "released",
-                     number(board_get(b, BOARD_QUEUE, BOARD_QUEUE_RELEASED)), "deleted",
-                     number(board_get(b, BOARD_QUEUE, BOARD_QUEUE_DELETED)), "failures",
-                     number(board_get(b, BOARD_QUEUE, BOARD_QUEUE_FAILURES)), "error",
+                     control_number(board_get(b, BOARD_QUEUE, BOARD_QUEUE_RELEASED)), "deleted",
+                     control_number(board_get(b, BOARD_QUEUE, BOARD_QUEUE_DELETED)), "failures",
+                     control_number(board_get(b, BOARD_QUEUE, BOARD_QUEUE_FAILURES)), "error",
                      *text ? control_text(span_of(text)) : json_null());
 }

@@ -56,6 +56,28 @@ control_text(struct span s)
 }
 
 json_t *
+control_dn(struct mirror *m, const unsigned char uuid[UUID_LEN])
+{
+    char dn[MIRROR_DN_MAX];
+    long n = mirror_dn_of(m, uuid, dn, sizeof dn);
+    struct span s = {dn, n > 0 ? (size_t)n : 0};
+
+    return n >= 0 ? control_text(s) : json_null();
+}
+
+json_t *
+control_number(uint64_t v)
+{
+    return json_integer((json_int_t)v);
+}
+
+json_t *
+control_seconds(int64_t ms)
+{
+    return json_real((double)(ms > 0 ? ms : 0) / 1000.0);
+}
+
+json_t *
 control_time(int64_t wall_ms)
 {
     time_t t = (time_t)(wall_ms / 1000);

@@ -36,16 +36,6 @@ says(const struct record *r, int tag, enum record_state state)
     return tag ? record_find(r, (enum record_tag)tag, &ignored) : record_state(r) == state;
 }
 
-static json_t *
-dn_of(struct mirror *m, const unsigned char uuid[UUID_LEN])
-{
-    char dn[MIRROR_DN_MAX];
-    long n = mirror_dn_of(m, uuid, dn, sizeof dn);
-    struct span s = {dn, n > 0 ? (size_t)n : 0};
-
-    return n >= 0 ? control_text(s) : json_null();
-}
-
 /* Find the entry that says it: the owner's own, or the nearest one upwards. */
 static int
 is_origin(struct mirror *m, const unsigned char uuid[UUID_LEN], int tag, enum record_state state,
@@ -56,7 +46,7 @@ is_origin(struct mirror *m, const unsigned char uuid[UUID_LEN], int tag, enum re
     if (mirror_entry(m, uuid, &r) != 1 || !says(&r, tag, state))
         return 0;
     o->from = record_kind_word(record_kind(&r));
-    o->dn = dn_of(m, uuid);
+    o->dn = control_dn(m, uuid);
     return 1;
 }
 
@@ -143,7 +133,7 @@ trace_forward(struct explain *x, struct mirror *m)
         return;
     copy(x->forward.value, span_of("withheld"));
     x->forward.from = record_kind_word(record_kind(&r));
-    x->forward.dn = dn_of(m, by);
+    x->forward.dn = control_dn(m, by);
 }
 
 static json_t *
@@ -157,7 +147,7 @@ owner_json(const struct explain *x, struct mirror *m)
         return json_null(); /* nobody, or a catch-all that leads outside */
     for (int i = 0; i < UUID_LEN; i++)
         p += sprintf(p, "%s%02x", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", claim->uuid[i]);
-    return json_pack("{s:o, s:s, s:s, s:s}", "dn", dn_of(m, claim->uuid), "kind",
+    return json_pack("{s:o, s:s, s:s, s:s}", "dn", control_dn(m, claim->uuid), "kind",
                      record_kind_word((enum record_kind)claim->kind), "state",
                      record_state_word((enum record_state)claim->state), "uuid", uuid);
 }

@@ -14,22 +14,12 @@
 
 #define MIRROR_LAG_MS 2000 /* between a change of the directory and the mirror */
 
-/* Time since the directory confirmed the mirror; -1: it was never filled. */
 static int64_t
 mirror_age(struct held *h, struct mirror *m)
 {
     struct moment now = {.mono_ms = (int64_t)board_now_ms(), .wall_ms = held_wall_ms()};
-    int64_t at = vitals_confirmed_ms(&h->env->board, &now), age;
-    struct mirror_info info;
 
-    if (mirror_info(m, &info) < 0 || !info.complete)
-        return -1;
-    h->confirmed_ms = at > h->confirmed_ms ? at : h->confirmed_ms;
-    at = h->confirmed_ms;
-    at = (int64_t)info.refreshed_ms > at ? (int64_t)info.refreshed_ms : at;
-    at = (int64_t)info.updated_ms > at ? (int64_t)info.updated_ms : at;
-    age = now.wall_ms - at;
-    return age > 0 ? age : 0;
+    return vitals_mirror_age(&h->env->board, m, &now, &h->confirmed_ms);
 }
 
 /*

@@ -23,18 +23,6 @@
 #define STATUS_LIST    100
 #define STATUS_DOMAINS 1000
 
-static json_t *
-number(uint64_t v)
-{
-    return json_integer((json_int_t)v);
-}
-
-static json_t *
-seconds(int64_t ms)
-{
-    return json_real((double)(ms > 0 ? ms : 0) / 1000.0);
-}
-
 const char *
 status_phase_word(unsigned phase)
 {
@@ -89,12 +77,13 @@ source_json(const struct control *c, const struct moment *now)
                      control_time((int64_t)board_get(b, BOARD_SYNC, BOARD_SYNC_SINCE_MS)),
                      "last_answer_ms", beat > 0 ? json_integer(now->mono_ms - beat) : json_null(),
                      "error", failing && *text ? control_text(span_of(text)) : json_null(),
-                     "would_sweep", number(board_get(b, BOARD_SYNC, BOARD_SYNC_WOULD_SWEEP)),
-                     "connects", number(board_get(b, BOARD_SYNC, BOARD_SYNC_CONNECTS)), "refreshes",
-                     number(board_get(b, BOARD_SYNC, BOARD_SYNC_REFRESHES)), "changes",
-                     number(board_get(b, BOARD_SYNC, BOARD_SYNC_ENTRIES)), "deletes",
-                     number(board_get(b, BOARD_SYNC, BOARD_SYNC_DELETES)), "errors",
-                     number(board_get(b, BOARD_SYNC, BOARD_SYNC_ERRORS)));
+                     "would_sweep",
+                     control_number(board_get(b, BOARD_SYNC, BOARD_SYNC_WOULD_SWEEP)), "connects",
+                     control_number(board_get(b, BOARD_SYNC, BOARD_SYNC_CONNECTS)), "refreshes",
+                     control_number(board_get(b, BOARD_SYNC, BOARD_SYNC_REFRESHES)), "changes",
+                     control_number(board_get(b, BOARD_SYNC, BOARD_SYNC_ENTRIES)), "deletes",
+                     control_number(board_get(b, BOARD_SYNC, BOARD_SYNC_DELETES)), "errors",
+                     control_number(board_get(b, BOARD_SYNC, BOARD_SYNC_ERRORS)));
 }
 
 static json_t *
@@ -125,10 +114,11 @@ status_mirror_json(struct control *c, const struct moment *now)
     return json_pack("{s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "readable", 1,
                      "complete", i.complete, "updated", control_time((int64_t)i.updated_ms),
                      "refreshed", control_time((int64_t)i.refreshed_ms), "age_s",
-                     confirmed > 0 ? seconds(now->wall_ms - confirmed) : json_null(), "entries",
-                     number(i.entries), "accounts", number(i.accounts), "addresses",
-                     number(i.addresses), "domains", number(i.domains), "bytes_used",
-                     number(i.bytes_used), "bytes_max", number(i.bytes_max));
+                     confirmed > 0 ? control_seconds(now->wall_ms - confirmed) : json_null(),
+                     "entries", control_number(i.entries), "accounts", control_number(i.accounts),
+                     "addresses", control_number(i.addresses), "domains", control_number(i.domains),
+                     "bytes_used", control_number(i.bytes_used), "bytes_max",
+                     control_number(i.bytes_max));
 }
 
 /* NULL when none are kept. */
@@ -145,9 +135,9 @@ cold_json(const struct control *c, const struct moment *now)
     board_text(b, BOARD_COLD, text, sizeof text);
     return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "dir", control_text(span_of(dir)), "current",
                      control_time(current), "age_s",
-                     current > 0 ? seconds(now->wall_ms - current) : json_null(), "rows",
-                     number(board_get(b, BOARD_COLD, BOARD_COLD_ROWS)), "errors",
-                     number(board_get(b, BOARD_COLD, BOARD_COLD_ERRORS)), "error",
+                     current > 0 ? control_seconds(now->wall_ms - current) : json_null(), "rows",
+                     control_number(board_get(b, BOARD_COLD, BOARD_COLD_ROWS)), "errors",
+                     control_number(board_get(b, BOARD_COLD, BOARD_COLD_ERRORS)), "error",
                      *text ? control_text(span_of(text)) : json_null());
 }
 
@@ -165,9 +155,9 @@ homes_json(const struct control *c, const struct moment *now)
     board_text(b, BOARD_HOMES, text, sizeof text);
     return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "dir", control_text(span_of(dir)), "current",
                      control_time(current), "age_s",
-                     current > 0 ? seconds(now->wall_ms - current) : json_null(), "people",
-                     number(board_get(b, BOARD_HOMES, BOARD_HOMES_PEOPLE)), "errors",
-                     number(board_get(b, BOARD_HOMES, BOARD_HOMES_ERRORS)), "error",
+                     current > 0 ? control_seconds(now->wall_ms - current) : json_null(), "people",
+                     control_number(board_get(b, BOARD_HOMES, BOARD_HOMES_PEOPLE)), "errors",
+                     control_number(board_get(b, BOARD_HOMES, BOARD_HOMES_ERRORS)), "error",
                      *text ? control_text(span_of(text)) : json_null());
 }
 
@@ -186,10 +176,10 @@ roles_json(const struct control *c, const struct moment *now)
         json_array_append_new(
             list, json_pack("{s:s, s:i, s:o, s:o, s:o, s:o}", "name", vitals_role(i), "number",
                             i >= BOARD_ANSWER ? i - BOARD_ANSWER : 0, "pid",
-                            number(board_get(b, i, BOARD_PID)), "started",
+                            control_number(board_get(b, i, BOARD_PID)), "started",
                             control_time((int64_t)board_get(b, i, BOARD_STARTED_MS)), "restarts",
-                            number(board_get(b, BOARD_PARENT, BOARD_RESTARTS + i)), "beat_age_ms",
-                            age >= 0 ? json_integer(age) : json_null()));
+                            control_number(board_get(b, BOARD_PARENT, BOARD_RESTARTS + i)),
+                            "beat_age_ms", age >= 0 ? json_integer(age) : json_null()));
     }
     return list;
 }
@@ -204,10 +194,10 @@ maps_json(const struct board *b)
 
         json_array_append_new(list,
                               json_pack("{s:s, s:o, s:o, s:o, s:o}", "name", map_name(m), "ok",
-                                        number(vitals_sum(b, w + SOCKETMAP_OK)), "notfound",
-                                        number(vitals_sum(b, w + SOCKETMAP_NOTFOUND)), "temp",
-                                        number(vitals_sum(b, w + SOCKETMAP_TEMP)), "perm",
-                                        number(vitals_sum(b, w + SOCKETMAP_PERM))));
+                                        control_number(vitals_sum(b, w + SOCKETMAP_OK)), "notfound",
+                                        control_number(vitals_sum(b, w + SOCKETMAP_NOTFOUND)),
+                                        "temp", control_number(vitals_sum(b, w + SOCKETMAP_TEMP)),
+                                        "perm", control_number(vitals_sum(b, w + SOCKETMAP_PERM))));
     }
     return list;
 }
@@ -218,31 +208,34 @@ verdicts_json(const struct board *b)
     json_t *o = json_object();
 
     for (int v = ROUTE_OUTSIDE; v <= ROUTE_WAIT; v++)
-        json_object_set_new(o, route_verdict_word(v), number(vitals_sum(b, BOARD_VERDICTS + v)));
+        json_object_set_new(o, route_verdict_word(v),
+                            control_number(vitals_sum(b, BOARD_VERDICTS + v)));
     return o;
 }
 
 static json_t *
 connections_json(const struct board *b)
 {
-    return json_pack(
-        "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "open",
-        number(vitals_sum(b, BOARD_CONNECTIONS)), "accepted", number(vitals_sum(b, BOARD_ACCEPTED)),
-        "closed_bad", number(vitals_sum(b, BOARD_CLOSED_BAD)), "closed_slow",
-        number(vitals_sum(b, BOARD_CLOSED_SLOW)), "closed_idle",
-        number(vitals_sum(b, BOARD_CLOSED_IDLE)), "parked", number(vitals_sum(b, BOARD_PARKED)),
-        "parked_total", number(vitals_sum(b, BOARD_PARKED_TOTAL)), "parked_refused",
-        number(vitals_sum(b, BOARD_PARKED_FULL)));
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "open",
+                     control_number(vitals_sum(b, BOARD_CONNECTIONS)), "accepted",
+                     control_number(vitals_sum(b, BOARD_ACCEPTED)), "closed_bad",
+                     control_number(vitals_sum(b, BOARD_CLOSED_BAD)), "closed_slow",
+                     control_number(vitals_sum(b, BOARD_CLOSED_SLOW)), "closed_idle",
+                     control_number(vitals_sum(b, BOARD_CLOSED_IDLE)), "parked",
+                     control_number(vitals_sum(b, BOARD_PARKED)), "parked_total",
+                     control_number(vitals_sum(b, BOARD_PARKED_TOTAL)), "parked_refused",
+                     control_number(vitals_sum(b, BOARD_PARKED_FULL)));
 }
 
 static json_t *
 policy_json(const struct board *b)
 {
-    json_t *o = json_pack("{s:o}", "open", number(board_get(b, BOARD_POLICY, BOARD_CONNECTIONS)));
+    json_t *o =
+        json_pack("{s:o}", "open", control_number(board_get(b, BOARD_POLICY, BOARD_CONNECTIONS)));
 
     for (int a = 0; a < POLICY_ANSWER_N; a++)
         json_object_set_new(o, policy_answer_word((enum policy_answer)a),
-                            number(board_get(b, BOARD_POLICY, BOARD_POLICY_ANSWERS + a)));
+                            control_number(board_get(b, BOARD_POLICY, BOARD_POLICY_ANSWERS + a)));
     return o;
 }
 
@@ -276,17 +269,19 @@ access_json(const struct control *c)
     for (int w = 0; w < WORD_N; w++)
         json_object_set_new(
             questions, access_word((enum access_word)w),
-            json_pack("{s:o, s:o, s:o}", "yes",
-                      number(board_get(b, BOARD_ACCESS, ACCESS_COUNTER(w, ACCESS_YES))), "no",
-                      number(board_get(b, BOARD_ACCESS, ACCESS_COUNTER(w, ACCESS_NO))), "unsure",
-                      number(board_get(b, BOARD_ACCESS, ACCESS_COUNTER(w, ACCESS_UNSURE)))));
+            json_pack(
+                "{s:o, s:o, s:o}", "yes",
+                control_number(board_get(b, BOARD_ACCESS, ACCESS_COUNTER(w, ACCESS_YES))), "no",
+                control_number(board_get(b, BOARD_ACCESS, ACCESS_COUNTER(w, ACCESS_NO))), "unsure",
+                control_number(board_get(b, BOARD_ACCESS, ACCESS_COUNTER(w, ACCESS_UNSURE)))));
     board_text(b, BOARD_ACCESS, text, sizeof text);
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "audit", audit_json(b), "open",
-                     number(board_get(b, BOARD_ACCESS, BOARD_CONNECTIONS)), "sessions",
-                     number(board_get(b, BOARD_ACCESS, BOARD_ACCESS_SESSIONS)), "records",
-                     number(board_get(b, BOARD_ACCESS, BOARD_ACCESS_RECORDS)), "audit_errors",
-                     number(board_get(b, BOARD_ACCESS, BOARD_ACCESS_AUDIT_ERRORS)), "audit_error",
-                     *text ? control_text(span_of(text)) : json_null(), "questions", questions);
+    return json_pack(
+        "{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "audit", audit_json(b), "open",
+        control_number(board_get(b, BOARD_ACCESS, BOARD_CONNECTIONS)), "sessions",
+        control_number(board_get(b, BOARD_ACCESS, BOARD_ACCESS_SESSIONS)), "records",
+        control_number(board_get(b, BOARD_ACCESS, BOARD_ACCESS_RECORDS)), "audit_errors",
+        control_number(board_get(b, BOARD_ACCESS, BOARD_ACCESS_AUDIT_ERRORS)), "audit_error",
+        *text ? control_text(span_of(text)) : json_null(), "questions", questions);
 }
 
 /* What the mirror's walks need: where to put the rows, and how many yet. */
@@ -303,18 +298,8 @@ on_digest(void *ctx, struct span domain, const struct digest *d)
 
     digest_hex(d, hex);
     json_array_append_new(w->list, json_pack("{s:o, s:s, s:o}", "name", control_text(domain),
-                                             "digest", hex, "entries", number(d->count)));
+                                             "digest", hex, "entries", control_number(d->count)));
     return json_array_size(w->list) >= STATUS_DOMAINS;
-}
-
-static json_t *
-dn_json(struct mirror *m, const unsigned char uuid[UUID_LEN])
-{
-    char dn[MIRROR_DN_MAX];
-    long n = mirror_dn_of(m, uuid, dn, sizeof dn);
-    struct span s = {dn, n > 0 ? (size_t)n : 0};
-
-    return n >= 0 ? control_text(s) : json_null();
 }
 
 static int
@@ -332,7 +317,7 @@ on_bad(void *ctx, const unsigned char uuid[UUID_LEN], struct span why)
     struct walk *w = ctx;
 
     json_array_append_new(
-        w->list, json_pack("{s:o, s:o}", "dn", dn_json(w->m, uuid), "why", control_text(why)));
+        w->list, json_pack("{s:o, s:o}", "dn", control_dn(w->m, uuid), "why", control_text(why)));
     return json_array_size(w->list) >= STATUS_LIST;
 }
 
@@ -341,8 +326,8 @@ on_lost(void *ctx, struct span site, uint64_t entries)
 {
     struct walk *w = ctx;
 
-    json_array_append_new(
-        w->list, json_pack("{s:o, s:o}", "site", control_text(site), "entries", number(entries)));
+    json_array_append_new(w->list, json_pack("{s:o, s:o}", "site", control_text(site), "entries",
+                                             control_number(entries)));
     return json_array_size(w->list) >= STATUS_LIST;
 }
 
@@ -361,7 +346,7 @@ lost_sites(struct mirror *m)
 static json_t *
 counted(uint64_t count, json_t *list)
 {
-    return json_pack("{s:o, s:o}", "count", number(count), "list", list);
+    return json_pack("{s:o, s:o}", "count", control_number(count), "list", list);
 }
 
 /* What is read out of the mirror row by row: per domain, and what makes no sense. */

@@ -8,6 +8,7 @@
  */
 #include <stdio.h>
 
+#include "mirror.h"
 #include "vitals.h"
 
 const char *
@@ -127,6 +128,22 @@ vitals_confirmed_ms(const struct board *b, const struct moment *now)
     if (phase == PHASE_LOADED)
         return now->wall_ms;
     return phase == PHASE_PERSIST && beat > 0 ? now->wall_ms - (now->mono_ms - beat) : 0;
+}
+
+int64_t
+vitals_mirror_age(const struct board *b, struct mirror *m, const struct moment *now,
+                  int64_t *confirmed_ms)
+{
+    int64_t at = vitals_confirmed_ms(b, now);
+    struct mirror_info info;
+
+    if (mirror_info(m, &info) < 0 || !info.complete)
+        return -1;
+    *confirmed_ms = at > *confirmed_ms ? at : *confirmed_ms;
+    at = *confirmed_ms;
+    at = (int64_t)info.refreshed_ms > at ? (int64_t)info.refreshed_ms : at;
+    at = (int64_t)info.updated_ms > at ? (int64_t)info.updated_ms : at;
+    return now->wall_ms > at ? now->wall_ms - at : 0;
 }
 
 uint64_t

@@ -43,6 +43,14 @@ int vitals_ready(const struct board *b, int mirror_complete, const struct moment
  */
 int64_t vitals_confirmed_ms(const struct board *b, const struct moment *now);
 
+/*
+ * Milliseconds since the directory last confirmed the mirror; -1: it was never filled, or can't be read. In
+ * *confirmed_ms, 0 at first, the caller keeps when that was seen last, for when it is no longer confirmed.
+ */
+struct mirror;
+int64_t vitals_mirror_age(const struct board *b, struct mirror *m, const struct moment *now,
+                          int64_t *confirmed_ms);
+
 /* Sum of one counter over all answer workers. */
 uint64_t vitals_sum(const struct board *b, int word);
 
