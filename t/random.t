@@ -36,7 +36,7 @@ use Time::HiRes qw(time sleep);
 my @missing = Lab->missing;
 plan skip_all => join ', ', @missing if @missing;
 
-my $seed = draw_seed(20);
+my $seed = draw_seed(7);
 my $steps = $ENV{POSTROAD_STEPS} || ($ENV{POSTROAD_SOAK} ? 5000 : 200);
 my $seconds = $ENV{POSTROAD_STEPS} || $ENV{POSTROAD_SOAK} ? 86_400 : 20;
 my @sites = Lab::Trouble->sites;
