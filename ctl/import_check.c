@@ -5,7 +5,8 @@
  * addresses already? Each place is asked for once, addresses many at a time.
  *
  * A line whose primary address is somebody's primary address already counts as
- * done: that is what makes a rerun harmless.
+ * done: that is what makes a rerun harmless. The server has to say so: the mirror may
+ * still have who was deleted a moment ago, and is no reason to call him there.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -238,10 +239,17 @@ check_places(struct import *im, struct dir *d)
 
 /* --- claims --- */
 
+enum taken {
+    TAKEN_NOT,
+    TAKEN,       /* somebody claims it */
+    TAKEN_MIRROR /* as the primary address it is to be; the server was not asked yet */
+};
+
 struct asking {
     struct wishes *w;
     int aliases; /* the second round: primary addresses are known */
-    char *taken; /* of each wish: somebody claims it */
+    int server;  /* who answers now: it, or the mirror */
+    char *taken; /* of each wish */
 };
 
 static void
@@ -250,6 +258,7 @@ on_claim(void *ctx, const char *address, const char *dn, const char *kind, const
     struct asking *a = ctx;
     struct wish key = {(char *)address, &(struct import_line){0}, 0}, *found = NULL;
     size_t low = 0, high = a->w->n;
+    char *claimed;
 
     while (low < high) {
         size_t mid = (low + high) / 2;
@@ -264,10 +273,17 @@ on_claim(void *ctx, const char *address, const char *dn, const char *kind, const
     }
     if (!found || found->primary == a->aliases)
         return;
-    a->taken[found - a->w->v] = 1;
+    claimed = &a->taken[found - a->w->v];
+    if (a->server && *claimed == TAKEN_MIRROR) {
+        free(found->l->there_dn);
+        found->l->there_dn = NULL;
+    }
+    if (*claimed != TAKEN_MIRROR || !found->l->there_dn || !dir_dn_same(found->l->there_dn, dn))
+        *claimed = TAKEN;
     if (found->primary && strcmp(how, "primary") == 0 && strcmp(kind, "account") == 0) {
         free(found->l->there_dn);
         found->l->there_dn = strdup(dn);
+        *claimed = a->server ? TAKEN : TAKEN_MIRROR;
     } else if (!found->l->there_dn || !dir_dn_same(found->l->there_dn, dn)) {
         import_refuse(found->l, "%s is taken already, by the %s %s", address, kind, dn);
     }
@@ -280,12 +296,29 @@ list_wishes(const struct asking *a, const char **list)
     size_t n = 0;
 
     for (size_t i = 0; i < a->w->n; i++)
-        if (a->w->v[i].primary != a->aliases && a->w->v[i].l->fate == FATE_OPEN && !a->taken[i])
+        if (a->w->v[i].primary != a->aliases && a->w->v[i].l->fate == FATE_OPEN &&
+            a->taken[i] != TAKEN)
             list[n++] = a->w->v[i].address;
     return n;
 }
 
-/* One round: the mirror, then the server about what the mirror knows nobody to have. */
+/* Whom the mirror has, and the server doesn't show. */
+static void
+refuse_unseen(struct asking *a)
+{
+    for (size_t i = 0; i < a->w->n; i++) {
+        struct import_line *l = a->w->v[i].l;
+
+        if (a->taken[i] != TAKEN_MIRROR || l->fate != FATE_OPEN)
+            continue;
+        import_refuse(l,
+                      "%s is taken already by the mirror, by %s, which the server does not show: "
+                      "it is gone by now, or not for you to see",
+                      a->w->v[i].address, l->there_dn ? l->there_dn : "an account");
+    }
+}
+
+/* One round: the mirror, then the server about what nobody is known for sure to have. */
 static int
 ask_round(struct import *im, struct dir *d, struct asking *a, const char **list)
 {
@@ -296,11 +329,15 @@ ask_round(struct import *im, struct dir *d, struct asking *a, const char **list)
     if (!im->no_mirror)
         im->no_mirror = !claim_each_mirror(im->ctl, list, n, on_claim, a);
     n = list_wishes(a, list);
+    a->server = 1;
     for (size_t i = 0; code == CTL_DONE && i < n; i += 1000) {
         import_progress(im, what, i, n);
         code = claim_each_server(d, list + i, n - i < 1000 ? n - i : 1000, on_claim, a);
     }
     import_progress(im, what, n, n);
+    a->server = 0;
+    if (code == CTL_DONE)
+        refuse_unseen(a);
     return code;
 }
 
@@ -309,7 +346,7 @@ check_claims(struct import *im, struct dir *d, struct wishes *w)
 {
     size_t n = w->n ? w->n : 1;
     const char **list = calloc(n, sizeof *list);
-    struct asking a = {w, 0, calloc(n, 1)};
+    struct asking a = {w, 0, 0, calloc(n, 1)};
     int code = list && a.taken ? CTL_DONE : dir_refuse(d, CTL_TEMPORARY, "no memory");
 
     for (; code == CTL_DONE && a.aliases < 2; a.aliases++)

@@ -149,7 +149,8 @@ unlike($export, qr/Wort|\{CRYPT\}/, 'no passwords');
     my @dns = grep { !/^uid=frank/ } ldap_search('a', '-b', $CORP, '(&(objectClass=inetOrgPerson)(!(postroadRole=*)))', '1.1') =~ /^dn: (.*)$/mg;
     my @encoded = map { "dn:: $_" } ldap_search('a', '-b', $CORP, '(&(objectClass=inetOrgPerson)(!(postroadRole=*)))', '1.1') =~ /^dn:: (.*)$/mg;
     ldap_change('a', join '', map { "$_\nchangetype: delete\n\n" } (map { "dn: $_" } @dns), @encoded);
-    wait_for(30, sub { !@{ control(verb => 'taken', addresses => ['one@corp.example'])->{taken} } });
+    my @gone = map { /^mail: (.*)$/m ? $1 : () } grep { /^uid: (?!frank)/m } split /\n\n/, $was;
+    ok(wait_for(30, sub { my $taken = control(verb => 'taken', addresses => \@gone)->{taken}; $taken && !@$taken }), 'the mirror has heard that they are gone');
     import_is($export, 0, qr/line 2: there already/, qr/: \d+ added, \d+ there already, 0 refused/, 'what was exported and deleted is imported again');
     my $now = $dump->();
     is($now, $was, 'and is as it was');
@@ -232,7 +233,13 @@ kill 'STOP', Trial::policyd_pid(), $sync; # the parent, too: it would start anot
 ldap_change('a', "dn: uid=late,$EAST\nobjectClass: inetOrgPerson\nobjectClass: postroadAccount\nuid: late\ncn: l\nsn: l\nmail: late\@corp.example\n");
 import_is("address,alias\nother\@corp.example,late\@corp.example\n", 1, qr/refused other.*late\@corp\.example is taken already/, qr/1 refused/,
     'what a mirror that is behind does not know, the server does');
+ldap_change('a', "dn: uid=s9,$EAST\nchangetype: delete\n");
+import_is("address,department\ns9\@corp.example,sales/east\ns8\@corp.example,sales/east\n", 1,
+    qr/refused s9.*taken already by the mirror, by uid=s9,.*which the server does not show.*line 3: there already s8/s, qr/1 there already, 1 refused/,
+    'who is only in the mirror any more is not called there');
 kill 'CONT', $sync, Trial::policyd_pid();
+ok(wait_for(30, sub { my $taken = control(verb => 'taken', addresses => ['s9@corp.example'])->{taken}; $taken && !@$taken }), 'the mirror has heard of it');
+import_is("address,department\ns9\@corp.example,sales/east\n", 0, qr/added s9/, qr/1 added/, 'and he is added');
 
 # --- without the daemon
 policyd_stop();
