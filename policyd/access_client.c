@@ -163,18 +163,18 @@ on_answer(evutil_socket_t fd, short what, void *ctx)
     ssize_t n;
     long used;
 
-    if (what & EV_TIMEOUT) {
-        settle(q, NULL);
-        return;
-    }
+    /* Also when the time is over: who stood still himself is told of that first, of the answer later. */
     n = read(fd, q->answer + q->got, sizeof q->answer - q->got);
     if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
-        if (wait_more(q) < 0)
+        if (what & EV_TIMEOUT || wait_more(q) < 0)
             settle(q, NULL);
         return;
     }
     if (n <= 0) {
-        lost(q);
+        if (what & EV_TIMEOUT)
+            settle(q, NULL);
+        else
+            lost(q);
         return;
     }
     q->got += (size_t)n;

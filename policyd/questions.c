@@ -46,17 +46,25 @@ take(struct question *q, struct question *q_r)
     return q_r->fn != NULL;
 }
 
-static void
-on_answer(evutil_socket_t fd, short what, void *ctx)
+/* 1: there was one. */
+static int
+hear(struct questions *t)
 {
-    struct questions *t = ctx;
-    ssize_t n = recv(fd, t->answer, t->kind->answer_max, MSG_DONTWAIT | MSG_TRUNC);
+    ssize_t n = recv(t->fd, t->answer, t->kind->answer_max, MSG_DONTWAIT | MSG_TRUNC);
 
-    (void)what;
     if (n == 0)
         event_del(t->readable); /* nobody is left who could answer */
     else if (n > 0 && (size_t)n <= t->kind->answer_max)
         t->kind->answered(t->ctx, t->answer, (size_t)n);
+    return n > 0;
+}
+
+static void
+on_answer(evutil_socket_t fd, short what, void *ctx)
+{
+    (void)fd;
+    (void)what;
+    hear(ctx);
 }
 
 static void
@@ -68,6 +76,9 @@ on_tick(evutil_socket_t fd, short what, void *ctx)
 
     (void)fd;
     (void)what;
+    /* Who stood still himself may have answers that came in time. */
+    for (size_t i = 0; i < t->kind->max && hear(t); i++)
+        ;
     for (size_t i = 0; i < t->kind->max; i++)
         if (t->all[i].number && now >= t->all[i].until_ms && take(&t->all[i], &q))
             t->kind->late(t->ctx, &q);

@@ -182,6 +182,26 @@ try_late(void)
     end(&a);
 }
 
+/* We stood still for longer than anybody waits, and what came meanwhile came in time. */
+static void
+try_stood_still(void)
+{
+    struct asker a;
+    uint64_t one, two;
+
+    begin(&a, 1);
+    one = ask(&a, 5);
+    two = ask(&a, 6);
+    answer(one);
+    answer(two);
+    usleep(400 * 1000); /* more than their time, and than it takes us to look at it */
+    look();
+    look();
+    ok(a.told == 2 && a.late == 0,
+       "answers that are there are heard before anybody is told that none came");
+    end(&a);
+}
+
 static void
 try_gone(void)
 {
@@ -219,6 +239,7 @@ main(void)
     try_answers();
     try_room();
     try_late();
+    try_stood_still();
     try_gone();
     event_base_free(base);
     return tap_done();
