@@ -87,7 +87,7 @@ my $reply = control(verb => 'explain', address => 'alice@corp.example');
 is($reply->{code}, 75, 'explain can not tell');
 is((get('/readyz'))[0], 503, 'readyz: 503');
 like((get('/readyz'))[1], qr/never filled/, 'and why');
-is((get('/healthz'))[0], 200, 'but all processes live: healthz 200');
+ok(wait_for(30, sub { (get('/healthz'))[0] == 200 }), 'but all processes live: healthz 200');
 
 # --- status ---
 spew($file, $sample
@@ -108,7 +108,7 @@ is($s->{source}{error}, undef, 'no error any more');
 cmp_ok($s->{mirror}{age_s}, '<', 1, 'a loaded file is current');
 like($s->{time}, qr/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/, 'times are ISO 8601');
 is_deeply([map { $_->{name} } @{ $s->{roles} }], [qw(parent sync control answer answer)], 'all roles');
-is(scalar(grep { $_->{beat_age_ms} < 3000 && $_->{pid} && $_->{started} } @{ $s->{roles} }), 5, 'which beat');
+ok(wait_for(30, sub { 5 == grep { $_->{beat_age_ms} < 3000 && $_->{pid} && $_->{started} } @{ status()->{roles} } }), 'which beat');
 my ($dup) = grep { $_->{address} eq 'twice@corp.example' } @{ $s->{duplicates}{list} };
 is($dup->{winner}, 'uid=dup2,dc=corp.example,ou=domains,o=corp', 'a duplicate address: the older entry has it');
 is(scalar @{ $dup->{claims} }, 2, 'and both are named');
@@ -220,7 +220,7 @@ spew($file, $sample);
 ok(wait_for(30, sub { (source()->{phase} // '') eq 'loaded' && status()->{mirror}{accounts} > 20 }), 'the people are back');
 
 # --- HTTP ---
-is((get('/readyz'))[0], 200, 'readyz: 200');
+ok(wait_for(30, sub { (get('/readyz'))[0] == 200 }), 'readyz: 200');
 is((get('/nothing'))[0], 404, 'anything else: 404');
 is((get('/metrics/../etc/passwd'))[0], 404, 'no paths');
 my (undef, $metrics) = get('/metrics');

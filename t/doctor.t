@@ -269,7 +269,7 @@ SKIP: {
     my $source = qq(uri = "$uri"; base = "o=corp"; bind_dn = "cn=root,o=corp"; password_file = "$dir/password"; heartbeat = 1; timeout = 2;);
     run('', 'rm', '-rf', "$dir/state");
     ok(policyd_start($source, $access, "127.0.0.1:$port"), 'policyd starts with slapd');
-    ok(wait_for(30, sub { doctor(); ($found{provider} // '') =~ /^ok all 1 directory servers answer/ }), 'a provider that answers') or diag($out);
+    ok(wait_for(30, sub { doctor(); ($found{provider} // '') =~ /^ok all 1 directory servers answer/ && ($found{mirror} // '') =~ /^ok/ }), 'a provider that answers, and a mirror that is filled') or diag($out);
     like($found{'directory-secret'}, qr/^trouble \Q$dir\E\/password is a secret that others can read or change \| chmod o-rwx,g-w/, 'a secret anybody can read');
     chmod 0600, "$dir/password";
     like($found{directory}, qr/^skipped .*only asked when it is said as whom/, 'the servers are asked as somebody');

@@ -44,7 +44,7 @@ sub conf {
     spew("$dir/edit.conf", <<"CONF");
 site = "hebei"; state_dir = "$dir";
 directory: { uri = "ldapi://%2Fnonexistent"; base = "o=corp"; };
-edit: { uri = $uri; bind_dn = "$EDIT"; password_file = "$dir/edit.secret"; timeout = 1; };
+edit: { uri = $uri; bind_dn = "$EDIT"; password_file = "$dir/edit.secret"; timeout = @{[ $o{timeout} // 15 ]}; };
 CONF
     return;
 }
@@ -95,7 +95,7 @@ is((try_edit('domain', 'alice', '18446744073709551615'))[0], 'done', 'the larges
 spew("$dir/mirror.secret", "sample-policyd\n");
 spew("$dir/edit.secret", "sample-edit\n");
 my $directory = 'uri = ' . uri('a') . qq(; base = "o=corp"; bind_dn = "cn=policyd,cn=services,o=corp"; password_file = "$dir/mirror.secret"; retry_max = 1;);
-my $edit = qq(edit: { bind_dn = "$EDIT"; password_file = "$dir/edit.secret"; timeout = 1; };\n);
+my $edit = qq(edit: { bind_dn = "$EDIT"; password_file = "$dir/edit.secret"; timeout = 4; };\n);
 
 # One line for each request; "" once none comes any more.
 sub dialogue {
@@ -184,7 +184,7 @@ is_edit('done', 'domain', 'alice', 'at the second server');
 my $hung = "$dir/hung";
 my $listener = IO::Socket::UNIX->new(Type => SOCK_STREAM, Local => $hung, Listen => 5) or die "$hung: $!";
 (my $path = $hung) =~ s{/}{%2F}g;
-conf("\"ldapi://$path\"");
+conf("\"ldapi://$path\"", timeout => 1);
 my $start = time;
 is_edit('unsure', 'domain', 'alice', 'a server that says nothing');
 cmp_ok(time - $start, '<', 15, 'within its time');
