@@ -62,26 +62,39 @@ left_ms(const struct asking *a)
 
 /*
  * A UNIX socket whose backlog is full can't be polled for room, and a non-blocking connect says
- * EAGAIN at once; a blocking one that obeys the send timeout waits for exactly that.
+ * EAGAIN at once; a blocking one that obeys the send timeout waits for exactly that. A stop interrupts
+ * it (signal(7)): then it waits for the rest of the time.
  */
+static int
+connect_in_time(struct asking *a, const struct sockaddr *sa, socklen_t len)
+{
+    int left;
+
+    while ((left = left_ms(a)) > 0) {
+        struct timeval tv = {left / 1000, (left % 1000) * 1000};
+
+        if (setsockopt(a->fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof tv) < 0)
+            return -1;
+        if (connect(a->fd, sa, len) == 0 || errno == EISCONN)
+            return 0;
+        if (errno == EAGAIN || errno == EINPROGRESS || errno == EALREADY)
+            break;
+        if (errno != EINTR)
+            return -1;
+    }
+    errno = ETIMEDOUT;
+    return -1;
+}
+
 static int
 ask_connect_to(struct asking *a, const struct sockaddr *sa, socklen_t len, const char *path)
 {
-    int left = left_ms(a);
-    struct timeval tv = {left / 1000, (left % 1000) * 1000};
-    int r;
-
-    if (left == 0)
+    if (left_ms(a) == 0)
         return ask_fail(a, "no time left to connect");
     a->fd = socket(sa->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (a->fd < 0 || setsockopt(a->fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof tv) < 0)
+    if (a->fd < 0)
         return ask_fail_errno(a, "socket");
-    do
-        r = connect(a->fd, sa, len);
-    while (r < 0 && errno == EINTR && left_ms(a) > 0);
-    if (r < 0 && (errno == EAGAIN || errno == EINPROGRESS || errno == EALREADY))
-        errno = ETIMEDOUT;
-    if (r < 0 && errno != EISCONN)
+    if (connect_in_time(a, sa, len) < 0)
         return ask_fail_errno(a, path);
     if (fcntl(a->fd, F_SETFL, O_NONBLOCK) < 0)
         return ask_fail_errno(a, "fcntl");

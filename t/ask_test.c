@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -161,6 +162,23 @@ bad_answers(void)
 }
 
 static void
+on_alarm(int number)
+{
+    (void)number;
+}
+
+/* Whatever waits is interrupted each so many milliseconds, as by being stopped and let go on; 0: no more. */
+static void
+interrupt_each(int ms)
+{
+    const struct sigaction action = {.sa_handler = on_alarm}; /* without SA_RESTART */
+    const struct itimerval every = {{0, ms * 1000}, {0, ms * 1000}};
+
+    sigaction(SIGALRM, &action, NULL);
+    setitimer(ITIMER_REAL, &every, NULL);
+}
+
+static void
 nobody_there(void)
 {
     char out[100], error[200], want[200];
@@ -187,6 +205,12 @@ nobody_there(void)
            "a full backlog");
     snprintf(want, sizeof want, "%s: Connection timed out", sock);
     is_str(error, want, "  is said");
+    ok(clock_ms() - start >= SHORT_MS - 20 && clock_ms() - start < LONG_MS, "  at the deadline");
+    interrupt_each(5);
+    start = clock_ms();
+    ask_map(sock, "m", "k", SHORT_MS, &status, out, sizeof out, error, sizeof error);
+    interrupt_each(0);
+    is_str(error, want, "  is said, too, to who was interrupted again and again");
     ok(clock_ms() - start >= SHORT_MS - 20 && clock_ms() - start < LONG_MS, "  at the deadline");
     while (n > 0)
         close(fd[--n]);
