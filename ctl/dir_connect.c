@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "dir_private.h"
+#include "ldap_bounds.h"
 #include "ldap_tls.h"
 
 static volatile sig_atomic_t watched = -1;
@@ -51,21 +52,6 @@ on_disconnected(LDAP *ld, Sockbuf *sb, struct ldap_conncb *context)
     (void)ld;
     (void)sb;
     (void)context;
-}
-
-static void
-set_options(LDAP *ld, int timeout)
-{
-    const struct timeval limit = {timeout, 0};
-    unsigned user_timeout = (unsigned)timeout * 1000;
-    int version = LDAP_VERSION3;
-
-    ldap_set_option(ld, LDAP_OPT_PROTOCOL_VERSION, &version);
-    ldap_set_option(ld, LDAP_OPT_REFERRALS, LDAP_OPT_OFF);
-    ldap_set_option(ld, LDAP_OPT_NETWORK_TIMEOUT, &limit);
-    ldap_set_option(ld, LDAP_OPT_TIMEOUT, &limit);
-    ldap_set_option(ld, LDAP_OPT_X_SASL_NOCANON, LDAP_OPT_ON);
-    ldap_set_option(ld, LDAP_OPT_TCP_USER_TIMEOUT, &user_timeout);
 }
 
 /* What is wrong with a certificate the TLS library tells in words of its own, or not at all. */
@@ -155,7 +141,7 @@ dir_connect(const struct ctl *ctl, const char *uri, char *error, size_t error_n)
         snprintf(error, error_n, "%s: %s", uri, ldap_err2string(rc));
         return NULL;
     }
-    set_options(ld, conf->directory.timeout);
+    ldap_bounds_set(ld, conf->directory.timeout);
     ldap_set_option(ld, LDAP_OPT_CONNECT_CB, &callback);
     sigaction(SIGALRM, &act, &before);
     rc = open_steps(ld, conf, uri, error, error_n);

@@ -20,6 +20,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "ldap_bounds.h"
 #include "ldap_tls.h"
 #include "syncrepl_guard.h"
 
@@ -140,22 +141,16 @@ on_disconnected(LDAP *ld, Sockbuf *sb, struct ldap_conncb *context)
     (void)context;
 }
 
+/* A line that died is noticed while nothing is said on it, too. */
 static void
 set_options(LDAP *ld, const struct conf *conf)
 {
-    const struct timeval limit = {conf->directory.timeout, 0};
-    unsigned user_timeout = (unsigned)conf->directory.timeout * 1000;
-    int version = LDAP_VERSION3, idle = 60, probes = 3, interval = 10;
+    int idle = 60, probes = 3, interval = 10;
 
-    ldap_set_option(ld, LDAP_OPT_PROTOCOL_VERSION, &version);
-    ldap_set_option(ld, LDAP_OPT_REFERRALS, LDAP_OPT_OFF);
-    ldap_set_option(ld, LDAP_OPT_NETWORK_TIMEOUT, &limit);
-    ldap_set_option(ld, LDAP_OPT_TIMEOUT, &limit);
-    ldap_set_option(ld, LDAP_OPT_X_SASL_NOCANON, LDAP_OPT_ON);
+    ldap_bounds_set(ld, conf->directory.timeout);
     ldap_set_option(ld, LDAP_OPT_X_KEEPALIVE_IDLE, &idle);
     ldap_set_option(ld, LDAP_OPT_X_KEEPALIVE_PROBES, &probes);
     ldap_set_option(ld, LDAP_OPT_X_KEEPALIVE_INTERVAL, &interval);
-    ldap_set_option(ld, LDAP_OPT_TCP_USER_TIMEOUT, &user_timeout);
 }
 
 /* Wait for the answer to the bind; its result code. */
