@@ -139,15 +139,21 @@ write_all(struct hook *h, uint64_t now)
     return hook_store_commit(h->store);
 }
 
-/* What is on disk and not in the queue is there after a new beginning: nothing waits for it here. */
+/* Another process reads all that is on disk. */
 static void
 begin_anew(struct hook *h)
 {
-    if (h->ending)
-        return;
-    log_error("no memory for new-mail events that are on disk, so hook starts anew");
-    h->ending = h->lacking = 1;
+    h->ending = h->anew = 1;
     event_base_loopbreak(h->base);
+}
+
+/* What is on disk and not in the queue would not be sent. */
+static void
+queue_lacks(struct hook *h)
+{
+    if (!h->anew)
+        log_error("no memory for new-mail events that are on disk, so hook starts anew");
+    begin_anew(h);
 }
 
 /* What was written goes into the queue, under the numbers it was given from first on. */
@@ -160,7 +166,7 @@ queue_all(struct hook *h, uint64_t first, uint64_t now)
         for (unsigned t = 0; t < h->ntargets; t++)
             if (e->targets >> t & 1 && !hook_queue_add(h->queue, t, e->account, first++, now,
                                                        (uint32_t)(e->account.n + e->event_n + 200)))
-                begin_anew(h);
+                queue_lacks(h);
     }
 }
 
@@ -187,6 +193,8 @@ cant_store(struct hook *h)
                   "unlogged=%u",
                   hook_store_error(h->store), skipped);
     answer_all(h, "unsure\twhy=it could not be stored\n");
+    if (hook_store_is_broken(h->store))
+        begin_anew(h);
 }
 
 void
@@ -393,8 +401,8 @@ load_row(void *ctx, const struct hook_row *r)
         remove_later(h, r->seq);
     else if (!hook_queue_add(h->queue, (unsigned)t, r->account, r->seq, r->stored_ms,
                              (uint32_t)(r->account.n + r->event.n + 200)))
-        h->lacking = 1;
-    return h->lacking;
+        h->anew = 1;
+    return h->anew;
 }
 
 static int
@@ -420,7 +428,7 @@ open_store(struct hook *h)
                   hook_store_error(h->store));
         return -1;
     }
-    if (h->lacking) {
+    if (h->anew) {
         log_error("no memory for new-mail events that are on disk, so hook starts anew");
         return -1;
     }
@@ -474,7 +482,7 @@ hook_run(struct role_env *env)
         on_tick(-1, 0, h);
         event_base_dispatch(h->base);
         finish(h);
-        rc = h->lacking ? 75 : 0;
+        rc = h->anew ? 75 : 0;
     }
     hook_sender_free(&h->sender);
     hook_runner_free(&h->runner);

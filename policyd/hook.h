@@ -66,7 +66,7 @@ struct hook {
     struct log_limit full_limit, store_limit, bad_limit;
     uint64_t oldest_shown;
     int ending;
-    int lacking; /* some of what is on disk is not in the queue */
+    int anew; /* another process is to go on, that opens the store and reads all of it */
 };
 
 enum hook_outcome { HOOK_TAKEN, HOOK_REFUSED, HOOK_FAILED };

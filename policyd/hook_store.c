@@ -21,6 +21,7 @@ struct hook_store {
     MDB_txn *txn; /* between begin and commit */
     MDB_dbi rows;
     uint64_t next, committed;
+    int broken;
     char error[256];
 };
 
@@ -28,6 +29,7 @@ static int
 fail(struct hook_store *s, int rc, const char *what)
 {
     snprintf(s->error, sizeof s->error, "%s: %s", what, mdb_strerror(rc));
+    s->broken |= rc == MDB_PANIC;
     if (s->txn)
         mdb_txn_abort(s->txn);
     s->txn = NULL;
@@ -227,6 +229,12 @@ uint64_t
 hook_store_next(const struct hook_store *s)
 {
     return s->next;
+}
+
+int
+hook_store_is_broken(const struct hook_store *s)
+{
+    return s->broken;
 }
 
 const char *

@@ -47,7 +47,8 @@ int hook_store_commit(struct hook_store *s);
 
 /* The event of a row into out. 1; 0 there is no such row; -1. */
 int hook_store_event(struct hook_store *s, uint64_t seq, char out[HOOK_EVENT_MAX], size_t *n_r);
-
+/* Whether it failed in a way that LMDB does not get over: only who opens it anew can write again. */
+int hook_store_is_broken(const struct hook_store *s);
 const char *hook_store_error(const struct hook_store *s);
 
 #endif
