@@ -234,7 +234,7 @@ sub program {
     chmod 0755, "$dir/$name";
     return qq{"$dir/$name"};
 }
-role_start(timeout => 1, postqueue => program('hung', "echo \$\$ >$dir/pid.\$\$ 2>/dev/null; sleep $long & exec sleep $long"));
+role_start(timeout => 3, postqueue => program('hung', "echo \$\$ >$dir/pid.\$\$ 2>/dev/null; sleep $long & exec sleep $long"));
 my $began = time;
 ($verdict, @m) = ask("look $four");
 is("$verdict $m[4]", 'unsure trouble postqueue did not end in time, or could not be started', 'a postqueue that hangs: can\'t tell');
@@ -255,7 +255,7 @@ for ([20, 'exits with 1', 'echo postqueue: fatal: no such luck >&2; exit 1', qr/
 role_start(timeout => 20, postqueue => '"/nonexistent/postqueue"');
 like(join(' ', ask("look $four")), qr{^unsure trouble .*/nonexistent/postqueue: No such file}, 'one that is not there');
 role_stop();
-role_start(timeout => 2, postsuper => program('super', "echo \"\$*\" >$dir/said; env >>$dir/said; sleep $long"));
+role_start(timeout => 3, postsuper => program('super', "echo \"\$*\" >$dir/said; env >>$dir/said; sleep $long"));
 ($verdict, @m) = ask("release $four");
 is("$verdict $m[4]", 'unsure trouble postsuper did not end in time, or could not be started', 'a postsuper that hangs: can\'t tell whether it is done');
 is((split /\n/, slurp("$dir/said"))[0], "-c $etc -H $four", 'what it was told');
