@@ -217,8 +217,9 @@ ok(until_found('transport', 'carl.also@a.example', $SHANDONG), 'everybody in it,
 
 # --- without the daemon ---
 my %before = map { $_ => table($_) } @tables;
-my @roles = map { $d->pids($_) } qw(cold sync control answer);
-is(scalar(grep { $_ } @roles), 5, 'all roles live');
+my @roles;
+Policyd::wait_for(sub { 5 == (@roles = map { $d->pids($_) } qw(cold sync control answer)) });
+is(scalar(@roles), 5, 'all roles live');
 kill 'KILL', $d->{pid}, @roles;
 Policyd::wait_for(sub { !$d->running });
 is($d->ask('transport', 'anna@a.example'), '', 'killed: the socket says nothing');

@@ -23,6 +23,7 @@ needs(qw(slapd slapadd ldapwhoami));
 
 sub relay {
     my ($path, $to) = @_;
+    local $SIG{PIPE} = 'IGNORE'; # who is gone ends his connection, not the line
     unlink $path;
     my $listen = IO::Socket::UNIX->new(Local => $path, Listen => 8) or die "$path: $!";
     my $select = IO::Select->new($listen);
