@@ -114,7 +114,7 @@ sub look_directory {
 # Who was not told: the log has a line of that, or the process was killed that was about to.
 sub look_notices {
     my ($was_killed, $log, @ids) = @_;
-    my @untold = grep { !notices($_, 'begin') && $log !~ /could not be told id=\Q$_\E / } @ids;
+    my @untold = grep { !notices($_, 'begin') && !notices($_, 'end') && $log !~ /could not be told id=\Q$_\E / } @ids;
     return $was_killed ? () : map { "$_: nobody was told, and nothing is said of it" } @untold;
 }
 

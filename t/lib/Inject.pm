@@ -49,6 +49,7 @@ sub inject_needs {
     chmod 0666, $block;
     open $memory, '+<:raw', $block or die "$block: $!";
     $SIG{PIPE} = 'IGNORE';
+    $SIG{TERM} = $SIG{INT} = sub { exit 130 }; # and ends what it began
     return;
 }
 
