@@ -16,6 +16,7 @@
  *
  * usage: asker [-c CONNS] [-u PAUSE_US] SOCKET FILE   lines of FILE: "MAP|KEY|ANSWER"
  */
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -131,6 +132,8 @@ exchange(int fd, const struct row *r, char *buf, size_t cap, struct span *payloa
     while (used == 0) {
         ssize_t got = read(fd, buf + have, cap - have);
 
+        if (got < 0 && errno == EINTR)
+            continue; /* we were stopped and go on: where a time-out is set, that interrupts */
         if (got <= 0)
             return -1;
         have += (size_t)got;
