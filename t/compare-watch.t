@@ -13,6 +13,7 @@ use JSON::PP;
 use Policyd;
 use Ports;
 use Test::More;
+use Time::HiRes qw(time);
 
 my $postroad = getcwd() . '/ctl/postroad';
 -x $_ or plan skip_all => "$_ is not built" for $Policyd::program, $postroad;
@@ -90,13 +91,24 @@ ok($here->wait_log(qr/equal to the other site again site=shandong/), 'the log sa
 
 # --- what changes all the time at one site is on its way, as far as anybody can tell
 $here->mark;
-my $looked = status()->{looked};
-for my $n (1 .. 8) {
-    give(1, @people, "n$n");
-}
-give(1, @people);
+$here->write_conf(compare => "{ peers = $peers; interval = 3; }");
+kill 'HUP', $here->{pid};
+ok($here->wait_log(qr/reloaded/), 'looked at every three seconds');
+my ($n, $longest, %looked) = (0, 0);
+my $last = time;
+my $change = sub {
+    give(1, @_);
+    my $lasted = time - $last;
+    $longest = $lasted if $lasted > $longest;
+    $last += $lasted;
+};
+Policyd::wait_for(sub { $change->(@people, 'n' . ++$n); my $l = status()->{looked}; $looked{$l}++ if $l; keys %looked > 3 }, 10);
+$change->(@people);
 becomes('equal', 'equal in the end');
-unlike($here->log_text, qr/other content than at another site/, 'changes one after the other raise no alarm');
+SKIP: {
+    skip sprintf('one of them lasted for %.1f s, as long as two looks are apart', $longest), 1 if $longest > 2.9;
+    unlike($here->log_text, qr/other content than at another site/, "$n changes one after the other raise no alarm");
+}
 
 # --- a mirror that is not current, a site that is another one
 Policyd::spew("$there->{dir}/directory.ldif", "no directory\n");
