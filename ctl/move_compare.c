@@ -49,6 +49,7 @@ struct move_compare {
     enum column column[COLUMNS];
     size_t ncolumns;
     struct move_found found;
+    uint64_t more; /* of this go */
 };
 
 struct move_compare *
@@ -84,15 +85,36 @@ by_id(const void *x, const void *y)
     return memcmp(a->id, b->id, ID_LEN);
 }
 
+/* Either may have been begun before, and have broken off: what was counted then counts no more. */
+static void
+begin_first(struct move_compare *c)
+{
+    c->n = 0;
+    for (size_t i = 0; c->go == 0 && i < c->nbox; i++)
+        c->box[i].total = 0;
+    if (c->go == 0)
+        c->found.total = 0;
+}
+
+static void
+begin_second(struct move_compare *c)
+{
+    c->more = 0;
+    for (size_t i = 0; i < c->n; i++)
+        c->m[i].found = c->m[i].same = c->m[i].flagged = 0;
+    if (c->n > 0)
+        qsort(c->m, c->n, sizeof *c->m, by_id);
+}
+
 void
 move_compare_begin(struct move_compare *c, int second)
 {
     c->second = second;
     c->header = 0;
-    if (!second)
-        c->n = 0;
-    else if (c->n > 0)
-        qsort(c->m, c->n, sizeof *c->m, by_id);
+    if (second)
+        begin_second(c);
+    else
+        begin_first(c);
 }
 
 /* --- what a line says --- */
@@ -319,7 +341,7 @@ look_up(struct move_compare *c, const struct message *is)
         return;
     m = match(c, is);
     if (!m) {
-        c->found.more++;
+        c->more++;
         return;
     }
     m->found = 1;
@@ -391,6 +413,7 @@ move_compare_next(struct move_compare *c)
 {
     for (size_t i = 0; i < c->n; i++)
         count(c, &c->m[i]);
+    c->found.more += c->more;
     return ++c->go < c->goes;
 }
 

@@ -26,7 +26,7 @@ struct move_found {
 struct move_compare *move_compare_new(size_t keep);
 void move_compare_free(struct move_compare **c);
 /*
- * Begin reading a list anew: second 0, the old place; 1, the new one. Then its lines, without their ends.
+ * Begin reading a list anew, also one that broke off: second 0, the old place; 1, the new one. Then its lines, without their ends.
  * move_compare_line: 0, or -1 with *error_r a fixed text: it is no such list.
  * move_compare_end: 0 when all was well, -1 when not even the header came.
  */

@@ -154,9 +154,31 @@ test_many(void)
     move_compare_free(&c);
 }
 
+/* A list that broke off is read anew: what was seen the first time is not seen twice. */
+static void
+test_again(void)
+{
+    struct move_compare *c = move_compare_new(64);
+    const struct move_found *f = move_compare_found(c);
+    char said[MOVE_REPORT_MAX];
+
+    take(c, 0, HEAD "INBOX\ta\t1\t10\t\n");
+    is_str(take(c, 0, HEAD "INBOX\ta\t1\t10\t\nINBOX\ta\t2\t10\t\n"), NULL, "a list, once more");
+    take(c, 1, HEAD "INBOX\ta\t1\t10\t\nINBOX\tb\t2\t10\t\n");
+    is_str(take(c, 1, HEAD "INBOX\ta\t1\t10\t\nINBOX\tb\t2\t10\t\n"), NULL, "and the other one");
+    is_int(move_compare_next(c), 0, "compared");
+    is_int((long long)f->total, 2, "each is counted once");
+    is_int((long long)f->missing, 1, "what is there once is found once");
+    is_int((long long)f->more, 1, "and once beyond");
+    move_compare_report(c, said);
+    is_str(said, "INBOX lacks 1 of its 2 messages (UIDs at the old place: 2)", "and said so");
+    move_compare_free(&c);
+}
+
 int
 main(void)
 {
+    test_again();
     test_compare();
     test_bad();
     test_many();
