@@ -11,8 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/pidfd.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -20,8 +20,12 @@
 #include "move_compare.h"
 #include "move_site.h"
 
+#define TIMEOUT      "move_site.timeout"
+#define LIST_TIMEOUT "move_site.list_timeout"
+
 #define WORD_MAX 1024
 #define KILL_MS  5000
+#define NOBODY   68    /* doveadm kick found nobody */
 #define AGAIN    3     /* doveadm sync ends with 2, or 75, when the mailbox changed under it */
 #define END_MS   60000 /* from the end of a list to that of who printed it */
 
@@ -126,7 +130,7 @@ enum { ENDED_BY_SIGNAL = -1, ENDED_BY_US = -2 };
 static int
 end(pid_t pid, long long by)
 {
-    int fd = pidfd_open(pid, 0), status = -1, late = 0;
+    int fd = (int)syscall(SYS_pidfd_open, pid, 0), status = -1, late = 0;
 
     if (fd >= 0 && !await(fd, by)) {
         late = 1;
@@ -162,15 +166,19 @@ expand_all(const struct ctl *ctl, const struct conf_list *command, const struct 
     return CTL_DONE;
 }
 
+struct limit {
+    int seconds;
+    const char *setting;
+};
+
 static int
-say_end(const struct ctl *ctl, const char *program, int code)
+say_end(const struct ctl *ctl, const char *program, int code, const struct limit *limit)
 {
     if (code == 0)
         return CTL_DONE;
     if (code == ENDED_BY_US)
-        return ctl_fail(ctl, CTL_TEMPORARY,
-                        "%s did not end within %d s (move_site.timeout), and was ended", program,
-                        ctl->conf->move_site.timeout);
+        return ctl_fail(ctl, CTL_TEMPORARY, "%s did not end within %d s (%s), and was ended",
+                        program, limit->seconds, limit->setting);
     if (code < 0)
         return ctl_fail(ctl, CTL_TEMPORARY, "%s was killed, or could not be started", program);
     return ctl_fail(ctl, CTL_TEMPORARY, "%s ended with %d", program, code);
@@ -188,16 +196,14 @@ start(char *const argv[], int out)
     return pid;
 }
 
-static long long
-deadline(const struct ctl *ctl)
-{
-    return clock_mono_ms() + 1000LL * ctl->conf->move_site.timeout;
-}
-
 int
 move_run(const struct ctl *ctl, const struct conf_list *command, const struct move_names *names,
-         int fine)
+         enum move_kind kind)
 {
+    const struct conf *conf = ctl->conf;
+    const struct limit limit = kind == MOVE_CLOSES
+                                   ? (struct limit){conf->move_site.list_timeout, LIST_TIMEOUT}
+                                   : (struct limit){conf->move_site.timeout, TIMEOUT};
     char *argv[CONF_LIST_MAX + 1];
     int code = expand_all(ctl, command, names, argv);
     pid_t pid;
@@ -206,9 +212,9 @@ move_run(const struct ctl *ctl, const struct conf_list *command, const struct mo
         return code;
     for (int i = 0; i < AGAIN && (i == 0 || code == 2 || code == 75 || code == ENDED_BY_US); i++) {
         pid = start(argv, -1);
-        code = pid < 0 ? ENDED_BY_SIGNAL : end(pid, deadline(ctl));
+        code = pid < 0 ? ENDED_BY_SIGNAL : end(pid, clock_mono_ms() + 1000LL * limit.seconds);
     }
-    return say_end(ctl, argv[0], code == fine ? 0 : code);
+    return say_end(ctl, argv[0], kind == MOVE_CLOSES && code == NOBODY ? 0 : code, &limit);
 }
 
 /* --- reading what one prints --- */
@@ -293,5 +299,5 @@ move_read(const struct ctl *ctl, const struct conf_list *command, const struct m
         return MOVE_SILENT;
     if (rc < 0 && r.error && code <= 0)
         return ctl_fail(ctl, CTL_TEMPORARY, "what %s prints %s", argv[0], r.error);
-    return say_end(ctl, argv[0], code);
+    return say_end(ctl, argv[0], code, &(struct limit){END_MS / 1000, LIST_TIMEOUT});
 }

@@ -25,7 +25,6 @@
 #include "move_site.h"
 #include "text.h"
 
-#define NOBODY  68 /* doveadm kick found nobody */
 #define AWAIT_S 60 /* that a site may take to hear of a change, unless --wait says otherwise */
 
 struct mover {
@@ -235,7 +234,7 @@ close_sessions(struct mover *v)
 {
     const struct conf_list *command = &v->o.ctl->conf->move_site.close_command;
 
-    if (command->n > 0 && move_run(v->o.ctl, command, &v->names, NOBODY) != CTL_DONE &&
+    if (command->n > 0 && move_run(v->o.ctl, command, &v->names, MOVE_CLOSES) != CTL_DONE &&
         !v->o.ctl->json)
         fputs("  Sessions that are open at the old site go on; the last look brings along what "
               "they change until then.\n",
@@ -381,12 +380,15 @@ prepare(struct mover *v)
 static int
 run(struct mover *v)
 {
+    int code;
+
     if (ctl_value(v->o.ctl, "abort"))
         return go_back(v);
     if (v->m.step == MOVE_NONE && strcasecmp(v->m.from, v->m.to) == 0)
         return org_done(&v->o, v->e->dn, "%s is at home at %s already", v->user, v->m.to);
-    if (prepare(v) != CTL_DONE)
-        return CTL_USAGE;
+    code = prepare(v);
+    if (code != CTL_DONE)
+        return v->m.step == MOVE_COPY ? waiting(v, code) : code;
     return dir_dry(v->o.d) ? plan(v) : move(v);
 }
 

@@ -27,14 +27,15 @@ void move_record_format(const struct move *m, char out[MOVE_RECORD_MAX]);
 
 /*
  * move_copy.c: run a command of the configuration without a shell, with %u %from %to %from_host
- * %to_host in its words replaced. CTL_DONE, or CTL_TEMPORARY after saying how it ended; fine: an exit
- * code that is as good as 0.
+ * %to_host in its words replaced. CTL_DONE, or CTL_TEMPORARY after saying how it ended. One that
+ * closes sessions may find none, and has less time: mail waits for it.
  */
+enum move_kind { MOVE_COPIES, MOVE_CLOSES };
 struct move_names {
     const char *user, *from, *to, *from_host, *to_host;
 };
 int move_run(const struct ctl *ctl, const struct conf_list *command, const struct move_names *names,
-             int fine);
+             enum move_kind kind);
 /*
  * The same for one that prints a list: each line, without its end, is given to `each`, which returns 0, or
  * -1 with *error_r what is wrong with it, a fixed text. MOVE_SILENT, with nothing said: it printed

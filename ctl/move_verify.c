@@ -59,9 +59,10 @@ copy(const struct verify *v, int try)
     int add = v->step == MOVE_NONE || (v->step == MOVE_COPY && try > 0), code = CTL_DONE;
 
     if (add && first->n > 0)
-        code = move_run(v->ctl, first, v->names, 0);
-    return code == CTL_DONE ? move_run(v->ctl, &v->ctl->conf->move_site.copy_command, v->names, 0)
-                            : code;
+        code = move_run(v->ctl, first, v->names, MOVE_COPIES);
+    return code == CTL_DONE
+               ? move_run(v->ctl, &v->ctl->conf->move_site.copy_command, v->names, MOVE_COPIES)
+               : code;
 }
 
 static int

@@ -385,7 +385,8 @@ const struct conf_row conf_rows[] = {
          "postroad user move-site, word by word; may be run again and again. %u is the user, %from "
          "and %to are the sites, %from_host and %to_host the first servers of theirs."),
     LIST("move_site.first_command", move_site.first_command, CONF_LIST_MAX,
-         "Command that is run once before the first copying, likewise. Empty: none."),
+         "Command that is run before the first copying, and again when something is missing, "
+         "likewise. Empty: none."),
     LIST("move_site.list_from_command", move_site.list_from_command, CONF_LIST_MAX,
          "Command that prints what is in the mailbox at the old site, likewise: doveadm fetch with "
          "-f tab; what the new one lacks is copied again, and if it stays so, the move stops."),

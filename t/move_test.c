@@ -153,6 +153,8 @@ test_plain(void)
 static struct conf conf;
 static struct ctl ctl = {.conf = &conf};
 
+static enum move_kind kind = MOVE_CLOSES;
+
 static int
 runs(const char *script, const char *word)
 {
@@ -161,7 +163,7 @@ runs(const char *script, const char *word)
     command.v[2] = (char *)(uintptr_t)script;
     command.v[3] = (char *)(uintptr_t)word;
     said[0] = '\0';
-    return move_run(&ctl, &command, &names, 68);
+    return move_run(&ctl, &command, &names, kind);
 }
 
 static void
@@ -180,7 +182,8 @@ test_run(void)
     is_str(said, "sh was killed, or could not be started", "and said");
     is_int(runs("exit 0", "%to_host"), CTL_USAGE, "a host nobody knows: nothing is run");
     ok(strstr(said, "\"%to_host\" in the command") != NULL, "and said");
-    is_int(move_run(&ctl, &none, &names, 0), CTL_TEMPORARY, "a program that is not there");
+    is_int(move_run(&ctl, &none, &names, MOVE_COPIES), CTL_TEMPORARY,
+           "a program that is not there");
     snprintf(count, sizeof count, "echo >>%s; exit 2", file);
     is_int(runs(count, "x"), CTL_TEMPORARY, "a mailbox that changes all the time");
     f = fopen(file, "r");
@@ -196,6 +199,14 @@ test_run(void)
 static void
 test_hung(void)
 {
+    conf.move_site.list_timeout = 1;
+    is_int(runs("exec sleep 1000", "x"), CTL_TEMPORARY,
+           "one that closes sessions and does not end");
+    is_str(said, "sh did not end within 1 s (move_site.list_timeout), and was ended",
+           "has as long as a list");
+    conf.move_site.list_timeout = 60;
+    kind = MOVE_COPIES;
+    is_int(runs("exit 68", "x"), CTL_TEMPORARY, "one that copies must end with 0");
     conf.move_site.timeout = 1;
     is_int(runs("exec sleep 1000", "x"), CTL_TEMPORARY, "one that does not end");
     is_str(said, "sh did not end within 1 s (move_site.timeout), and was ended", "is ended");
