@@ -311,10 +311,11 @@ refuse_unseen(struct asking *a)
 
         if (a->taken[i] != TAKEN_MIRROR || l->fate != FATE_OPEN)
             continue;
-        import_refuse(l,
-                      "%s is taken already by the mirror, by %s, which the server does not show: "
-                      "it is gone by now, or not for you to see",
-                      a->w->v[i].address, l->there_dn ? l->there_dn : "an account");
+        import_refuse(
+            l,
+            "%s is taken already as the mirror has it, by %s, which the server does not show: "
+            "it is gone by now, or not for you to see",
+            a->w->v[i].address, l->there_dn ? l->there_dn : "an account");
     }
 }
 

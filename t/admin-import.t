@@ -235,7 +235,7 @@ import_is("address,alias\nother\@corp.example,late\@corp.example\n", 1, qr/refus
     'what a mirror that is behind does not know, the server does');
 ldap_change('a', "dn: uid=s9,$EAST\nchangetype: delete\n");
 import_is("address,department\ns9\@corp.example,sales/east\ns8\@corp.example,sales/east\n", 1,
-    qr/refused s9.*taken already by the mirror, by uid=s9,.*which the server does not show.*line 3: there already s8/s, qr/1 there already, 1 refused/,
+    qr/refused s9.*taken already as the mirror has it, by uid=s9,.*which the server does not show.*line 3: there already s8/s, qr/1 there already, 1 refused/,
     'who is only in the mirror any more is not called there');
 kill 'CONT', $sync, Trial::policyd_pid();
 ok(wait_for(30, sub { my $taken = control(verb => 'taken', addresses => ['s9@corp.example'])->{taken}; $taken && !@$taken }), 'the mirror has heard of it');

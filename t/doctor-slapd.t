@@ -54,13 +54,14 @@ sub finds {
     return;
 }
 
-my ($right, $pid) = server();
+my ($right, $pid) = server(tree => $tree =~ s/^(mail: bob\@corp\.example\n)/$1postroadMove: to=shandong from=hebei home=- state=- step=late\n/mr);
 doctor_at(Trial::uri_of($right), 'liuyang');
 finds('slapd.conf that is right', 'slapd', qr/^skipped .*cn=config can't be looked at.*slapd\.conf.*postroad ldap-config print/);
 finds('- its newest change', 'clock', qr/^skipped \S+ has no database monitor, and its access rules do not show you contextCSN: you are \Q$dn{liuyang}\E there/);
 finds('- it tells of its changes', 'slapd-sync', qr/^ok .* can tell of its changes/);
 finds('- shows nobody to strangers', 'slapd-anonymous', qr/^ok .*shows nobody to strangers/);
 finds('- the daemon may act for administrators', 'edit-acts', qr/^ok .*lets cn=edit,\S+ act for administrators/);
+finds('a move whose last look is due', 'moving', qr/^warning bob\@corp\.example has moved from hebei to shandong, and the last look .* not done \| postroad user move-site bob\@corp\.example shandong$/m);
 finds('- and as nobody else', 'edit-bounds', qr/^ok as nobody else, and reads nothing/);
 doctor_at(Trial::uri_of($right), 'alice');
 finds('as a user, who sees no roles', 'edit-acts', qr/^(?:skipped .*shows you no administrator|ok )/);
