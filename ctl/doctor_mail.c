@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * doctor, mail: whether held mail can be released, Postfix's queue be looked into, and postroad-milter lives.
+ * doctor, mail: whether held mail can be released, Postfix's queue be looked into, and postroad-milter lives;
+ * and whether mailboxes can be moved.
  * Only reads the configuration and the daemon's answer to "status".
  */
 #include "doctor.h"
@@ -67,9 +68,24 @@ check_rivals(struct doctor *d)
             show_number(held, "rivals"));
 }
 
+/* Who moves mailboxes has to say how both places are compared. */
+static void
+check_moving(struct doctor *d)
+{
+    const struct conf *conf = d->ctl->conf;
+
+    if (conf->move_site.copy_command.n > 0 &&
+        (conf->move_site.list_from_command.n == 0 || conf->move_site.list_to_command.n == 0))
+        doctor_say(d, DOCTOR_WARNING, "move-site",
+                   "set them, see \"Moving mailboxes\" in postroad.conf(5)",
+                   "postroad user move-site moves nobody: move_site.list_from_command and "
+                   "move_site.list_to_command are not both set");
+}
+
 void
 doctor_mail(struct doctor *d)
 {
+    check_moving(d);
     if (!d->status)
         return;
     check_queue(d);

@@ -120,6 +120,10 @@ SKIP: {
     unlink "$dir/key", "$dir/closed.ldif";
     chmod 0750, $dir;
 }
+my $plain = slurp("$dir/postroad.conf");
+spew("$dir/postroad.conf", $plain . qq(move_site: { copy_command = [ "true" ]; list_to_command = [ "true" ]; };\n));
+finds('who moves mailboxes, and does not say how to compare', 0, 'move-site', qr/^warning postroad user move-site moves nobody.* \| set them, see "Moving mailboxes" in postroad\.conf\(5\)$/m);
+spew("$dir/postroad.conf", $plain);
 chmod 0666, "$dir/postroad.conf";
 finds('a configuration anybody can write', 1, 'configuration', qr/^trouble .*can be written by others.* \| chmod go-w \Q$dir\E\/postroad\.conf$/);
 run('', 'sh', '-c', $found{configuration} =~ /\| (.*)$/m);
