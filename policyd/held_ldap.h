@@ -87,9 +87,10 @@ void held_ldap_compare_stop(struct held *h);
 
 /*
  * held_ldap_target.c. The entry has this target now (NULL: some other one): it is looked at again once the
- * mirror has heard of all there was until now. tick: those whose time has come.
+ * mirror has heard of all there was until now; never where the mirror is a file's: what the directory knows
+ * may be newer than that for ever. tick: those whose time has come.
  */
-void held_target_seen(struct held_item *item, const char *dn);
+void held_target_seen(const struct held *h, struct held_item *item, const char *dn);
 void held_target_tick(struct held *h, int64_t mono_ms);
 
 /* held_ldap_keeper.c: a name for this very policyd, of its machine and chance, kept in the folder; "" and -1. */

@@ -128,7 +128,7 @@ compare_entry(struct held *h, struct held_job *job, LDAPMessage *m)
     if (item) {
         item->listed = 1;
         if (strcasecmp(state, held_state_word(HELD_HELD)) == 0)
-            held_target_seen(item, target);
+            held_target_seen(h, item, target);
     } else if (*keeper && strcasecmp(keeper, h->ldap->keeper) != 0) {
         s->rivals++;
         memcpy(s->rival, keeper, sizeof keeper);

@@ -147,7 +147,7 @@ on_published(struct held *h, struct held_job *job, int code)
     ok = ok && held_load(h, item) == 0;
     if (ok) {
         item->listed = 1; /* whatever a comparison under way has seen */
-        held_target_seen(item, code == LDAP_SUCCESS ? job->target : NULL);
+        held_target_seen(h, item, code == LDAP_SUCCESS ? job->target : NULL);
         h->record.published = 1;
         h->record.shown = h->record.state == job->state;
         ok = held_save(h, item) == 0;

@@ -31,8 +31,10 @@ sum_of(const char *dn)
 }
 
 void
-held_target_seen(struct held_item *item, const char *dn)
+held_target_seen(const struct held *h, struct held_item *item, const char *dn)
 {
+    if (*h->env->conf->directory.ldif)
+        return;
     item->target_sum = dn ? sum_of(dn) : NO_SUM;
     item->target_ms = (int64_t)board_now_ms();
 }
@@ -56,9 +58,9 @@ on_mended(struct held *h, struct held_job *job, int code)
     if (code == LDAP_SUCCESS) {
         log_notice("target of a held message put right in its entry id=%s target=\"%s\"", job->id,
                    job->target);
-        held_target_seen(item, job->target);
+        held_target_seen(h, item, job->target);
     } else if (code == LDAP_NO_SUCH_ATTRIBUTE || code == LDAP_NO_SUCH_OBJECT) {
-        held_target_seen(item, NULL); /* somebody was faster */
+        held_target_seen(h, item, NULL); /* somebody was faster */
     } else if (code == LDAP_ASSERTION_FAILED) {
         item->target_ms =
             (int64_t)board_now_ms(); /* the verdict is dealt with until then, or stays */
@@ -160,7 +162,7 @@ on_looked(struct held *h, struct held_job *job, int code)
         if (sum == sum_of(dn))
             item->target_ms = 0;
         else if (sum != item->target_sum)
-            held_target_seen(item, job->target);
+            held_target_seen(h, item, job->target);
         else if (item->state == HELD_HELD && held_ldap_usable(h) &&
                  mend(h, item, job->target, dn) == 0)
             return;
@@ -201,8 +203,6 @@ held_target_tick(struct held *h, int64_t mono_ms)
 {
     int64_t heard = held_mirror_heard(h);
 
-    if (*h->env->conf->directory.ldif)
-        return; /* what the directory knows may be newer than the file, for ever */
     for (size_t i = 0; i < h->index.n && h->busy < HELD_BUSY_MAX && held_ldap_usable(h); i++) {
         struct held_item *item = h->index.at[i];
 

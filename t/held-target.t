@@ -85,5 +85,13 @@ ok(is_about($marker, $alice) && is_about($known, $alice), 'the next one puts the
 ok(ldap_change('a', "dn: $alice\nchangetype: delete\n"), 'alice goes for good');
 ok(is_about($known, 'cn=nobody,o=corp'), 'and so do the names of her in entries');
 is(policyd_stop(), 0, 'policyd ends');
+
+# --- the mirror is a file's
+unlink glob "$dir/state/mirror/*";
+ok(policyd_start(qq(ldif = "$top/ldap-schema/two-sites.ldif"; base = "o=corp";), held_settings('')), 'policyd knows people by a file');
+my $file = hold();
+ok(is_there($file) && forged($file, 'approve'), 'a verdict by nobody');
+ok(wait_for(30, sub { !has_verdict($file) }), 'is taken away, though nobody looks at targets again') or diag(policyd_log());
+is(policyd_stop(), 0, 'policyd ends');
 unlike(policyd_log(), qr/not kept up in the directory[^\n]*what=target|Sanitizer/, 'nobody complains');
 done_testing;
