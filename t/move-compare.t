@@ -26,7 +26,8 @@ $conf =~ s/^move_site: \{/move_site: { settle = 0; timeout = 30; list_timeout = 
 # doveadm of 2.3.19 may hang at its end on a busy machine (see postroad.conf(5)): the limits are for that.
 # As it stands in the example; without -f; and with a program around the copying, which does as /run/lab/do says.
 my $around = $conf =~ s{((?:first|copy)_command = \[ )"doveadm"}{$1"/run/lab/copy", "doveadm"}gr;
-my %conf = (example => $conf, fooled => $conf =~ s{ "-f", "-l"}{ "-l"}gr, around => $around =~ s{timeout = 30}{timeout = 300}r, brief => $around =~ s{timeout = 30}{timeout = 1}r);
+my %conf = (example => $conf, fooled => $conf =~ s{ "-f", "-l"}{ "-l"}gr, around => $around =~ s{timeout = 30}{timeout = 300}r, brief => $around =~ s{timeout = 30}{timeout = 1}r,
+    bare => $conf =~ s{^  list_to_command = .*?\];\n}{}msr);
 Inside::write_file("$root{hebei}/run/lab/$_.conf", $conf{$_}) for keys %conf;
 Inside::write_file("$root{hebei}/run/lab/password", "sample-admin\n", 0600);
 Inside::write_file("$root{hebei}/run/lab/copy", <<'END', 0755);
@@ -104,6 +105,9 @@ like($said, qr/^  INBOX lacks 1 of its 2 messages .*\n  Copying again\.$/m, 'it 
 like($said, qr/Still safe: mail for carol\@corp\.example waits.*what was in the mailbox is at hebei.*goes on from here; with --abort/s, 'then it says what is safe, and what to do');
 is(entry('carol')->{postroadState}, 'moving', 'she is moving');
 is(entry('carol')->{postroadHomeSite}, 'hebei', 'and not at home elsewhere');
+($code, $said) = move('bare', $carol, 'shandong');
+is($code, 2, 'on the way, and nothing says any more how to compare');
+like($said, qr/Set move_site\.list_from_command.*Still safe: mail for carol\@corp\.example waits.*goes on from here; with --abort/s, 'then, too');
 like($lab->run('hebei', qw(postroad status)), qr/in state moving.*carol\@corp\.example/s, 'status shows it');
 do_as(':');
 ($code, $said) = move('around', $carol, 'shandong');
@@ -192,7 +196,6 @@ is($code, 0, 'the same command again does it') or diag($said);
 is(at('hebei', $alice, $_), 1, "the message $_ is there, once") for qw(trap-hebei trap-shandong latest);
 
 # --- it must be said how to compare
-Inside::write_file("$root{hebei}/run/lab/bare.conf", $conf =~ s{^  list_to_command = .*?\];\n}{}msr);
 ($code, $said) = move('bare', $carol, 'hebei');
 is($code, 2, 'without a way to compare nothing is begun');
 like($said, qr/Set move_site\.list_from_command and move_site\.list_to_command/, 'and that is said');
