@@ -210,6 +210,7 @@ mirror_org_put(struct mirror *m, uint32_t number, const struct org_row *row)
     put_u32_be(key, number);
     if (!n)
         return mirror_fail(m, MDB_BAD_VALSIZE, "org");
+    m->structure_dirty = 1; /* if only by its name */
     return mirror_tables_put(m, T_ORG, key, 4, v, n);
 }
 

@@ -173,6 +173,34 @@ count_dup(void *ctx, struct span address, unsigned claims)
     return 0;
 }
 
+/* Caches go by it: it changes with departments, also with those that hand nothing down, and not with people. */
+static void
+test_structure(void)
+{
+    static const struct {
+        unsigned number;
+        enum record_kind kind;
+        int counts;
+        const char *dn, *name;
+    } step[] = {{2, KIND_DEPARTMENT, 1, "ou=far,o=corp", "a department is new"},
+                {3, KIND_ACCOUNT, 0, "uid=bob,ou=far,o=corp", "somebody is in it"},
+                {2, KIND_DEPARTMENT, 1, "ou=near,o=corp", "it has another name"},
+                {4, KIND_ACCOUNT, 0, "uid=carol,ou=near,o=corp", "somebody else is in it"},
+                {2, KIND_OTHER, 1, "ou=near,o=corp", "it is none any more"}};
+    struct mirror *m = fresh("structure");
+    uint64_t before;
+
+    for (size_t i = 0; i < sizeof step / sizeof *step; i++) {
+        before = mirror_structure(m);
+        put(m, step[i].number, step[i].kind, 1, step[i].dn, NULL, "");
+        mirror_write_commit(m);
+        mirror_write_begin(m);
+        is_int(mirror_structure(m) != before, step[i].counts, step[i].name);
+    }
+    mirror_write_abort(m);
+    mirror_close(&m);
+}
+
 static void
 test_duplicates(void)
 {
@@ -518,6 +546,7 @@ main(void)
         return 1;
     test_lookups();
     test_tree();
+    test_structure();
     test_duplicates();
     test_sweep();
     test_kept();
