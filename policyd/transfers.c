@@ -189,7 +189,8 @@ transfers_add(struct transfers *t, CURL *easy, void *request)
 {
     curl_easy_setopt(easy, CURLOPT_PRIVATE, request);
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(easy, CURLOPT_PROXY, "");
+    if (curl_easy_setopt(easy, CURLOPT_PROXY, "") != CURLE_OK)
+        return -1;
     t->used = 1;
     if (t->kind->aside)
         return add_aside(t, easy);
