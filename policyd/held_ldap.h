@@ -36,6 +36,7 @@ struct held_job {
     int whole;
     struct rights refusal;
     char verdict[17], by[1025];
+    int64_t target_ms;          /* its item's when it was sent */
     char target[MIRROR_DN_MAX]; /* that was written, or found */
 };
 

@@ -158,7 +158,7 @@ on_looked(struct held *h, struct held_job *job, int code)
         item->target_ms = 0; /* the comparison's concern */
     else if (code != LDAP_SUCCESS)
         held_ldap_trouble(h, job->what, job->id, code);
-    else if (job->whole && wanted(h, item, dn) == 0) {
+    else if (job->whole && item->target_ms == job->target_ms && wanted(h, item, dn) == 0) {
         if (sum == sum_of(dn))
             item->target_ms = 0;
         else if (sum != item->target_sum)
@@ -189,6 +189,7 @@ look(struct held *h, struct held_item *item)
         return;
     job->item = item;
     job->on_entry = take_entry;
+    job->target_ms = item->target_ms; /* else a comparison has seen it since: it waits anew */
     held_ldap_dn(l, item->id, dn, sizeof dn);
     if (held_job_sent(h, job,
                       ldap_search_ext(l->ld, dn, LDAP_SCOPE_BASE, "(objectClass=*)", (char **)attrs,
