@@ -140,6 +140,24 @@ look(struct mover *v, const char *site)
     return CTL_DONE;
 }
 
+/* Copying may have taken hours. The state to go back to is the one there is now, and who was moved meanwhile stays. */
+static int
+look_again(struct mover *v)
+{
+    char from[MOVE_NAME_MAX];
+    int code;
+
+    snprintf(from, sizeof from, "%s", v->m.from);
+    dir_entry_free(&v->e);
+    code = look(v, v->o.ctl->argv[1]);
+    if (code == CTL_DONE && (*v->record || strcasecmp(v->m.from, from) != 0))
+        code = ctl_fail(v->o.ctl, CTL_NO,
+                        "somebody else has moved %s meanwhile: nothing more was done", v->user);
+    if (code == CTL_DONE)
+        v->names.user = v->user;
+    return code;
+}
+
 /* --- the changes --- */
 
 /* Write the entry's part of step (NONE: as it was before, without a record). */
@@ -252,6 +270,9 @@ go_away(struct mover *v)
         code = copy(v);
         if (code != CTL_DONE)
             return unchanged(v, code);
+        code = look_again(v);
+        if (code != CTL_DONE)
+            return code;
         say(v, "2 state moving: from now on mail for it waits in the queue");
         code = write_step(v, MOVE_COPY, NULL, "moving");
         if (code != CTL_DONE)

@@ -115,6 +115,27 @@ is($code, 0, 'copied at last') or diag($said);
 is(at('shandong', $carol, $_), 1, "the message $_ is there, once") for qw(early meanwhile);
 is_deeply(entry('carol'), { postroadHomeSite => 'shandong' }, 'nothing is left of it');
 
+# --- her entry is changed while she is copied: the state she has then is hers afterwards; who was moved is left alone
+sub change { my (@lines) = @_; my $text = join "\n", "dn: $_[0]", 'changetype: modify', @lines[1 .. $#lines], ''; $lab->run('hebei', 'sh', '-c', 'printf %s "$1" | ldapmodify -H ldapi:/// -D cn=admin,o=corp -x -w sample-admin', 'sh', $text); return }
+sub while_copied {
+    my ($where, @changes) = @_;
+    unlink "$root{hebei}/run/lab/$_" for qw(at.1 go.1);
+    do_as('[ $n -gt 1 ] || { : >/run/lab/at.1; while ! [ -e /run/lab/go.1 ]; do sleep 0.05; done; }');
+    my $said_by = begin('around', $carol, $where);
+    $lab->wait_for('she is being copied', 60, sub { -e "$root{hebei}/run/lab/at.1" });
+    my ($dn) = $lab->run('hebei', qw(ldapsearch -x -LLL -o ldif-wrap=no -H ldapi:/// -D), 'cn=admin,o=corp', qw(-w sample-admin -b o=corp), "(mail=$carol)", '1.1') =~ /^dn: (.*)$/m;
+    change($dn, @changes);
+    Inside::write_file("$root{hebei}/run/lab/go.1", '');
+    return ended($said_by);
+}
+($code, $said) = while_copied('hebei', 'replace: postroadState', 'postroadState: suspended');
+is($code, 0, 'suspended while she is copied: she is moved') or diag($said);
+is_deeply(entry('carol'), { postroadHomeSite => 'hebei', postroadState => 'suspended' }, 'and still suspended');
+($code, $said) = while_copied('shandong', 'replace: postroadHomeSite', 'postroadHomeSite: shandong', '-', 'replace: postroadState');
+is($code, 1, 'moved by somebody else while she is copied: it goes no further');
+like($said, qr/somebody else has moved carol\@corp\.example meanwhile/, 'and that is said');
+is_deeply(entry('carol'), { postroadHomeSite => 'shandong' }, 'nothing else has changed');
+
 # --- a disk that is full at the new site
 my $dave = 'dave@corp.example';
 my $home = '/var/vmail/corp.example/dave';
