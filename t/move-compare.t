@@ -22,11 +22,12 @@ my $lab = Lab->up;
 my %root = map { $_ => $lab->root($_) } qw(hebei shandong);
 my $tunnel = tunnel("$root{hebei}/run/postroad/shandong", "$root{shandong}/run/postroad/control");
 my $conf = Inside::slurp("$root{hebei}/etc/postroad/postroad.conf");
-$conf =~ s/^move_site: \{/move_site: { settle = 0; timeout = 30; list_timeout = 10;/m or die 'no move_site';
+$conf =~ s{"-T120", "-l150"}{"-T15", "-l40"}g == 2 or die 'no -T and -l';
+$conf =~ s/^move_site: \{/move_site: { settle = 0; timeout = 60; list_timeout = 10;/m or die 'no move_site';
 # doveadm of 2.3.19 may hang at its end on a busy machine (see postroad.conf(5)): the limits are for that.
 # As it stands in the example; without -f; and with a program around the copying, which does as /run/lab/do says.
 my $around = $conf =~ s{((?:first|copy)_command = \[ )"doveadm"}{$1"/run/lab/copy", "doveadm"}gr;
-my %conf = (example => $conf, fooled => $conf =~ s{ "-f", "-l"}{ "-l"}gr, around => $around =~ s{timeout = 30}{timeout = 300}r, brief => $around =~ s{timeout = 30}{timeout = 1}r,
+my %conf = (example => $conf, fooled => $conf =~ s{ "-f",(?=\s+"-T)}{}gr, around => $around =~ s{timeout = 60}{timeout = 300}r, brief => $around =~ s{timeout = 60}{timeout = 1}r,
     bare => $conf =~ s{^  list_to_command = .*?\];\n}{}msr);
 Inside::write_file("$root{hebei}/run/lab/$_.conf", $conf{$_}) for keys %conf;
 Inside::write_file("$root{hebei}/run/lab/password", "sample-admin\n", 0600);

@@ -27,6 +27,7 @@ my $tunnel = tunnel($lab->root('hebei') . '/run/postroad/shandong', $lab->root('
 
 my $root = $lab->root('hebei');
 my $conf = Inside::slurp("$root/etc/postroad/postroad.conf");
+$conf =~ s{"-T120", "-l150"}{"-T15", "-l40"}g == 2 or die 'no -T and -l';
 $conf =~ s{copy_command = \[ "doveadm"}{settle = 0; timeout = 120; list_timeout = 10; copy_command = [ "/run/lab/copy", "doveadm"} or die 'no copy_command';
 Inside::write_file("$root/run/lab/move.conf", $conf);
 Inside::write_file("$root/run/lab/password", "sample-admin\n", 0600);
@@ -37,7 +38,7 @@ Inside::write_file("$root/run/lab/copy", <<'END', 0755);
 cd /run/lab
 n=$(($(cat calls 2>/dev/null) + 1))
 [ -e fail ] && exit 1
-timeout 20 "$@" || { rc=$?; [ $rc = 124 ] && exit 75; exit $rc; }
+timeout 60 "$@" || { rc=$?; [ $rc = 124 ] && exit 75; exit $rc; }
 echo $n >calls
 while [ -e hold ] && ! [ -e go.$n ]; do sleep 0.05; done
 END
