@@ -155,6 +155,9 @@ for my $role (@roles) {
 }
 {
     my @old = map { $d->pids($_) } @roles;
+    # One after the other would send who lost the first answer worker to the second one, to break again there.
+    kill 'STOP', @old;
+    Policyd::wait_for(sub { !grep { alive($_) && !stopped($_) } @old }, 2);
     kill 'KILL', @old;
     ok(replaced($d, @old), 'all roles killed at once: all are back');
     unharmed('all roles killed at once');
@@ -212,6 +215,11 @@ my @held = map { IO::Socket::UNIX->new(Local => $d->{$_}, Listen => 512) || die 
 sub alive {
     my ($pid) = @_;
     return (eval { slurp("/proc/$pid/stat") } // q{}) =~ /\) [^ZX] /;
+}
+
+sub stopped {
+    my ($pid) = @_;
+    return (eval { slurp("/proc/$pid/stat") } // q{}) =~ /\) T /;
 }
 
 sub start_held {
