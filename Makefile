@@ -177,7 +177,7 @@ check: all tests
 # The C programs only: no root, no network, no server.
 unit: all tests
 	$(PROVE) --exec '' -j$(JOBS) $(PROVE_FLAGS) $(TESTS)
-# What takes about three hours, drawn anew each time: each call that can fail does so once, a thousand kills, a long random life of two sites.
+# What takes about three hours, drawn anew each time: calls that can fail do so, one at a time, a thousand kills, a long random life of two sites.
 soak: all tests
 	t/soak
 # Each clause of the access rules and each step of rights_decide() changed in turn: a test must notice. Some minutes;
@@ -298,7 +298,7 @@ help:
 	@echo 'check          all tests; T="t/x.t t/y_test" some of them, JOBS=4 four at a time (2)'
 	@echo '               what is drawn by chance is the same each time: POSTROAD_SEED=N something else, POSTROAD_SEED=new whatever'
 	@echo 'unit           the tests in C only'
-	@echo 'soak           each call that can fail fails once, a thousand kills, a long life of two sites: about three hours, SOAK_JOBS=6'
+	@echo 'soak           calls that can fail do so, a thousand kills, a long life of two sites: about three hours, SOAK_JOBS=6'
 	@echo 'mutants        each clause of the access rules and step of rights_decide() changed in turn; a test must notice: minutes'
 	@echo 'fuzz           libFuzzer on each parser for FUZZ_SECONDS'
 	@echo 'bench          our figures beside their limits; bench-quick: in a minute'
